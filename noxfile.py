@@ -1,0 +1,113 @@
+"""All that is checked: `nox --list` shows it, `nox` runs it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = False
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+ROOT = Path(__file__).parent
+SUPPORTED = ("3.11", "3.12", "3.13")
+
+
+def dependency_group(name: str) -> list[str]:
+    """Return the requirements of one dependency group of pyproject.toml."""
+    return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+def let_pyenv_show_all_its_pythons() -> None:
+    """Make pyenv's shims run every supported version, not just the one that is active."""
+    if shutil.which("pyenv") is None:
+        return
+    shown = subprocess.run(
+        ["pyenv", "versions", "--bare"], capture_output=True, text=True, check=False
+    ).stdout.split()
+    wanted = [version for version in shown if version.rpartition(".")[0] in SUPPORTED]
+    if wanted:
+        os.environ["PYENV_VERSION"] = ":".join(wanted)
+
+
+def runs(version: str) -> bool:
+    """Tell whether `pythonX.Y` is there and starts: a shim may be there and not start."""
+    python = shutil.which(f"python{version}")
+    if python is None:
+        return False
+    return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
+
+
+let_pyenv_show_all_its_pythons()
+RUNNING = "{}.{}".format(*sys.version_info)
+PYTHONS = [version for version in SUPPORTED if runs(version)] or [RUNNING]
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests, with full coverage asked for."""
+    session.install("--editable", ".", *dependency_group("test"))
+    coverage = [] if session.posargs else ["--cov", "--cov-report=term"]
+    session.run("pytest", *coverage, *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check rules and format."""
+    session.install(*dependency_group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types with mypy and pyright, both strict."""
+    session.install("--editable", ".", *dependency_group("typing"))
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site; a warning is an error."""
+    session.install("--editable", ".", *dependency_group("docs"))
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build the wheel, install it, and run the tests with the source tree out of reach."""
+    session.install(*dependency_group("build"), *dependency_group("test"))
+    dist = Path(session.create_tmp()).absolute() / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist), silent=True)
+    session.install("--force-reinstall", "--no-deps", *map(str, dist.glob("*.whl")))
+    session.install(*PYPROJECT["project"]["dependencies"])
+    away = dist.parent / "away"
+    shutil.rmtree(away, ignore_errors=True)
+    for folder in ("docs", "examples", "tests"):
+        shutil.copytree(folder, away / folder)
+    for file in ("README.md", "pyproject.toml"):
+        shutil.copy(file, away)
+    session.chdir(away)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the oldest versions that pyproject.toml allows."""
+    session.install("--editable", ".", *dependency_group("test"))
+    oldest = [line.replace(">=", "==") for line in PYPROJECT["project"]["dependencies"]]
+    session.install(*oldest)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Create, wait and restore on the embedded FakeCivo, or on Civo with an instance named."""
+    session.install("--editable", ".")
+    session.run("python", "examples/create_wait_restore.py", *session.posargs)
