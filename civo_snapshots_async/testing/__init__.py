@@ -1,0 +1,26 @@
+"""A Civo to test against, and a clock to move it.
+
+FakeCivo is a local server that behaves as Civo does::
+
+    async with FakeCivo() as civo:
+        civo.add_instance("web-1")
+        ...  # civo.api_url, civo.token, civo.region
+
+`python -m civo_snapshots_async.testing` serves it for other programs.
+"""
+
+from . import scripts
+from ._civo import FakeCivo
+from ._clock import FakeClock
+from ._records import FakeInstance, FakeRestore, FakeSnapshot
+from ._requests import RecordedRequest
+
+__all__ = [
+    "FakeCivo",
+    "FakeClock",
+    "FakeInstance",
+    "FakeRestore",
+    "FakeSnapshot",
+    "RecordedRequest",
+    "scripts",
+]

@@ -1,0 +1,5 @@
+"""`python -m civo_snapshots_async.testing`."""
+
+from ._command import run
+
+run()

@@ -1,0 +1,206 @@
+"""The account behind FakeCivo: what is in it, and what each call does to it."""
+
+import itertools
+import uuid
+from collections import deque
+
+import attrs
+
+from ._calendar import Calendar
+from ._reading import is_complete, is_settled
+from ._records import FakeInstance, FakeRestore, FakeSnapshot
+from ._refused import (
+    duplicate_hostname,
+    in_process,
+    in_use,
+    instance_not_found,
+    not_complete,
+    quota_reached,
+    snapshot_not_found,
+)
+from .scripts import Script, completes
+
+__all__ = ["Account", "RestoreOrder"]
+
+
+@attrs.frozen(kw_only=True)
+class RestoreOrder:
+    """What the body of a restore asks for."""
+
+    hostname: str | None
+    private_ip: str | None
+    description: str
+    overwrite_existing: bool
+
+
+class Account:
+    """Instances, their snapshots, and the restores; a call that is refused changes nothing."""
+
+    def __init__(self, *, calendar: Calendar, takes: float, snapshot_quota: int | None) -> None:
+        self.calendar = calendar
+        self.instances: dict[str, FakeInstance] = {}
+        self.restores: list[FakeRestore] = []
+        self._takes = takes
+        self._snapshot_quota = snapshot_quota
+        self._snapshots: dict[str, list[FakeSnapshot]] = {}
+        self._scripts: dict[str, deque[Script]] = {}
+        self._numbers = itertools.count(1)
+
+    def find_instance(self, name: str, region: str | None = None) -> FakeInstance:
+        """Return an instance by its id or host name, of one region or of any."""
+        for instance in self.instances.values():
+            if name in {instance.id, instance.hostname} and region in {None, instance.region}:
+                return instance
+
+        raise instance_not_found(name)
+
+    def find_snapshot(self, instance: FakeInstance, name: str) -> FakeSnapshot:
+        """Return a snapshot by its id, else the newest of that name."""
+        there = self.snapshots(instance)
+        for snapshot in [
+            *(s for s in there if s.id == name),
+            *(s for s in there if s.name == name),
+        ]:
+            return snapshot
+
+        raise snapshot_not_found(name)
+
+    def snapshots(self, instance: FakeInstance) -> tuple[FakeSnapshot, ...]:
+        """Return the snapshots of an instance that have not vanished, the newest first."""
+        held = reversed(self._snapshots[instance.id])
+
+        return tuple(snapshot for snapshot in held if snapshot.status is not None)
+
+    def add_instance(self, instance: FakeInstance) -> None:
+        """Take an instance in."""
+        self.instances[instance.id] = instance
+        self._snapshots[instance.id] = []
+        self._scripts[instance.id] = deque()
+
+    def add_snapshot(
+        self,
+        instance: FakeInstance,
+        snapshot_id: str | None = None,
+        *,
+        name: str | None,
+        description: str,
+        script: Script,
+    ) -> FakeSnapshot:
+        """Take a snapshot of an instance as it is now, whatever else is going on."""
+        number = next(self._numbers)
+        snapshot = FakeSnapshot(
+            id=_id(number) if snapshot_id is None else snapshot_id,
+            name=f"snapshot-{number}" if name is None else name,
+            description=description,
+            instance_id=instance.id,
+            volumes=instance.volumes,
+            disk=instance.disk,
+            created=self.calendar.now(),
+            script=script,
+            calendar=self.calendar,
+        )
+        self._snapshots[instance.id].append(snapshot)
+
+        return snapshot
+
+    def script_next(self, instance: FakeInstance, scripts: tuple[Script, ...]) -> None:
+        """Keep scripts for the snapshots to come."""
+        for script in scripts:
+            script(0.0, instance.volumes)
+        self._scripts[instance.id].extend(scripts)
+
+    def create(self, instance: FakeInstance, *, name: str | None, description: str) -> FakeSnapshot:
+        """Begin a snapshot, unless another one is in process or the quota is reached."""
+        if any(not is_settled(s.status or {}) for s in self.snapshots(instance)):
+            raise in_process()
+        held = sum(len(self.snapshots(each)) for each in self.instances.values())
+        if self._snapshot_quota is not None and held >= self._snapshot_quota:
+            raise quota_reached(self._snapshot_quota)
+        scripts = self._scripts[instance.id]
+        script = scripts.popleft() if scripts else completes(self._takes)
+
+        return self.add_snapshot(instance, name=name, description=description, script=script)
+
+    def restore(
+        self, instance: FakeInstance, snapshot: FakeSnapshot, order: RestoreOrder
+    ) -> FakeRestore:
+        """Write a complete snapshot's disk to its instance or to a new one."""
+        if not is_complete(snapshot.status or {}):
+            raise not_complete(snapshot.id)
+        if order.hostname is not None and self._is_taken(order.hostname):
+            raise duplicate_hostname(order.hostname)
+        # The page: with a host name the instance might not be overwritten. So it is not, here:
+        # a client that sends both is found out.
+        overwrites = order.overwrite_existing and order.hostname is None
+        number = next(self._numbers)
+        target = instance if overwrites else self._new_instance(instance, snapshot, order, number)
+        restore = self._begun(target, snapshot, order, number=number, overwrites=overwrites)
+        self.restores.append(restore)
+
+        return restore
+
+    def delete(self, instance: FakeInstance, snapshot: FakeSnapshot) -> None:
+        """Delete a snapshot, unless a restore is reading it."""
+        if any(self._reads(restore, snapshot) for restore in self.restores):
+            raise in_use()
+        self._snapshots[instance.id].remove(snapshot)
+
+    def _new_instance(
+        self, source: FakeInstance, snapshot: FakeSnapshot, order: RestoreOrder, number: int
+    ) -> FakeInstance:
+        instance = FakeInstance(
+            id=_id(number),
+            hostname=order.hostname or f"restored-{number}",
+            region=source.region,
+            volumes=tuple(f"{volume}-restored-{number}" for volume in snapshot.volumes),
+            private_ip=f"10.0.1.{number % 256}",
+            calendar=self.calendar,
+        )
+        self.add_instance(instance)
+
+        return instance
+
+    def _begun(
+        self,
+        target: FakeInstance,
+        snapshot: FakeSnapshot,
+        order: RestoreOrder,
+        *,
+        number: int,
+        overwrites: bool,
+    ) -> FakeRestore:
+        created = self.calendar.now()
+        target.disk = snapshot.disk
+        target.busy_until = created + self._takes
+        target.private_ip = order.private_ip or target.private_ip
+
+        return FakeRestore(
+            id=f"restore-{number}",
+            name=f"restore-operation-{number}",
+            hostname=target.hostname,
+            description=order.description,
+            from_instance=snapshot.instance_id,
+            from_snapshot=snapshot.id,
+            instance_id=target.id,
+            private_ip=target.private_ip,
+            overwrite_existing=overwrites,
+            disk=snapshot.disk,
+            created=created,
+            completed=target.busy_until,
+        )
+
+    def _reads(self, restore: FakeRestore, snapshot: FakeSnapshot) -> bool:
+        of_it = (restore.from_instance, restore.from_snapshot) == (
+            snapshot.instance_id,
+            snapshot.id,
+        )
+
+        return of_it and self.calendar.now() < restore.completed
+
+    def _is_taken(self, hostname: str) -> bool:
+        return any(hostname in {each.id, each.hostname} for each in self.instances.values())
+
+
+def _id(number: int) -> str:
+    # Shaped like Civo's, and the same in each run of a test.
+    return str(uuid.UUID(int=number, version=4))

@@ -1,0 +1,143 @@
+"""Civo's side of the six calls: a recorded request to an answer, without any network."""
+
+import hmac
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from . import _fields as fields
+from ._account import Account, RestoreOrder
+from ._documents import created, deleted, details, envelope, restore_operation, summary
+from ._records import FakeInstance
+from ._refused import (
+    RefusedError,
+    account_not_found,
+    method_not_allowed,
+    region_not_found,
+    route_not_found,
+)
+from ._requests import RecordedRequest
+from ._routes import Kind, route
+
+__all__ = ["Answer", "Api"]
+
+
+@attrs.frozen
+class Answer:
+    """What goes back: a status, and a document to be written as JSON."""
+
+    status: int
+    document: object
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@attrs.define(kw_only=True)
+class Api:
+    """The account as seen over HTTP, by those who hold the token."""
+
+    account: Account
+    token: str = attrs.field(repr=False)
+    regions: tuple[str, ...]
+    default_region: str | None
+
+    def answer(self, request: RecordedRequest) -> Answer:
+        """Do what the request asks for, or refuse it."""
+        try:
+            return self._call(request)
+        except RefusedError as refused:
+            return Answer(refused.status, envelope(refused), refused.headers)
+
+    def _call(self, request: RecordedRequest) -> Answer:
+        call = _CALLS.get(request.kind)
+        if call is None or request.instance_id is None:
+            raise _no_call(request)
+        if not _bears(request, self.token):
+            raise account_not_found()
+        instance = self.account.find_instance(request.instance_id, self._region(request))
+        said = fields.read_fields(request.body, request.headers.get("Content-Type", ""))
+
+        return call(self.account, instance, request.snapshot_id or "", said)
+
+    def _region(self, request: RecordedRequest) -> str:
+        region = request.query.get("region") or self.default_region or ""
+        if region not in self.regions:
+            raise region_not_found(region)
+
+        return region
+
+
+def _no_call(request: RecordedRequest) -> RefusedError:
+    allowed = route(request.method, request.path).allowed
+
+    return method_not_allowed(request.method, allowed) if allowed else route_not_found(request.path)
+
+
+def _bears(request: RecordedRequest, token: str) -> bool:
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    # The official spelling is `bearer`; servers accept any case.
+    is_bearer = scheme.lower() == "bearer"
+
+    return is_bearer and hmac.compare_digest(given.strip().encode(), token.encode())
+
+
+def _create(account: Account, instance: FakeInstance, _: str, said: fields.Fields) -> Answer:
+    name, description = fields.name(said), fields.text(said, "description")
+    snapshot = account.create(instance, name=name, description=description or "")
+
+    return Answer(201, created(snapshot, account.calendar))
+
+
+def _list(account: Account, instance: FakeInstance, _: str, _said: fields.Fields) -> Answer:
+    there = account.snapshots(instance)
+
+    return Answer(200, [summary(snapshot, account.calendar) for snapshot in there])
+
+
+def _get(account: Account, instance: FakeInstance, snapshot_id: str, _: fields.Fields) -> Answer:
+    snapshot = account.find_snapshot(instance, snapshot_id)
+
+    return Answer(200, details(snapshot, account.calendar))
+
+
+def _update(
+    account: Account, instance: FakeInstance, snapshot_id: str, said: fields.Fields
+) -> Answer:
+    snapshot = account.find_snapshot(instance, snapshot_id)
+    name, description = fields.name(said), fields.text(said, "description")
+    snapshot.name = snapshot.name if name is None else name
+    # Unlike a name, a description may be emptied.
+    snapshot.description = snapshot.description if description is None else description
+
+    return Answer(200, details(snapshot, account.calendar))
+
+
+def _restore(
+    account: Account, instance: FakeInstance, snapshot_id: str, said: fields.Fields
+) -> Answer:
+    snapshot = account.find_snapshot(instance, snapshot_id)
+    order = RestoreOrder(
+        hostname=fields.hostname(said),
+        private_ip=fields.private_ip(said),
+        description=fields.text(said, "description") or "",
+        overwrite_existing=fields.flag(said, "overwrite_existing"),
+    )
+    restore = account.restore(instance, snapshot, order)
+
+    # The page names no status; its Node example looks for a 201.
+    return Answer(201, restore_operation(restore, account.calendar))
+
+
+def _delete(account: Account, instance: FakeInstance, snapshot_id: str, _: fields.Fields) -> Answer:
+    account.delete(instance, account.find_snapshot(instance, snapshot_id))
+
+    return Answer(200, deleted())
+
+
+_CALLS: Mapping[Kind, Callable[[Account, FakeInstance, str, fields.Fields], Answer]] = {
+    "create": _create,
+    "list": _list,
+    "get": _get,
+    "update": _update,
+    "restore": _restore,
+    "delete": _delete,
+}

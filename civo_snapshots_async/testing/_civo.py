@@ -1,0 +1,212 @@
+"""FakeCivo: a Civo to try things on."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+from ._account import Account
+from ._api import Api
+from ._calendar import Calendar, Clock
+from ._checks import seconds
+from ._records import FakeInstance, FakeRestore, FakeSnapshot
+from ._refused import RefusedError
+from ._requests import RecordedRequest
+from ._server import Server
+from .scripts import Script, completed
+
+__all__ = ["FakeCivo"]
+
+
+class FakeCivo:
+    """A stand-in for Civo's instance snapshots: a real HTTP server on this machine.
+
+    It keeps state and behaves by Civo's page on instance snapshots, and where that is silent by
+    Civo's official Go client. `async with` starts and stops it; it is empty at first.
+
+    `token` and `region` are what requests must come with; `other_regions` exist as well,
+    and `default_region` is the one that a request without region silently goes to, as on the
+    real Civo (None, the default: such a request is refused). `clock` is anything with
+    `now()` in seconds, by default the wall's; with a given clock, dates start at
+    2025-04-01T09:11:14Z. `takes` is how many seconds a snapshot or a restore takes.
+    `snapshot_quota` is how many snapshots the account may hold, None for any number.
+    `port` 0 is any free port. ValueError if one of these cannot be.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: str = "fake-civo-token-0123456789",  # noqa: S107 - it opens nothing
+        region: str = "FAKE1",
+        other_regions: Sequence[str] = (),
+        default_region: str | None = None,
+        clock: Clock | None = None,
+        takes: float = 2.0,
+        snapshot_quota: int | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        _require("token", token)
+        _require("region", region)
+        if default_region not in {None, region, *other_regions}:
+            raise ValueError(f"default_region {default_region!r} is none of the regions")
+        if snapshot_quota is not None and snapshot_quota < 0:
+            raise ValueError(f"snapshot_quota is 0 or more, not {snapshot_quota!r}")
+        self.requests: list[RecordedRequest] = []
+        """Each request that arrived, in order, those that were refused as well."""
+        self._regions = (region, *other_regions)
+        self._calendar = Calendar(clock)
+        self._account = Account(
+            calendar=self._calendar, takes=seconds("takes", takes), snapshot_quota=snapshot_quota
+        )
+        self.restores: list[FakeRestore] = self._account.restores
+        """Each restore that was taken on, in order."""
+        self._api = Api(
+            account=self._account,
+            token=token,
+            regions=self._regions,
+            default_region=default_region,
+        )
+        self._server = Server(
+            now=self._calendar.now, record=self.requests.append, answer=self._api.answer
+        )
+        self._host = host
+        self._port = port
+        self._api_url: str | None = None
+
+    async def __aenter__(self) -> Self:
+        self._api_url = await self._server.start(self._host, self._port)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._server.stop()
+
+    @property
+    def api_url(self) -> str:
+        """Where it listens, or listened: `http://127.0.0.1:PORT`, without `/v2`.
+
+        RuntimeError before it was started.
+        """
+        if self._api_url is None:
+            raise RuntimeError("FakeCivo is not running: use `async with FakeCivo() as civo:`")
+        return self._api_url
+
+    @property
+    def token(self) -> str:
+        """The token that requests must bear. Setting another one revokes it."""
+        return self._api.token
+
+    @token.setter
+    def token(self, token: str) -> None:
+        self._api.token = _require("token", token)
+
+    @property
+    def region(self) -> str:
+        """The code of the region that instances are in unless added to another."""
+        return self._regions[0]
+
+    @property
+    def instances(self) -> Mapping[str, FakeInstance]:
+        """The instances by id, of all regions."""
+        return MappingProxyType(self._account.instances)
+
+    def add_instance(
+        self,
+        instance_id: str = "web-1",
+        *,
+        hostname: str | None = None,
+        volumes: Sequence[str] = ("vol-1", "vol-2"),
+        region: str | None = None,
+        private_ip: str = "10.0.0.4",
+    ) -> FakeInstance:
+        """Put an instance there, with attached volumes.
+
+        `hostname` is the id unless given, `region` this FakeCivo's own. ValueError if an
+        instance has that id or host name already, or if there is no such region.
+        """
+        names = {_require("instance_id", instance_id), hostname or instance_id}
+        if any(names & {each.id, each.hostname} for each in self.instances.values()):
+            raise ValueError(f"there is an instance {' or '.join(sorted(names))} already")
+        if region not in {None, *self._regions}:
+            raise ValueError(f"region {region!r} is none of {', '.join(self._regions)}")
+        if isinstance(volumes, str):
+            raise ValueError("volumes is a sequence of ids, not one id")  # noqa: TRY004 - as its siblings
+        instance = FakeInstance(
+            id=instance_id,
+            hostname=hostname or instance_id,
+            region=region or self.region,
+            volumes=tuple(volumes),
+            private_ip=private_ip,
+            calendar=self._calendar,
+        )
+        self._account.add_instance(instance)
+
+        return instance
+
+    def instance(self, instance_id: str) -> FakeInstance:
+        """Return an instance by its id or host name; LookupError if there is none."""
+        try:
+            return self._account.find_instance(instance_id)
+        except RefusedError as refused:
+            raise LookupError(refused.reason) from None
+
+    def add_snapshot(
+        self,
+        instance_id: str,
+        snapshot_id: str | None = None,
+        *,
+        name: str | None = None,
+        description: str = "",
+        script: Script | None = None,
+    ) -> FakeSnapshot:
+        """Put a snapshot there without a request, created now and complete at once.
+
+        `script` makes it behave otherwise. Neither quota nor another snapshot in process is in
+        the way. Id and name are made up unless given; a name may be there twice, as nothing in
+        Civo's page forbids it. ValueError if the instance has a snapshot with that id, or if the
+        script speaks of a volume that the instance does not have; LookupError if there is no
+        such instance.
+        """
+        instance = self.instance(instance_id)
+        if any(snapshot.id == snapshot_id for snapshot in self.snapshots(instance_id)):
+            raise ValueError(f"instance {instance_id} has a snapshot {snapshot_id} already")
+
+        return self._account.add_snapshot(
+            instance,
+            snapshot_id,
+            name=name,
+            description=description,
+            script=completed() if script is None else script,
+        )
+
+    def snapshot(self, instance_id: str, snapshot_id: str) -> FakeSnapshot:
+        """Return a snapshot by its id, else the newest one of that name.
+
+        LookupError if there is none, or if it has vanished.
+        """
+        try:
+            return self._account.find_snapshot(self.instance(instance_id), snapshot_id)
+        except RefusedError as refused:
+            raise LookupError(refused.reason) from None
+
+    def snapshots(self, instance_id: str) -> tuple[FakeSnapshot, ...]:
+        """Return an instance's snapshots, the newest first, as a list request would."""
+        return self._account.snapshots(self.instance(instance_id))
+
+    def script_next(self, instance_id: str, *scripts: Script) -> None:
+        """Let the next snapshots that are created by requests behave as scripted, in order.
+
+        Afterwards they are complete after `takes` seconds again. ValueError if a script speaks
+        of a volume that the instance does not have; LookupError if there is no such instance.
+        """
+        self._account.script_next(self.instance(instance_id), scripts)
+
+
+def _require(argument: str, value: str) -> str:
+    if not value or value.split() != [value]:
+        raise ValueError(f"{argument} must be one word, not {value!r}")
+    return value

@@ -1,0 +1,110 @@
+"""A clock whose time passes at once, for tests of code that waits."""
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+# Turns of the event loop in which nobody asked for the time, before time jumps.
+_QUIET_TURNS = 50
+# While something runs under a `timeout`, a request perhaps, the turns are this long, in seconds of
+# the wall: longer in all than any exchange with a server on this machine takes.
+_BUSY_TURN = 0.002
+
+
+class FakeClock:
+    """A clock for tests: hours pass in milliseconds, in the order in which they would.
+
+    When everything is waiting, time jumps to the earliest moment that somebody waits for. With
+    `auto=False` it stands still until the test calls `advance`. Give the same one to the session
+    (`clock=`) and to `FakeCivo`.
+    """
+
+    def __init__(self, now: float = 0.0, *, auto: bool = True) -> None:
+        self._now = now
+        self._auto = auto
+        self._number = itertools.count()
+        self._due: list[tuple[float, int]] = []
+        self._wake: dict[int, Callable[[], object]] = {}
+        self._busy = 0
+        self._quiet = 0
+        self._is_turning = False
+        self.slept: list[float] = []
+        """The seconds of each sleep that was begun, in order."""
+
+    def now(self) -> float:
+        """Return the seconds that have passed."""
+        self._quiet = 0
+
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until that many seconds have passed."""
+        self.slept.append(seconds)
+        woken = asyncio.Event()
+        number = self._call_after(seconds, woken.set)
+        try:
+            await woken.wait()
+        finally:
+            self._wake.pop(number, None)
+
+    @asynccontextmanager
+    async def timeout(self, seconds: float | None) -> AsyncGenerator[asyncio.Timeout]:
+        """Bound what is awaited inside, as `asyncio.timeout` does, by this clock."""
+        loop = asyncio.get_running_loop()
+        self._busy += 1
+        number = -1
+        try:
+            async with asyncio.timeout(None) as limit:
+                if seconds is not None:
+                    number = self._call_after(seconds, lambda: limit.reschedule(loop.time()))
+                try:
+                    yield limit
+                finally:
+                    self._wake.pop(number, None)
+        finally:
+            self._busy -= 1
+
+    def advance(self, seconds: float) -> None:
+        """Let that many seconds pass; whoever waits for a moment in them is woken.
+
+        What they do then happens when the event loop gets to it, with all the seconds passed.
+        """
+        if seconds < 0:
+            raise ValueError(f"time does not go back, by {seconds!r} s")
+        self._pass_until(self._now + seconds)
+
+    def _call_after(self, seconds: float, wake: Callable[[], object]) -> int:
+        number = next(self._number)
+        self._wake[number] = wake
+        heapq.heappush(self._due, (self._now + max(seconds, 0.0), number))
+        if self._auto and not self._is_turning:
+            self._is_turning = True
+            self._quiet = 0
+            asyncio.get_running_loop().call_soon(self._turn)
+
+        return number
+
+    def _turn(self) -> None:
+        """Count a turn of the event loop; after enough quiet ones, jump to the next moment."""
+        while self._due and self._due[0][1] not in self._wake:
+            heapq.heappop(self._due)
+        self._is_turning = bool(self._due)
+        if not self._is_turning:
+            return
+        self._quiet += 1
+        if self._quiet > _QUIET_TURNS:
+            self._pass_until(self._due[0][0])
+        loop = asyncio.get_running_loop()
+        if self._busy:
+            loop.call_later(_BUSY_TURN, self._turn)
+        else:
+            loop.call_soon(self._turn)
+
+    def _pass_until(self, moment: float) -> None:
+        while self._due and self._due[0][0] <= moment:
+            self._now, number = heapq.heappop(self._due)
+            self._wake.pop(number, lambda: None)()
+        self._now = moment
+        self._quiet = 0

@@ -1,0 +1,84 @@
+"""Civo's JSON, written out by hand: nothing here may agree with a mistake of the client's."""
+
+from typing import TypeAlias
+
+from ._calendar import Calendar
+from ._records import FakeRestore, FakeSnapshot
+from ._refused import RefusedError
+
+__all__ = ["created", "deleted", "details", "envelope", "restore_operation", "summary"]
+
+Document: TypeAlias = dict[str, object]
+
+
+def created(snapshot: FakeSnapshot, calendar: Calendar) -> Document:
+    """Return the answer to a create: the only one with `included_volumes`."""
+    return {
+        "id": snapshot.id,
+        "name": snapshot.name,
+        "description": snapshot.description,
+        "included_volumes": list(snapshot.volumes),
+        "status": snapshot.status or {},
+        "created_at": calendar.written(snapshot.created),
+    }
+
+
+def details(snapshot: FakeSnapshot, calendar: Calendar) -> Document:
+    """Return the answer to a get or an update."""
+    return {
+        "id": snapshot.id,
+        "name": snapshot.name,
+        "description": snapshot.description,
+        "status": snapshot.status or {},
+        "created_at": calendar.written(snapshot.created),
+    }
+
+
+def summary(snapshot: FakeSnapshot, calendar: Calendar) -> Document:
+    """Return one item of a list; a status that says nothing is left out."""
+    # The official facts allow both an empty status and none: both are met, here and in details.
+    item: Document = {
+        "id": snapshot.id,
+        "name": snapshot.name,
+        "description": snapshot.description,
+    }
+    if status := snapshot.status:
+        item["status"] = status
+    item["created_at"] = calendar.written(snapshot.created)
+
+    return item
+
+
+def restore_operation(restore: FakeRestore, calendar: Calendar) -> Document:
+    """Return the answer to a restore: an operation, neither a snapshot nor an instance."""
+    is_over = calendar.now() >= restore.completed
+
+    return {
+        "id": restore.id,
+        "name": restore.name,
+        "hostname": restore.hostname,
+        "description": restore.description,
+        "from_snapshot": restore.from_snapshot,
+        "private_ipv4": restore.private_ip,
+        "overwrite_existing": restore.overwrite_existing,
+        "status": {"state": "complete" if is_over else "in_progress"},
+        "created_at": calendar.written(restore.created),
+        "completed_at": calendar.written(restore.completed) if is_over else None,
+    }
+
+
+def deleted() -> Document:
+    """Return the answer to a deletion."""
+    # The page promises only a 200; the official client reads this shape elsewhere in the API.
+    return {"result": "success"}
+
+
+def envelope(refused: RefusedError) -> Document:
+    """Return the error envelope."""
+    return {
+        "code": refused.code,
+        "reason": refused.reason,
+        "result": "failed",
+        "details": refused.reason,
+        "status": refused.status,
+    }

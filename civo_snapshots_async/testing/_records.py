@@ -1,0 +1,84 @@
+"""What FakeCivo holds: instances, snapshots, restores."""
+
+import attrs
+
+from ._calendar import Calendar
+from .scripts import Script, Status
+
+__all__ = ["FakeInstance", "FakeRestore", "FakeSnapshot"]
+
+
+@attrs.define(kw_only=True, eq=False)
+class FakeInstance:
+    """An instance; each of its fields may be set by a test.
+
+    `disk` stands for what the instance holds: a snapshot remembers it, and a restore writes it
+    back. `busy_until` is the second of FakeCivo's clock until which it is `BUILDING`.
+    """
+
+    id: str
+    hostname: str
+    region: str
+    volumes: tuple[str, ...]
+    private_ip: str
+    disk: str = "initial"
+    busy_until: float = 0.0
+    _calendar: Calendar = attrs.field(repr=False, alias="calendar")
+
+    @property
+    def status(self) -> str:
+        """`BUILDING` while a restore writes its disk, else `ACTIVE`."""
+        return "BUILDING" if self._calendar.now() < self.busy_until else "ACTIVE"
+
+
+def _speaks(snapshot: "FakeSnapshot", _attribute: object, script: Script) -> None:
+    # A script that speaks of a volume which is not there fails here, in the test's own line,
+    # and not as a 500 later on.
+    script(0.0, snapshot.volumes)
+
+
+@attrs.define(kw_only=True, eq=False)
+class FakeSnapshot:
+    """A snapshot; each of its fields may be set by a test.
+
+    `created` is in seconds of FakeCivo's clock, and `script` says what the snapshot is as
+    time goes by, counted from `created`. `disk` is what the instance held by then.
+    """
+
+    id: str
+    name: str
+    description: str
+    instance_id: str
+    volumes: tuple[str, ...]
+    disk: str
+    created: float
+    script: Script = attrs.field(validator=_speaks, repr=False)
+    _calendar: Calendar = attrs.field(repr=False, alias="calendar")
+
+    @property
+    def status(self) -> Status | None:
+        """What it says of itself at this moment; None if it has vanished."""
+        return self.script(max(0.0, self._calendar.now() - self.created), self.volumes)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class FakeRestore:
+    """A restore operation that FakeCivo took on.
+
+    `from_instance` and `from_snapshot` are the ids of what was restored; `instance_id` is
+    the instance that got the disk, a new one unless `overwrite_existing`.
+    `created` and `completed` are seconds of FakeCivo's clock.
+    """
+
+    id: str
+    name: str
+    hostname: str
+    description: str
+    from_instance: str
+    from_snapshot: str
+    instance_id: str
+    private_ip: str
+    overwrite_existing: bool
+    disk: str
+    created: float
+    completed: float

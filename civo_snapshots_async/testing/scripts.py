@@ -1,0 +1,172 @@
+"""What a fake snapshot says of itself as time goes by.
+
+A *script* is a function of the seconds since the snapshot was created and of the ids of its
+volumes. It returns the `status` that FakeCivo then shows, as Civo writes it: `{}` is "no
+status yet", and `None` means that the snapshot is no longer there. Give one to
+`FakeCivo.script_next`, to `FakeCivo.add_snapshot`, or to `FakeSnapshot.script`.
+
+The functions here make the usual ones; any function of the same shape will do.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import TypeAlias
+
+from ._checks import seconds
+
+__all__ = [
+    "Script",
+    "Status",
+    "complete_with_pending_volume",
+    "completed",
+    "completes",
+    "fails",
+    "says",
+    "stuck",
+    "timeline",
+    "vanishes",
+]
+
+Status: TypeAlias = Mapping[str, object]
+"""A snapshot's `status` as it stands in Civo's JSON."""
+
+Script: TypeAlias = Callable[[float, Sequence[str]], Status | None]
+"""`(seconds since creation, ids of the volumes)` to a status, or to None for "vanished"."""
+
+
+def completes(takes: float = 2.0) -> Script:
+    """Complete in `takes` seconds, volume by volume.
+
+    The time is cut into equal steps: first no status at all (a Civo engineer: "usually empty
+    right after creating"), then `Pending`, then one more volume `Completed` with each
+    step, and at the end of the last step the snapshot is `Complete`.
+    """
+    takes = seconds("takes", takes)
+
+    def script(elapsed: float, volumes: Sequence[str]) -> Status:
+        if elapsed >= takes:
+            return _status("Complete", _all(volumes, "Completed"))
+        step = int(elapsed * (len(volumes) + 2) / takes)
+        if step == 0:
+            return {}
+        states = ["Completed" if index < step - 1 else "Pending" for index in range(len(volumes))]
+
+        return _status("Pending", zip(volumes, states, strict=True))
+
+    return script
+
+
+def completed() -> Script:
+    """Be complete from the start."""
+    return completes(0.0)
+
+
+def stuck() -> Script:
+    """Be `Pending` for ever, with each volume `Pending`."""
+    return says("Pending")
+
+
+def says(state: str, *, until: float | None = None) -> Script:
+    """Be in the given state, whatever the word, with each volume `Pending`.
+
+    `until` is the second at which the snapshot is complete after all; None is "never".
+    """
+    _require_word(state)
+
+    def script(_elapsed: float, volumes: Sequence[str]) -> Status:
+        return _status(state, _all(volumes, "Pending"))
+
+    return script if until is None else timeline([(0.0, script), (until, completed())])
+
+
+def fails(volume: str | None = None, *, after: float = 0.0, state: str = "Failed") -> Script:
+    """Be `Pending` for `after` seconds, then fail with the given state.
+
+    With a volume's id it is that volume that fails: the others are `Completed` and the
+    snapshot itself still says `Pending`. Without one the snapshot itself fails.
+    """
+    _require_word(state)
+
+    after = seconds("after", after)
+
+    def script(elapsed: float, volumes: Sequence[str]) -> Status:
+        # Made even when its time has not come: a volume that is not there is found out at once.
+        failed = _failed(volume, state, volumes)
+        return failed if elapsed >= after else _status("Pending", _all(volumes, "Pending"))
+
+    return script
+
+
+def complete_with_pending_volume(
+    volume: str | None = None, *, until: float | None = None
+) -> Script:
+    """Be `Complete` with one volume still `Pending`, as in the page's own example.
+
+    `volume` is the id of that volume, by default the last one; `until` is the second at
+    which it is completed too, None is "never".
+    """
+
+    def script(_elapsed: float, volumes: Sequence[str]) -> Status:
+        late = volumes[-1] if volume is None and volumes else volume
+        return _status("Complete", _one(volumes, late, "Pending"))
+
+    return script if until is None else timeline([(0.0, script), (until, completed())])
+
+
+def vanishes(after: float = 0.0) -> Script:
+    """Be `Pending` for `after` seconds, then be gone: 404 `database_snapshot_not_found`."""
+    after = seconds("after", after)
+
+    def script(elapsed: float, volumes: Sequence[str]) -> Status | None:
+        return _status("Pending", _all(volumes, "Pending")) if elapsed < after else None
+
+    return script
+
+
+def timeline(moments: Iterable[tuple[float, Status | Script | None]]) -> Script:
+    """Be what each moment says, from its second on until the next one's.
+
+    A moment is a literal status, None for "vanished", or another script, whose own time starts
+    then. Before the first moment there is no status. The seconds must rise; ValueError if not.
+    """
+    steps = [(seconds("a moment of the timeline", at), then) for at, then in moments]
+    if not steps:
+        raise ValueError("a timeline needs at least one moment")
+    if any(later <= sooner for (sooner, _), (later, _) in pairwise(steps)):
+        raise ValueError("the seconds of a timeline must rise from moment to moment")
+
+    def script(elapsed: float, volumes: Sequence[str]) -> Status | None:
+        begun = [step for step in steps if step[0] <= elapsed]
+        if not begun:
+            return {}
+        at, then = begun[-1]
+
+        return then(elapsed - at, volumes) if callable(then) else then
+
+    return script
+
+
+def _status(state: str, volumes: Iterable[tuple[str, str]]) -> Status:
+    return {"state": state, "volumes": [{"id": name, "state": word} for name, word in volumes]}
+
+
+def _failed(volume: str | None, state: str, volumes: Sequence[str]) -> Status:
+    if volume is None:
+        return _status(state, _all(volumes, "Pending"))
+    return _status("Pending", _one(volumes, volume, state))
+
+
+def _all(volumes: Sequence[str], state: str) -> list[tuple[str, str]]:
+    return [(name, state) for name in volumes]
+
+
+def _one(volumes: Sequence[str], volume: str | None, state: str) -> list[tuple[str, str]]:
+    if volume not in volumes:
+        raise ValueError(f"the script speaks of volume {volume!r}; the snapshot has {volumes!r}")
+
+    return [(name, state if name == volume else "Completed") for name in volumes]
+
+
+def _require_word(state: str) -> None:
+    if not state.strip():
+        raise ValueError("state must have a word in it; a snapshot without status is `{}`")

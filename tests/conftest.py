@@ -1,0 +1,57 @@
+"""What all tests share: a FakeCivo on a fake clock, a session on both, and no leaks."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from civo_snapshots_async import SnapshotSession
+from civo_snapshots_async.testing import FakeCivo, FakeClock
+
+pytest_plugins = ["civo_snapshots_async.testing.pytest_plugin"]
+
+
+@pytest.fixture(autouse=True)
+def _without_a_civo_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the tests away from the account and the proxies of whoever runs them."""
+    for name in ("CIVO_TOKEN", "CIVO_REGION", "CIVO_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for scheme in ("http", "https", "all", "no"):
+        monkeypatch.delenv(f"{scheme}_proxy", raising=False)
+        monkeypatch.delenv(f"{scheme.upper()}_PROXY", raising=False)
+    monkeypatch.setenv("CIVO_CONFIG", "/nonexistent/.civo.json")
+
+
+def pytest_sessionstart() -> None:
+    """Let the collections of garbage below look at what the tests make, and at nothing else."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind(request: pytest.FixtureRequest) -> None:
+    """Fail an async test that leaves a task, a lost exception, or something to warn of."""
+    if request.node.get_closest_marker("asyncio"):
+        request.getfixturevalue("_watched_loop")
+
+
+@pytest.fixture
+async def _watched_loop() -> AsyncIterator[None]:
+    before = asyncio.all_tasks()
+    lost: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
+    yield
+    gc.collect()
+    assert asyncio.all_tasks() - before <= {asyncio.current_task()}
+    assert not lost
+
+
+@pytest.fixture
+async def session(civo: FakeCivo, fake_clock: FakeClock) -> AsyncIterator[SnapshotSession]:
+    """Open a session on `civo`, with its clock."""
+    async with SnapshotSession(
+        civo.token, region=civo.region, api_url=civo.api_url, clock=fake_clock
+    ) as session:
+        yield session

@@ -1,0 +1,257 @@
+"""Restores: what they answer, and whose disk they write."""
+
+import ipaddress
+from typing import Any
+
+import pytest
+
+from civo_snapshots_async.testing import FakeCivo, FakeClock, scripts
+from civo_snapshots_async.testing.scripts import Script
+
+from .talk import Caller
+
+RESTORE = "web-1/snapshots/snap-1/restore"
+
+
+@pytest.fixture(autouse=True)
+def snapshot(civo: FakeCivo) -> None:
+    """Give `web-1` a snapshot of its disk as it was, and another disk since."""
+    instance = civo.instance("web-1")
+    instance.disk = "before"
+    civo.add_snapshot("web-1", "snap-1")
+    instance.disk = "after"
+
+
+async def test_the_restore_operation(civo: FakeCivo, call: Caller) -> None:
+    """A restore answers 201 with an operation that is not over."""
+    fields = {"hostname": "web-1-copy", "private_ip": "10.0.0.9", "description": "try"}
+
+    reply = await call("POST", RESTORE, json=fields)
+
+    assert reply.status == 201
+    assert reply.document == {
+        "id": civo.restores[0].id,
+        "name": civo.restores[0].name,
+        "hostname": "web-1-copy",
+        "description": "try",
+        "from_snapshot": "snap-1",
+        "private_ipv4": "10.0.0.9",
+        "overwrite_existing": False,
+        "status": {"state": "in_progress"},
+        "created_at": "2025-04-01T09:11:14Z",
+        "completed_at": None,
+    }
+
+
+async def test_a_restore_into_a_new_instance(
+    civo: FakeCivo, call: Caller, fake_clock: FakeClock
+) -> None:
+    """The new one gets the disk and builds for a while; the old one is left alone."""
+    await call("POST", RESTORE, json={"hostname": "web-1-copy"})
+
+    copy, original = civo.instance("web-1-copy"), civo.instance("web-1")
+    assert (copy.disk, original.disk) == ("before", "after")
+    assert (copy.region, len(copy.volumes)) == (original.region, len(original.volumes))
+    assert set(copy.volumes).isdisjoint(original.volumes)
+    assert (copy.status, original.status) == ("BUILDING", "ACTIVE")
+
+    fake_clock.advance(2.0)
+    assert copy.status == "ACTIVE"
+
+
+async def test_a_restored_instance_can_be_snapshotted(civo: FakeCivo, call: Caller) -> None:
+    """What a restore made is an instance like any other."""
+    await call("POST", RESTORE, json={"hostname": "web-1-copy"})
+
+    assert (await call("POST", "web-1-copy/snapshots")).status == 201
+    assert civo.snapshots("web-1-copy")[0].disk == "before"
+
+
+@pytest.mark.parametrize("fields", [{}, {"hostname": ""}, {"overwrite_existing": False}])
+async def test_host_name_and_address_are_made_up(
+    civo: FakeCivo, call: Caller, fields: dict[str, object]
+) -> None:
+    """Without a host name or an address, the new instance gets some."""
+    document = (await call("POST", RESTORE, json=fields)).document
+
+    assert civo.instance(document["hostname"]).private_ip == document["private_ipv4"]
+    assert ipaddress.IPv4Address(document["private_ipv4"]).is_private
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"json": {"overwrite_existing": True}}, id="json"),
+        pytest.param({"json": {"overwrite_existing": "true"}}, id="json-text"),
+        pytest.param({"data": {"overwrite_existing": "true"}}, id="form"),
+    ],
+)
+async def test_an_overwrite_replaces_the_disk(
+    civo: FakeCivo, call: Caller, fake_clock: FakeClock, body: dict[str, Any]
+) -> None:
+    """The existing instance holds again what it held, and builds for a while."""
+    document = (await call("POST", RESTORE, **body)).document
+
+    instance = civo.instance("web-1")
+    assert (document["hostname"], document["overwrite_existing"]) == ("web-1", True)
+    assert document["private_ipv4"] == "10.0.0.4"
+    assert (list(civo.instances), instance.disk, instance.status) == (
+        ["web-1"],
+        "before",
+        "BUILDING",
+    )
+    fake_clock.advance(2.0)
+    assert instance.status == "ACTIVE"
+
+
+async def test_a_host_name_keeps_from_overwriting(civo: FakeCivo, call: Caller) -> None:
+    """The page: with a host name the instance might not be overwritten. Here it is not."""
+    fields = {"hostname": "web-1-copy", "overwrite_existing": True}
+
+    document = (await call("POST", RESTORE, json=fields)).document
+
+    assert document["overwrite_existing"] is False
+    assert (civo.instance("web-1").disk, civo.instance("web-1-copy").disk) == ("after", "before")
+
+
+@pytest.mark.parametrize("value", ["True", "1", "yes", 1, 0, [], "false "])
+async def test_overwriting_is_true_or_false(civo: FakeCivo, call: Caller, value: object) -> None:
+    """Nothing but true and false is taken, as JSON or as text."""
+    reply = await call("POST", RESTORE, json={"overwrite_existing": value})
+
+    assert reply.refusal == (400, "parameter_overwrite_existing_invalid")
+    assert civo.restores == []
+
+
+@pytest.mark.parametrize("value", [False, "false", "", None])
+async def test_not_overwriting_can_be_said(call: Caller, value: object) -> None:
+    """False, its text, nothing and null all leave the instance alone."""
+    document = (await call("POST", RESTORE, json={"overwrite_existing": value})).document
+
+    assert document["overwrite_existing"] is False
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"private_ip": "10.0.0.9"}, id="the-page"),
+        pytest.param({"private_ipv4": "10.0.0.9"}, id="the-official-client"),
+        pytest.param({"private_ip": "10.0.0.9", "private_ipv4": "10.0.0.9"}, id="both"),
+        pytest.param({"private_ip": "", "private_ipv4": "10.0.0.9"}, id="one-empty"),
+    ],
+)
+async def test_the_private_ip_has_two_names(call: Caller, fields: dict[str, str]) -> None:
+    """Both spellings are taken, and both at once if they agree."""
+    assert (await call("POST", RESTORE, data=fields)).document["private_ipv4"] == "10.0.0.9"
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        pytest.param(
+            {"private_ip": "10.0.0.8", "private_ipv4": "10.0.0.9"},
+            "parameter_private_ip_invalid",
+            id="two-addresses",
+        ),
+        pytest.param({"private_ip": "::1"}, "parameter_private_ip_invalid", id="ipv6"),
+        pytest.param({"private_ip": "10.0.0"}, "parameter_private_ip_invalid", id="no-address"),
+        pytest.param({"private_ipv4": 5}, "parameter_private_ipv4_invalid", id="number"),
+        pytest.param({"hostname": "a_b"}, "parameter_hostname_invalid", id="host-name"),
+        pytest.param({"hostname": "a." * 127}, "parameter_hostname_invalid", id="empty-label"),
+        pytest.param({"hostname": "a" * 64}, "parameter_hostname_invalid", id="long-label"),
+        pytest.param(
+            {"hostname": ".".join(["a" * 62] * 5)}, "parameter_hostname_invalid", id="too-long"
+        ),
+        pytest.param({"description": 5}, "parameter_description_invalid", id="description"),
+    ],
+)
+async def test_a_restore_with_wrong_fields_is_refused(
+    civo: FakeCivo, call: Caller, fields: dict[str, object], code: str
+) -> None:
+    """A wrong field is a 400, and nothing is restored."""
+    reply = await call("POST", RESTORE, json=fields)
+
+    assert reply.refusal == (400, code)
+    assert (civo.restores, list(civo.instances)) == ([], ["web-1"])
+
+
+@pytest.mark.parametrize("hostname", ["web-1", "web.example"])
+async def test_a_host_name_can_be_had_once(civo: FakeCivo, call: Caller, hostname: str) -> None:
+    """A host name that an instance has already is a conflict."""
+    civo.add_instance("web-2", hostname="web.example")
+
+    reply = await call("POST", RESTORE, json={"hostname": hostname})
+
+    assert reply.refusal == (409, "database_instance_duplicate_name")
+    assert civo.restores == []
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(scripts.completes(60.0), id="no-status-yet"),
+        pytest.param(scripts.stuck(), id="pending"),
+        pytest.param(scripts.fails(), id="failed"),
+        pytest.param(scripts.complete_with_pending_volume(), id="volume-pending"),
+        pytest.param(scripts.timeline([(0.0, {"state": "Complete", "volumes": [7]})]), id="odd"),
+    ],
+)
+async def test_an_incomplete_snapshot_is_not_restored(
+    civo: FakeCivo, call: Caller, script: Script
+) -> None:
+    """Restores are for completed snapshots: of each volume, not just in name."""
+    civo.snapshot("web-1", "snap-1").script = script
+
+    reply = await call("POST", RESTORE, json={"overwrite_existing": True})
+
+    assert reply.refusal == (409, "database_snapshot_not_complete")
+    assert civo.instance("web-1").disk == "after"
+
+
+@pytest.mark.parametrize("state", ["complete", "COMPLETED", "Complete"])
+async def test_complete_is_read_in_every_spelling(civo: FakeCivo, call: Caller, state: str) -> None:
+    """A scripted state may be spelled as Civo's engineers do; volumes need no report."""
+    civo.snapshot("web-1", "snap-1").script = scripts.timeline([(0.0, {"state": state})])
+
+    assert (await call("POST", RESTORE)).status == 201
+
+
+async def test_a_snapshot_in_use_is_not_deleted(
+    civo: FakeCivo, call: Caller, fake_clock: FakeClock
+) -> None:
+    """While a restore reads it, a snapshot cannot be deleted; another can."""
+    civo.add_snapshot("web-1", "snap-2")
+    await call("POST", RESTORE)
+
+    refused = await call("DELETE", "web-1/snapshots/snap-1")
+    other = await call("DELETE", "web-1/snapshots/snap-2")
+    fake_clock.advance(2.0)
+    later = await call("DELETE", "web-1/snapshots/snap-1")
+
+    assert refused.refusal == (409, "database_snapshot_cannot_delete_in_use")
+    assert (other.status, later.status) == (200, 200)
+
+
+async def test_restores_are_kept(civo: FakeCivo, call: Caller) -> None:
+    """What was restored, into what, can be asserted."""
+    await call("POST", RESTORE, json={"overwrite_existing": True, "private_ip": "10.0.0.9"})
+    await call("POST", RESTORE, json={"hostname": "copy"})
+
+    first, second = civo.restores
+    assert (first.from_instance, first.instance_id, first.disk) == ("web-1", "web-1", "before")
+    assert (first.overwrite_existing, second.overwrite_existing) == (True, False)
+    assert second.instance_id == civo.instance("copy").id
+    assert (first.created, first.completed) == (0.0, 2.0)
+    assert civo.instance("web-1").private_ip == "10.0.0.9"
+
+
+async def test_a_restore_that_takes_no_time(fake_clock: FakeClock, call: Caller) -> None:
+    """With `takes=0` the operation is complete as it is answered."""
+    async with FakeCivo(clock=fake_clock, takes=0.0) as civo:
+        civo.add_instance("web-1")
+        civo.add_snapshot("web-1", "snap-1")
+
+        document = (await Caller(civo, call.session)("POST", RESTORE)).document
+
+    assert document["status"] == {"state": "complete"}
+    assert document["completed_at"] == document["created_at"] == "2025-04-01T09:11:14Z"
