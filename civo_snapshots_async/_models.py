@@ -1,0 +1,272 @@
+"""What Civo reports, and our reading of it: frozen values that know nothing of the wire."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from enum import Enum
+from functools import lru_cache
+
+import attrs
+
+_IGNORED_IN_STATES = re.compile(r"[\s_-]+")
+_SUCCESS = frozenset({"complete", "completed"})
+_FAILURE = frozenset({"failed", "failure", "error", "errored"})
+_PROGRESS = frozenset({"", "pending", "inprogress"})
+
+
+class Phase(Enum):
+    """What a state means: Civo spells its states in several ways, and may add more."""
+
+    PENDING = "pending"
+    COMPLETE = "complete"
+    FAILED = "failed"
+
+    @staticmethod
+    def of(state: str | None) -> "Phase":
+        """Read a state as Civo wrote it; case, spaces, `-` and `_` do not matter.
+
+        `complete` and `completed` are success (both are on the page); `failed`, `failure`, `error`
+        and `errored` are failure. Anything else is pending: no state at all, which Civo shows right
+        after a creation, and any word that is not known.
+        """
+        plain = _plain(state or "")
+        if plain in _SUCCESS:
+            return Phase.COMPLETE
+        if plain in _FAILURE:
+            return Phase.FAILED
+
+        return Phase.PENDING
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is complete or failed: it will not change any more."""
+        return self is not Phase.PENDING
+
+
+@lru_cache(maxsize=256)
+def _plain(state: str) -> str:
+    return _IGNORED_IN_STATES.sub("", state).casefold()
+
+
+def is_known(state: str) -> bool:
+    """Tell whether the state is a word whose meaning is known, or no word at all."""
+    return _plain(state) in _SUCCESS | _FAILURE | _PROGRESS
+
+
+@attrs.frozen(kw_only=True)
+class VolumeStatus:
+    """How far a snapshot has got with one volume."""
+
+    id: str
+    state: str = ""
+    """As Civo wrote it; empty while Civo has not reported one."""
+
+    @property
+    def phase(self) -> Phase:
+        """What the state means."""
+        return Phase.of(self.state)
+
+
+@attrs.frozen(kw_only=True)
+class SnapshotStatus:
+    """How far a snapshot has got, in Civo's words."""
+
+    state: str = ""
+    """As Civo wrote it; empty while Civo has not reported one, as right after a creation."""
+    volumes: tuple[VolumeStatus, ...] = ()
+
+    @property
+    def phase(self) -> Phase:
+        """What the snapshot's own state means; `Snapshot.phase` counts its volumes as well."""
+        return Phase.of(self.state)
+
+
+@attrs.frozen(kw_only=True)
+class Verdict:
+    """Whether a snapshot is complete, volumes and all, and if not, why."""
+
+    phase: Phase
+    reasons: tuple[str, ...] = ()
+    """In words, such as "volume vol-2 is Pending"; empty when complete."""
+    pending_volumes: tuple[VolumeStatus, ...] = ()
+    failed_volumes: tuple[VolumeStatus, ...] = ()
+
+    @staticmethod
+    def of(snapshot: "Snapshot") -> "Verdict":
+        """Judge a snapshot by its own state and that of every volume in it.
+
+        It is complete only when its own state and every volume that it reports are success: Civo's
+        page itself shows a snapshot `Complete` with a volume still `Pending`. It has failed when
+        its own state or any volume's is failure. Where some volumes are reported, a volume of
+        `included_volumes` without a report counts as pending.
+        """
+        volumes = (*snapshot.status.volumes, *_unreported(snapshot))
+        pending = tuple(volume for volume in volumes if volume.phase is Phase.PENDING)
+        failed = tuple(volume for volume in volumes if volume.phase is Phase.FAILED)
+        phase = _overall(snapshot.status.phase, pending=bool(pending), failed=bool(failed))
+
+        return Verdict(
+            phase=phase,
+            reasons=tuple(_reasons(snapshot.status, volumes, phase)),
+            pending_volumes=pending,
+            failed_volumes=failed,
+        )
+
+
+def _unreported(snapshot: "Snapshot") -> tuple[VolumeStatus, ...]:
+    reported = {volume.id for volume in snapshot.status.volumes}
+    if not reported:
+        return ()
+
+    return tuple(
+        VolumeStatus(id=volume_id)
+        for volume_id in snapshot.included_volumes
+        if volume_id not in reported
+    )
+
+
+def _overall(own: Phase, *, pending: bool, failed: bool) -> Phase:
+    if failed or own is Phase.FAILED:
+        return Phase.FAILED
+    if pending or own is Phase.PENDING:
+        return Phase.PENDING
+
+    return Phase.COMPLETE
+
+
+def _reasons(
+    status: SnapshotStatus, volumes: tuple[VolumeStatus, ...], phase: Phase
+) -> Iterator[str]:
+    if phase is Phase.COMPLETE:
+        return
+    if status.phase is phase:
+        yield f"the snapshot is {status.state}" if status.state else "the snapshot has no state yet"
+    for volume in volumes:
+        if volume.phase is phase:
+            said = f"is {volume.state}" if volume.state else "has no state yet"
+            yield f"volume {volume.id} {said}"
+
+
+@attrs.frozen(kw_only=True)
+class Snapshot:
+    """A snapshot of an instance and its attached volumes, as Civo last reported it."""
+
+    id: str
+    name: str
+    description: str | None = None
+    included_volumes: tuple[str, ...] = ()
+    """Ids of the volumes in it. The page shows them in the answer to a creation only."""
+    status: SnapshotStatus = SnapshotStatus()
+    created_at: datetime | None = None
+    """When the creation began, timezone-aware; `None` where Civo gives no time."""
+    instance_id: str = ""
+    """The instance, as it was named in the call that gave this snapshot."""
+    region: str = ""
+    """The region, as it was named in the call that gave this snapshot."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Our reading of the whole snapshot, with the reasons in words."""
+        return Verdict.of(self)
+
+    @property
+    def state(self) -> str:
+        """The snapshot's own state as Civo wrote it; empty while Civo has not reported one."""
+        return self.status.state
+
+    @property
+    def volume_states(self) -> dict[str, str]:
+        """The state of each reported volume by its id, as Civo wrote it."""
+        return {volume.id: volume.state for volume in self.status.volumes}
+
+    @property
+    def phase(self) -> Phase:
+        """What the states of the snapshot and of every volume in it come to."""
+        return self.verdict.phase
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the snapshot and every volume in it are complete: a restore may follow."""
+        return self.phase is Phase.COMPLETE
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether the snapshot or any volume in it has failed."""
+        return self.phase is Phase.FAILED
+
+    @property
+    def pending_volumes(self) -> tuple[VolumeStatus, ...]:
+        """The volumes that are not settled, those without a report included."""
+        return self.verdict.pending_volumes
+
+    @property
+    def failed_volumes(self) -> tuple[VolumeStatus, ...]:
+        """The volumes that have failed."""
+        return self.verdict.failed_volumes
+
+
+@attrs.frozen(kw_only=True)
+class RestoreStatus:
+    """How far a restore operation had got when Civo answered."""
+
+    state: str = ""
+    """As Civo wrote it: `complete` or `in_progress`; empty where Civo gave none."""
+
+    @property
+    def phase(self) -> Phase:
+        """What the state means."""
+        return Phase.of(self.state)
+
+
+@attrs.frozen(kw_only=True)
+class Restore:
+    """A restore operation: neither a snapshot nor an instance, and nothing that can be followed.
+
+    Civo has no endpoint for it, so `phase` and `completed_at` stay as they were in the answer.
+    """
+
+    id: str
+    name: str | None = None
+    hostname: str | None = None
+    """The host name of the restored instance."""
+    description: str | None = None
+    from_snapshot: str | None = None
+    private_ipv4: str | None = None
+    overwrite_existing: bool | None = None
+    status: RestoreStatus = RestoreStatus()
+    created_at: datetime | None = None
+    """When the restore began, timezone-aware; `None` where Civo gives no time."""
+    completed_at: datetime | None = None
+    """When the restore ended, timezone-aware; `None` while it runs."""
+    instance_id: str = ""
+    """The snapshot's instance, as it was named in the call; not the id of a new instance."""
+    region: str = ""
+    """The region, as it was named in the call."""
+
+    @property
+    def phase(self) -> Phase:
+        """What the operation's state means."""
+        return self.status.phase
+
+
+@attrs.frozen(kw_only=True)
+class TimelineEntry:
+    """What one look at a snapshot showed that was new."""
+
+    elapsed: float
+    """The seconds from the beginning of the wait."""
+    phase: Phase
+    """What it came to, volumes and all."""
+    state: str
+    """The snapshot's own state, as Civo wrote it."""
+    volumes: tuple[VolumeStatus, ...] = ()
+
+    @staticmethod
+    def of(snapshot: Snapshot, elapsed: float) -> "TimelineEntry":
+        """Note what a look showed."""
+        return TimelineEntry(
+            elapsed=elapsed,
+            phase=snapshot.phase,
+            state=snapshot.state,
+            volumes=snapshot.status.volumes,
+        )

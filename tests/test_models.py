@@ -1,0 +1,212 @@
+"""What states mean, and what they come to."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from civo_snapshots_async import Phase, RestoreStatus, Snapshot, VolumeStatus
+
+from .make import make_snapshot
+
+WORDS = st.sampled_from(
+    ["Complete", "completed", "Pending", "in_progress", "Failed", "ERROR", "", "Quiescing", "…"]
+)
+VOLUMES = st.dictionaries(st.sampled_from(["vol-1", "vol-2", "vol-3"]), WORDS)
+
+
+@pytest.mark.parametrize(
+    ("state", "phase"),
+    [
+        ("Complete", Phase.COMPLETE),
+        ("Completed", Phase.COMPLETE),
+        ("complete", Phase.COMPLETE),
+        ("COMPLETED", Phase.COMPLETE),
+        (" com-ple_ted ", Phase.COMPLETE),
+        ("Failed", Phase.FAILED),
+        ("failure", Phase.FAILED),
+        ("ERROR", Phase.FAILED),
+        ("Errored", Phase.FAILED),
+        ("Pending", Phase.PENDING),
+        ("in_progress", Phase.PENDING),
+        ("In Progress", Phase.PENDING),
+        ("", Phase.PENDING),
+        (None, Phase.PENDING),
+        ("Incomplete", Phase.PENDING),
+        ("Quiescing", Phase.PENDING),
+        ("not failed", Phase.PENDING),
+    ],
+)
+def test_reads_every_spelling_of_a_state(state: str | None, phase: Phase) -> None:
+    """Case, spaces, `-` and `_` do not matter, and an unknown word is pending."""
+    assert Phase.of(state) is phase
+
+
+@pytest.mark.parametrize(
+    ("state", "volumes", "included", "phase", "reasons"),
+    [
+        pytest.param("Complete", {}, (), Phase.COMPLETE, (), id="complete, no volume reported"),
+        pytest.param(
+            "Complete",
+            {"vol-1": "Completed", "vol-2": "Complete"},
+            ("vol-1", "vol-2"),
+            Phase.COMPLETE,
+            (),
+            id="complete, with every volume",
+        ),
+        pytest.param(
+            "Complete",
+            {"vol-1": "Completed", "vol-2": "Pending"},
+            (),
+            Phase.PENDING,
+            ("volume vol-2 is Pending",),
+            id="complete, with a pending volume as on the page",
+        ),
+        pytest.param(
+            "Complete",
+            {"vol-1": "Completed"},
+            ("vol-1", "vol-2"),
+            Phase.PENDING,
+            ("volume vol-2 has no state yet",),
+            id="complete, with an included volume that is not reported",
+        ),
+        pytest.param(
+            "Complete",
+            {},
+            ("vol-1",),
+            Phase.COMPLETE,
+            (),
+            id="complete, with included volumes and no report at all",
+        ),
+        pytest.param(
+            "",
+            {},
+            ("vol-1",),
+            Phase.PENDING,
+            ("the snapshot has no state yet",),
+            id="no status right after the creation",
+        ),
+        pytest.param(
+            "Pending",
+            {"vol-1": "Completed"},
+            (),
+            Phase.PENDING,
+            ("the snapshot is Pending",),
+            id="pending, with complete volumes",
+        ),
+        pytest.param(
+            "Quiescing",
+            {"vol-1": "Thawing"},
+            (),
+            Phase.PENDING,
+            ("the snapshot is Quiescing", "volume vol-1 is Thawing"),
+            id="words that are not known",
+        ),
+        pytest.param(
+            "Pending",
+            {"vol-1": "Failed", "vol-2": "Pending"},
+            (),
+            Phase.FAILED,
+            ("volume vol-1 is Failed",),
+            id="one failed volume",
+        ),
+        pytest.param(
+            "Complete",
+            {"vol-1": "error"},
+            (),
+            Phase.FAILED,
+            ("volume vol-1 is error",),
+            id="complete, with a failed volume",
+        ),
+        pytest.param(
+            "Failed",
+            {"vol-1": "Completed"},
+            (),
+            Phase.FAILED,
+            ("the snapshot is Failed",),
+            id="failed, with complete volumes",
+        ),
+    ],
+)
+def test_judges_a_snapshot_by_its_own_state_and_every_volume(
+    state: str,
+    volumes: dict[str, str],
+    included: tuple[str, ...],
+    phase: Phase,
+    reasons: tuple[str, ...],
+) -> None:
+    """The verdict says what it all comes to, and why, in words."""
+    verdict = make_snapshot(state, volumes, included=included).verdict
+
+    assert (verdict.phase, verdict.reasons) == (phase, reasons)
+
+
+@given(state=WORDS, volumes=VOLUMES, word=st.sampled_from(["Pending", "", "Quiescing"]))
+def test_a_pending_volume_never_makes_a_snapshot_complete(
+    state: str, volumes: dict[str, str], word: str
+) -> None:
+    """Whatever else is reported, one more pending volume means: not complete."""
+    assert not make_snapshot(state, {**volumes, "late": word}).is_complete
+
+
+@given(state=WORDS, volumes=VOLUMES)
+def test_a_failed_volume_fails_a_snapshot(state: str, volumes: dict[str, str]) -> None:
+    """Whatever else is reported, one failed volume means: failed."""
+    assert make_snapshot(state, {**volumes, "broken": "Failed"}).is_failed
+
+
+@given(state=WORDS, volumes=VOLUMES, included=st.sets(st.sampled_from(["vol-1", "vol-9"])))
+def test_a_verdict_has_reasons_unless_it_is_complete(
+    state: str, volumes: dict[str, str], included: set[str]
+) -> None:
+    """Nobody is told "not complete" without being told why."""
+    verdict = make_snapshot(state, volumes, included=tuple(included)).verdict
+
+    assert bool(verdict.reasons) == (verdict.phase is not Phase.COMPLETE)
+
+
+@given(st.text())
+def test_no_state_is_too_strange(state: str) -> None:
+    """Any text at all has a phase."""
+    assert isinstance(Phase.of(state), Phase)
+
+
+def test_a_snapshot_reads_its_properties_from_the_verdict() -> None:
+    """The short forms say what the verdict says."""
+    snapshot = make_snapshot("Pending", {"a": "Failed", "b": "Pending", "c": "Done-ish"})
+
+    assert snapshot.is_failed
+    assert not snapshot.is_complete
+    assert snapshot.failed_volumes == (VolumeStatus(id="a", state="Failed"),)
+    assert [volume.id for volume in snapshot.pending_volumes] == ["b", "c"]
+
+
+def test_keeps_what_the_server_said() -> None:
+    """The raw words stay readable beside their meaning."""
+    snapshot = make_snapshot("com_PLETE", {"vol-1": "Quiescing"})
+
+    assert snapshot.state == "com_PLETE"
+    assert snapshot.volume_states == {"vol-1": "Quiescing"}
+    assert snapshot.status.phase is Phase.COMPLETE
+
+
+def test_only_complete_and_failed_are_settled() -> None:
+    """A settled snapshot does not change any more."""
+    assert [phase for phase in Phase if phase.is_settled] == [Phase.COMPLETE, Phase.FAILED]
+
+
+def test_the_included_volumes_are_not_judged_twice() -> None:
+    """A volume that is included and reported is one volume."""
+    snapshot = make_snapshot("Complete", {"vol-1": "Pending"}, included=("vol-1",))
+
+    assert len(snapshot.pending_volumes) == 1
+
+
+def test_a_restore_has_a_phase_of_its_own() -> None:
+    """The restore's words differ from the snapshot's; the reading is the same."""
+    assert RestoreStatus(state="in_progress").phase is Phase.PENDING
+    assert RestoreStatus(state="complete").phase is Phase.COMPLETE
+
+
+def test_a_snapshot_needs_only_an_id_and_a_name() -> None:
+    """What Civo may leave out has a default."""
+    assert Snapshot(id="snap-1", name="nightly").phase is Phase.PENDING
