@@ -1,0 +1,158 @@
+"""The rules for what a caller may pass; each says which argument, which rule, which value."""
+
+import ipaddress
+import math
+import re
+import ssl
+from typing import cast
+from urllib.parse import urlsplit
+
+_PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?", re.ASCII)
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+_HOSTNAME = re.compile(rf"{_LABEL.pattern}(?:\.{_LABEL.pattern})*", re.ASCII | re.IGNORECASE)
+_HEADER = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?", re.ASCII)
+_LONGEST_HOSTNAME = 253
+
+
+def text(argument: str, value: object) -> str:
+    """Accept a string that can be sent."""
+    if not isinstance(value, str):
+        raise TypeError(f"{argument} must be a string, not {_shown(value)}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"{argument} holds half a surrogate pair, which can't be sent: {value!r}"
+        ) from None
+
+    return value
+
+
+def plain_name(argument: str, value: object) -> str:
+    """Accept an id or a name that, as a part of a path or a query, can only be that part.
+
+    Anything else could turn one call into another: `delete_snapshot("web-1", "..")` is the
+    deletion of the instance.
+    """
+    name = text(argument, value)
+    if _PLAIN.fullmatch(name) is None or ".." in name:
+        raise ValueError(
+            f"{argument} must be 1 to 128 letters, digits, '.', '_' or '-', beginning and ending "
+            f"with a letter or digit and without '..', not {_shown(name)}"
+        )
+
+    return name
+
+
+def label(argument: str, value: object) -> str:
+    """Accept a name of a snapshot: an RFC 1123 label."""
+    name = text(argument, value)
+    if _LABEL.fullmatch(name) is None:
+        raise ValueError(
+            f"{argument} must be an RFC 1123 label (1 to 63 lower-case letters, digits or '-', "
+            f"beginning and ending with a letter or digit), not {_shown(name)}"
+        )
+
+    return name
+
+
+def hostname(argument: str, value: object) -> str:
+    """Accept a host name: RFC 1123 labels, in any case, joined by dots."""
+    name = text(argument, value)
+    if _HOSTNAME.fullmatch(name) is None or len(name) > _LONGEST_HOSTNAME:
+        raise ValueError(
+            f"{argument} must be a host name (letters, digits and '-', in parts of 1 to 63 joined "
+            f"by '.', at most {_LONGEST_HOSTNAME} in all), not {_shown(name)}"
+        )
+
+    return name
+
+
+def ipv4(argument: str, value: object) -> str:
+    """Accept an IPv4 address, as text or as an `ipaddress.IPv4Address`."""
+    if isinstance(value, ipaddress.IPv4Address):
+        return str(value)
+    address = text(argument, value)
+    try:
+        return str(ipaddress.IPv4Address(address))
+    except ValueError as error:
+        raise ValueError(f"{argument} must be an IPv4 address: {error}") from None
+
+
+def boolean(argument: str, value: object) -> bool:
+    """Accept `True` and `False`, and nothing that merely counts as one of them."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{argument} must be True or False, not {_shown(value)}")
+
+    return value
+
+
+def number(argument: str, value: object, *, at_least: float, below: float = math.inf) -> float:
+    """Accept a finite number in a range."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{argument} must be a number, not {_shown(value)}")
+    if not (at_least <= value < below):
+        limit = "" if below == math.inf else f" and below {below:g}"
+        raise ValueError(f"{argument} must be at least {at_least:g}{limit}, not {_shown(value)}")
+
+    return float(value)
+
+
+def seconds(argument: str, value: object) -> float:
+    """Accept a positive, finite number of seconds."""
+    if number(argument, value, at_least=0) == 0:
+        raise ValueError(f"{argument} must be more than 0 seconds, not {_shown(value)}")
+
+    return float(cast("float", value))
+
+
+def count(argument: str, value: object, *, at_least: int = 0) -> int:
+    """Accept a whole number."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{argument} must be a whole number, not {_shown(value)}")
+    if value < at_least:
+        raise ValueError(f"{argument} must be at least {at_least}, not {value}")
+
+    return value
+
+
+def timeout(value: object) -> float | None:
+    """Accept a positive number of seconds, or `None` for no limit."""
+    return None if value is None else seconds("timeout", value)
+
+
+def header(argument: str, value: object) -> str:
+    """Accept what can stand in an HTTP header."""
+    line = text(argument, value)
+    if _HEADER.fullmatch(line) is None:
+        raise ValueError(
+            f"{argument} must be printable ASCII, beginning and ending without a space, "
+            f"not {_shown(line)}"
+        )
+
+    return line
+
+
+def proxy_url(argument: str, value: object) -> str:
+    """Accept the URL of an HTTP proxy; it is not told again, as it may hold a password."""
+    try:
+        parts = urlsplit(text(argument, value))
+        is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise ValueError(f"{argument} must be a URL like http://proxy.example:3128")
+
+    return cast("str", value)
+
+
+def ssl_context(argument: str, value: object) -> None:
+    """Accept a TLS context, or `None` for the system's; there is no way to verify nothing."""
+    if not isinstance(value, (ssl.SSLContext, type(None))):
+        raise TypeError(f"{argument} must be an ssl.SSLContext or None, not {_shown(value)}")
+
+
+def _shown(value: object, longest: int = 80) -> str:
+    shown = repr(value)
+
+    return shown if len(shown) <= longest else f"{shown[:longest]}… ({len(shown)} characters)"

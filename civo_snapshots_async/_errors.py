@@ -1,0 +1,241 @@
+"""Everything that this library raises of its own, but for wrong use of its functions.
+
+    CivoSnapshotsError
+    ├── ConfigurationError             (also ValueError) no token, no region, unusable URL
+    ├── SessionClosedError             used after, or ended by, aclose()
+    ├── TransportError                 no complete answer came
+    │   └── TransportTimeoutError      (also TimeoutError)
+    ├── ApiError                       Civo answered: no
+    │   ├── AuthenticationError
+    │   ├── PermissionDeniedError
+    │   ├── NotFoundError
+    │   │   ├── SnapshotNotFoundError
+    │   │   ├── InstanceNotFoundError
+    │   │   └── RegionNotFoundError
+    │   ├── ConflictError
+    │   ├── InvalidRequestError
+    │   ├── QuotaExceededError
+    │   ├── RateLimitedError
+    │   └── ServerError
+    ├── DecodeError                    Civo answered: yes, in an undocumented shape
+    └── WaitError                      waiting ended without a complete snapshot
+        ├── SnapshotFailedError
+        ├── SnapshotVanishedError
+        ├── WaitTimeoutError           (also TimeoutError)
+        └── SnapshotNotCompleteError   a restore was refused
+
+Wrong use of our own functions is `ValueError` or `TypeError`, before anything is sent.
+"""
+
+from typing import Any
+
+from ._models import Snapshot, TimelineEntry, Verdict, VolumeStatus
+
+
+class CivoSnapshotsError(Exception):
+    """Anything that this library raises of its own."""
+
+    snapshot: Snapshot | None = None
+    """The snapshot as it was last known, where one was."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unpickled, (type(self), self.args, self.__dict__)
+
+
+def _unpickled(
+    cls: type[CivoSnapshotsError], args: tuple[object, ...], values: dict[str, Any]
+) -> CivoSnapshotsError:
+    # Exceptions are pickled as a call with their args alone; ours have keyword arguments as well.
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(values)
+
+    return error
+
+
+class ConfigurationError(CivoSnapshotsError, ValueError):
+    """The session can't be made: no token, no region, or an unusable URL or file."""
+
+
+class SessionClosedError(CivoSnapshotsError):
+    """The session was closed, before the call or while it ran."""
+
+
+class TransportError(CivoSnapshotsError):
+    """No complete answer came: the request may or may not have reached Civo."""
+
+    def __init__(self, message: str, *, method: str, path: str) -> None:
+        super().__init__(message)
+        self.method = method
+        self.path = path
+
+
+class TransportTimeoutError(TransportError, TimeoutError):
+    """No complete answer came in time: the request may or may not have reached Civo."""
+
+
+class ApiError(CivoSnapshotsError):
+    """Civo answered: no. Where no subclass fits, `status` and `code` tell what it was."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        method: str,
+        path: str,
+        code: str = "",
+        reason: str = "",
+        request_id: str = "",
+        body_excerpt: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.method = method
+        self.path = path
+        self.code = code
+        """Civo's name for what was wrong, such as `database_snapshot_not_found`; may be empty."""
+        self.reason = reason
+        """Civo's sentence for people; may be empty."""
+        self.request_id = request_id
+        """The answer's `X-Request-Id`, for Civo's support; may be empty."""
+        self.body_excerpt = body_excerpt
+        """The beginning of the answer's body."""
+        self.retry_after = retry_after
+        """Seconds after which Civo asked to be called again; `None` where it did not say."""
+
+
+class AuthenticationError(ApiError):
+    """Civo does not accept the token; a bad one arrives as a 404 `database_account_not_found`."""
+
+
+class PermissionDeniedError(ApiError):
+    """The token is good, and its account may not do this."""
+
+
+class NotFoundError(ApiError):
+    """What the call was about is not there."""
+
+
+class SnapshotNotFoundError(NotFoundError):
+    """There is no such snapshot."""
+
+
+class InstanceNotFoundError(NotFoundError):
+    """There is no such instance in this region."""
+
+
+class RegionNotFoundError(NotFoundError):
+    """There is no such region."""
+
+
+class ConflictError(ApiError):
+    """What was asked does not go with the present state, such as a snapshot being made."""
+
+
+class InvalidRequestError(ApiError):
+    """Civo does not accept what was sent."""
+
+
+class QuotaExceededError(ApiError):
+    """The account's quota does not allow one more."""
+
+
+class RateLimitedError(ApiError):
+    """Too many requests; `retry_after` says how long Civo asked to be left alone, if it did."""
+
+
+class ServerError(ApiError):
+    """Civo, or a gateway before it, failed; the request may or may not have had its effect."""
+
+
+class DecodeError(CivoSnapshotsError):
+    """Civo answered: yes, in a shape that is not documented; the call may have had its effect."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        method: str,
+        path: str,
+        problems: tuple[str, ...],
+        body_excerpt: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.method = method
+        self.path = path
+        self.problems = problems
+        """Where each problem is and what it is: `status.volumes[1].id: expected a string, …`."""
+        self.body_excerpt = body_excerpt
+        """The beginning of the answer's body."""
+
+
+class WaitError(CivoSnapshotsError):
+    """Waiting ended without a complete snapshot."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        instance_id: str,
+        snapshot_id: str,
+        snapshot: Snapshot | None = None,
+        polls: int = 0,
+        elapsed: float = 0.0,
+        timeline: tuple[TimelineEntry, ...] = (),
+        last_error: CivoSnapshotsError | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.instance_id = instance_id
+        self.snapshot_id = snapshot_id
+        self.snapshot = snapshot
+        self.polls = polls
+        """How many times the snapshot was looked at, or tried to be."""
+        self.elapsed = elapsed
+        """The seconds waited."""
+        self.timeline = timeline
+        """The states seen, each when it was first seen; of a long wait the first and the last."""
+        self.last_error = last_error
+        """What the last poll met, where it failed."""
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Our reading of the snapshot as it was last seen, with the reasons in words."""
+        return None if self.snapshot is None else self.snapshot.verdict
+
+    @property
+    def pending_volumes(self) -> tuple[VolumeStatus, ...]:
+        """The volumes that were not settled when the snapshot was last seen."""
+        return self.snapshot.pending_volumes if self.snapshot else ()
+
+    @property
+    def failed_volumes(self) -> tuple[VolumeStatus, ...]:
+        """The volumes that had failed when the snapshot was last seen."""
+        return self.snapshot.failed_volumes if self.snapshot else ()
+
+
+class SnapshotFailedError(WaitError):
+    """The snapshot, or a volume in it, has failed: there is nothing to wait for."""
+
+
+class SnapshotVanishedError(WaitError):
+    """Civo knows no such snapshot any more, or never did."""
+
+
+class WaitTimeoutError(WaitError, TimeoutError):
+    """The time was up; the snapshot may still become complete."""
+
+
+class SnapshotNotCompleteError(WaitError):
+    """A restore was refused, and nothing was sent: the snapshot is not complete."""
+
+
+def is_passing(error: Exception) -> bool:
+    """Tell whether the same request may well succeed a little later."""
+    if isinstance(error, (TransportError, RateLimitedError, ServerError)):
+        return True
+
+    return isinstance(error, ApiError) and error.code == "database_quota_lock_failed"
