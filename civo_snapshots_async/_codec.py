@@ -1,0 +1,268 @@
+"""A response becomes a model or an error. The one place that knows cattrs."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+import cattrs
+from cattrs.cols import homogenous_tuple_structure_factory
+from cattrs.gen import make_dict_structure_fn, override
+
+from ._errors import DecodeError
+from ._http import Request, Response
+from ._models import Restore, RestoreStatus, Snapshot, SnapshotStatus, VolumeStatus
+from ._refusals import refusal
+from ._wire import excerpt, parse_json, parse_time
+
+T = TypeVar("T")
+Hook = Callable[[object, Any], object]
+Structure = Callable[[Mapping[str, Any], Any], object]
+
+_MOST_PROBLEMS = 20
+_SHOWN_PROBLEMS = 3
+
+
+def decode(request: Request[T], response: Response) -> T:
+    """Return what the answer says, or raise what it means."""
+    if not response.is_success:
+        raise refusal(request, response)
+    answer, problems = _read(request, response)
+    # Raised here and not where it was noticed: a parser's error holds the whole body.
+    if problems:
+        raise _undocumented(request, response, problems)
+
+    return cast("T", answer)
+
+
+def _read(request: Request[object], response: Response) -> tuple[object, list[str]]:
+    if request.returns is type(None):
+        return None, []
+    if response.is_cut:
+        return None, [f"the body is longer than {request.longest_body} bytes"]
+    if response.headers.get("content-encoding", "identity") != "identity":
+        return None, ["the body is compressed, which was not asked for"]
+    if not response.body.strip():
+        return None, ["the body is empty"]
+    try:
+        payload = parse_json(response.body)
+    except ValueError as error:
+        return None, [f"the body is not JSON: {error}"]
+
+    return _interpret(request, payload)
+
+
+def _interpret(request: Request[object], payload: object) -> tuple[object, list[str]]:
+    asked = {"instance_id": request.instance_id, "region": request.region}
+    if request.returns is Snapshot:
+        return _read_expected(request, payload, asked)
+    if request.returns is Restore:
+        return _structure(Restore, payload, asked)
+
+    return _read_all(payload, asked)
+
+
+def _read_expected(
+    request: Request[object], payload: object, asked: dict[str, str]
+) -> tuple[object, list[str]]:
+    snapshot, problems = _structure(Snapshot, payload, asked)
+    if snapshot is None or not request.expected:
+        return snapshot, problems
+    # Ids are compared without case: a server may write a UUID its own way.
+    expected = {name.casefold() for name in request.expected}
+    if expected.isdisjoint((snapshot.id.casefold(), snapshot.name.casefold())):
+        wanted = " or ".join(sorted(map(repr, request.expected)))
+        problems = [f"id: got {snapshot.id!r} (name {snapshot.name!r}), asked for {wanted}"]
+
+    return snapshot, problems
+
+
+def _read_all(payload: object, asked: dict[str, str]) -> tuple[object, list[str]]:
+    if payload is None:
+        return (), []
+    if not isinstance(payload, list):
+        return None, [f"expected an array, got {_kind(payload)}"]
+    snapshots: list[Snapshot | None] = []
+    problems: list[str] = []
+    for index, item in enumerate(cast("list[object]", payload)):
+        snapshot, found = _structure(Snapshot, item, asked, at=f"[{index}]")
+        snapshots.append(snapshot)
+        problems += found
+        if len(problems) >= _MOST_PROBLEMS:
+            break
+
+    return tuple(snapshots), problems
+
+
+M = TypeVar("M", Snapshot, Restore)
+
+
+def _structure(
+    model: type[M], payload: object, asked: dict[str, str], *, at: str = ""
+) -> tuple[M | None, list[str]]:
+    if isinstance(payload, dict):
+        payload = {**cast("dict[str, object]", payload), **asked}
+    try:
+        return cast("M", _QUICK[model](payload, model)), []
+    except (_MismatchError, KeyError):
+        # The quick converter stops at the first problem and does not say where it is.
+        pass
+    try:
+        return _THOROUGH.structure(payload, model), []
+    except (_MismatchError, cattrs.BaseValidationError) as error:
+        return None, list(_problems(error, at))[:_MOST_PROBLEMS]
+
+
+def _problems(error: Exception, at: str) -> Iterator[str]:
+    if isinstance(error, cattrs.ClassValidationError):
+        for inner, note in error.group_exceptions()[0]:
+            yield from _problems(inner, f"{at}.{note.name}" if at else note.name)
+    elif isinstance(error, cattrs.IterableValidationError):
+        for inner, place in error.group_exceptions()[0]:
+            yield from _problems(inner, f"{at}[{place.index}]")
+    else:
+        text = "missing" if isinstance(error, KeyError) else str(error)
+        yield f"{at}: {text}" if at else text
+
+
+def _undocumented(request: Request[object], response: Response, problems: list[str]) -> DecodeError:
+    shown = "; ".join(problems[:_SHOWN_PROBLEMS])
+    more = len(problems) - _SHOWN_PROBLEMS
+
+    return DecodeError(
+        f"{request.method} {request.path}: Civo answered {response.status} in an undocumented "
+        f"shape: {shown}{f'; and {more} more' if more > 0 else ''}",
+        status=response.status,
+        method=request.method,
+        path=request.path,
+        problems=tuple(problems),
+        body_excerpt=excerpt(response.body),
+    )
+
+
+class _MismatchError(Exception):
+    """A value is not of the documented kind."""
+
+    def __init__(self, expected: str, value: object) -> None:
+        super().__init__(f"expected {expected}, got {_kind(value)}")
+
+
+def _kind(value: object) -> str:
+    # Text is not shown: it is the server's, and may be long or a secret.
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return "a string"
+        case list():
+            return "an array"
+        case _:
+            return "an object"
+
+
+def _text(value: object, _: object) -> str:
+    if not isinstance(value, str):
+        raise _MismatchError("a string", value)
+    if not value.isascii():
+        _refuse_half_surrogates(value)
+
+    return value
+
+
+def _refuse_half_surrogates(value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _MismatchError("a string of whole characters", value) from None
+
+
+def _text_or_none(value: object, _: object) -> str | None:
+    return None if value is None else _text(value, _)
+
+
+def _text_or_empty(value: object, _: object) -> str:
+    return "" if value is None else _text(value, _)
+
+
+def _boolean_or_none(value: object, _: object) -> bool | None:
+    if value is not None and not isinstance(value, bool):
+        raise _MismatchError("true or false", value)
+
+    return value
+
+
+def _time_or_none(value: object, _: object) -> datetime | None:
+    if not value and value in (None, ""):
+        return None
+    try:
+        return parse_time(_text(value, _))
+    except ValueError:
+        raise _MismatchError("an RFC 3339 time", value) from None
+
+
+def _converter(*, detailed_validation: bool) -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=detailed_validation)
+    state = override(struct_hook=_text_or_empty)
+    converter.register_structure_hook(str, _text)
+    converter.register_structure_hook(str | None, _text_or_none)
+    converter.register_structure_hook(bool | None, _boolean_or_none)
+    converter.register_structure_hook(datetime | None, _time_or_none)
+    _register_array(tuple[str, ...], converter)
+    volume = make_dict_structure_fn(VolumeStatus, converter, state=state)
+    converter.register_structure_hook(VolumeStatus, _object(volume))
+    _register_array(tuple[VolumeStatus, ...], converter)
+    status = make_dict_structure_fn(SnapshotStatus, converter, state=state)
+    converter.register_structure_hook(SnapshotStatus, _object_or_nothing(status))
+    restore_status = make_dict_structure_fn(RestoreStatus, converter, state=state)
+    converter.register_structure_hook(RestoreStatus, _object_or_nothing(restore_status))
+    snapshot = make_dict_structure_fn(Snapshot, converter)
+    converter.register_structure_hook(Snapshot, _object(snapshot))
+    restore = make_dict_structure_fn(Restore, converter)
+    converter.register_structure_hook(Restore, _object(restore))
+
+    return converter
+
+
+def _object(structure: Structure) -> Hook:
+    def hook(value: object, model: type) -> object:
+        if not isinstance(value, dict):
+            raise _MismatchError("an object", value)
+        return structure(cast("dict[str, object]", value), model)
+
+    return hook
+
+
+def _object_or_nothing(structure: Structure) -> Hook:
+    read = _object(structure)
+
+    def hook(value: object, model: type) -> object:
+        return read({} if value is None or value == "" else value, model)
+
+    return hook
+
+
+def _register_array(
+    type_: Any,  # noqa: ANN401 - what tuple[str, ...] is has no type of its own
+    converter: cattrs.Converter,
+) -> None:
+    structure = homogenous_tuple_structure_factory(type_, converter)
+
+    def hook(value: object, _: object) -> object:
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            raise _MismatchError("an array", value)
+        return structure(value, type_)
+
+    converter.register_structure_hook_func(lambda asked: asked == type_, hook)
+
+
+_THOROUGH = _converter(detailed_validation=True)
+_QUICK: dict[type, Hook] = {
+    model: converter.get_structure_hook(model)
+    for converter in [_converter(detailed_validation=False)]
+    for model in (Snapshot, Restore)
+}

@@ -1,0 +1,142 @@
+"""What a refusal means: by Civo's code first, and only then by the HTTP status."""
+
+import re
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import cast
+from urllib.parse import urlsplit
+
+from ._errors import (
+    ApiError,
+    AuthenticationError,
+    ConflictError,
+    InstanceNotFoundError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    RateLimitedError,
+    RegionNotFoundError,
+    ServerError,
+    SnapshotNotFoundError,
+)
+from ._http import Request, Response
+from ._wire import excerpt, parse_json
+
+# A bad token arrives as a 404 with a code of its own: read by its status alone, it would be a
+# snapshot that is gone. The first pattern that fits the whole code wins.
+_BY_CODE: tuple[tuple[str, type[ApiError]], ...] = (
+    (r"authentication_.*|requires_authentication", AuthenticationError),
+    (r"database_account_not_found", AuthenticationError),
+    (r"database_account_access_denied", PermissionDeniedError),
+    (r"database_region_not_found", RegionNotFoundError),
+    (r"database_(.*_)?snapshots?_(not_found|find)", SnapshotNotFoundError),
+    (r"database_instances?_(not_found|find)", InstanceNotFoundError),
+    (r"quota_limit_reached", QuotaExceededError),
+    (r"database_quota_lock_failed", ConflictError),
+    (r".*_already_in_process|.*_in_use|.*_duplicate_.*", ConflictError),
+    (r"parameter_.*", InvalidRequestError),
+)
+_CODES = tuple((re.compile(pattern, re.IGNORECASE), error) for pattern, error in _BY_CODE)
+_BY_STATUS: dict[int, type[ApiError]] = {
+    400: InvalidRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: InvalidRequestError,
+    429: RateLimitedError,
+}
+_LONGEST_RETRY_AFTER = 3600.0
+
+
+def refusal(request: Request[object], response: Response) -> ApiError:
+    """Make the error that an answer other than 2xx means."""
+    envelope = _envelope(response.body)
+    code = envelope.get("code") or envelope.get("result", "")
+    reason = envelope.get("reason") or envelope.get("details", "")
+
+    return _kind(code, response.status)(
+        _sentence(request, response, code, reason),
+        status=response.status,
+        method=request.method,
+        path=request.path,
+        code=envelope.get("code", ""),
+        reason=reason,
+        request_id=response.headers.get("x-request-id", ""),
+        body_excerpt=excerpt(response.body),
+        retry_after=retry_after(response),
+    )
+
+
+def _kind(code: str, status: int) -> type[ApiError]:
+    by_status = _BY_STATUS.get(status, ApiError)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        by_status = ServerError
+    by_code = next((error for pattern, error in _CODES if pattern.fullmatch(code)), by_status)
+    # A server that fails has not looked, so nothing is known to be gone.
+    if by_status is ServerError and issubclass(by_code, NotFoundError):
+        return ServerError
+
+    return by_code
+
+
+def _sentence(request: Request[object], response: Response, code: str, reason: str) -> str:
+    call = f"{request.method} {request.path}"
+    if response.is_redirect:
+        host = _host(response.headers.get("location", ""))
+        return f"{call}: Civo answered {response.status}, a redirect to {host}: not followed"
+    said = " ".join(reason.split()) or ("" if code else excerpt(response.body, longest=120))
+
+    return f"{call}: Civo answered {' '.join(filter(None, (str(response.status), code)))}" + (
+        f": {said}" if said else ""
+    )
+
+
+def _host(location: str) -> str:
+    try:
+        return urlsplit(location).hostname or "itself"
+    except ValueError:
+        return "no valid URL"
+
+
+def _envelope(body: bytes) -> dict[str, str]:
+    try:
+        payload = parse_json(body)
+    except ValueError:
+        return {}
+    if not isinstance(payload, dict):
+        return {}
+    values = cast("dict[str, object]", payload)
+
+    return {key: _as_text(value) for key, value in values.items()}
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+
+    return value if isinstance(value, str) else str(value)
+
+
+def retry_after(response: Response) -> float | None:
+    """Return the seconds that `Retry-After` asks for; `None` for none, and for an absurd one."""
+    value = response.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", value):
+        seconds = float(value)
+    else:
+        seconds = _seconds_until(value, response)
+
+    return seconds if 0 <= seconds <= _LONGEST_RETRY_AFTER else None
+
+
+def _seconds_until(date: str, response: Response) -> float:
+    try:
+        until = parsedate_to_datetime(date)
+        # The server's own clock, where it shows it: ours may be off.
+        now = response.headers.get("date")
+        return (
+            until - (parsedate_to_datetime(now) if now else response.received_at)
+        ).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return -1.0

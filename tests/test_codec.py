@@ -1,0 +1,345 @@
+"""Answers become models, or errors that say where the problem is."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from civo_snapshots_async import DecodeError, Restore, Snapshot, SnapshotStatus, VolumeStatus
+from civo_snapshots_async import _endpoints as endpoints
+from civo_snapshots_async._codec import decode
+from civo_snapshots_async._http import Response
+
+SAMPLES = Path(__file__).parent / "samples"
+GET = endpoints.get_snapshot("web-1", "snap-1", region="LON1")
+LIST = endpoints.list_snapshots("web-1", region="LON1")
+RESTORE = endpoints.restore_snapshot("web-1", "snap-1", region="LON1")
+DELETE = endpoints.delete_snapshot("web-1", "snap-1", region="LON1")
+MINIMAL = {"id": "snap-1", "name": "nightly"}
+
+
+def answer(payload: object, status: int = 200, **headers: str) -> Response:
+    """Make a response of JSON, or of bytes as they are."""
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return Response(status=status, body=body, headers=headers)
+
+
+def read_snapshot(**fields: Any) -> Snapshot:
+    """Decode a snapshot with those fields."""
+    return decode(GET, answer({**MINIMAL, **fields}))
+
+
+def sample(name: str) -> Response:
+    """Return one of the page's documents as an answer."""
+    return answer((SAMPLES / f"{name}.json").read_bytes())
+
+
+def test_reads_the_pages_snapshot_after_a_creation() -> None:
+    """Every field of the page's document arrives."""
+    create = endpoints.create_snapshot("web-1", region="LON1")
+
+    assert decode(create, sample("create")) == Snapshot(
+        id="snapshot-uuid",
+        name="instance-snapshot-name",
+        description="a description of the instance snapshot",
+        included_volumes=("volume_uuid_1", "volume_uuid_2"),
+        status=SnapshotStatus(
+            state="Complete",
+            volumes=(
+                VolumeStatus(id="volume_uuid_1", state="Complete"),
+                VolumeStatus(id="volume_uuid_2", state="Complete"),
+            ),
+        ),
+        created_at=datetime(2025, 4, 1, 9, 11, 14, tzinfo=UTC),
+        instance_id="web-1",
+        region="LON1",
+    )
+
+
+def test_reads_the_pages_list() -> None:
+    """A summary may lack the volumes; the first one is not complete for all that it says so."""
+    first, second = decode(LIST, sample("list"))
+
+    assert (first.state, first.is_complete) == ("Complete", False)
+    assert (second.status.volumes, second.is_complete) == ((), True)
+
+
+@pytest.mark.parametrize("name", ["get", "update"])
+def test_reads_the_pages_other_snapshots(name: str) -> None:
+    """Both show a volume that is not ready."""
+    request = endpoints.get_snapshot("web-1", "snapshot-uuid", region="LON1")
+
+    assert [volume.id for volume in decode(request, sample(name)).pending_volumes] == [
+        "volume_uuid_2"
+    ]
+
+
+def test_reads_the_pages_restore() -> None:
+    """A restore is an operation of its own."""
+    assert decode(RESTORE, sample("restore")) == Restore(
+        id="restore-123",
+        name="restore-operation-123",
+        hostname="my-new-instance-hostname",
+        description="Restored instance from snapshot",
+        from_snapshot="snapshot-123",
+        private_ipv4="10.0.0.1",
+        overwrite_existing=False,
+        status=attrs.evolve(Restore(id="x").status, state="complete"),
+        created_at=datetime(2022, 1, 1, 12, 0, tzinfo=UTC),
+        completed_at=datetime(2022, 1, 1, 12, 5, tzinfo=UTC),
+        instance_id="web-1",
+        region="LON1",
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({}, id="all absent"),
+        pytest.param(
+            dict.fromkeys(("description", "included_volumes", "status", "created_at")),
+            id="all null",
+        ),
+        pytest.param({"status": {}}, id="an empty status"),
+        pytest.param({"status": ""}, id="an empty text for a status"),
+        pytest.param({"status": {"state": None, "volumes": None}}, id="a status of nulls"),
+        pytest.param({"created_at": "0001-01-01T00:00:00Z"}, id="Go's zero time"),
+        pytest.param({"created_at": ""}, id="no time"),
+        pytest.param({"new_field": {"deep": [1]}, "region": 5}, id="unknown fields"),
+    ],
+)
+def test_tolerates_what_may_be_missing(fields: dict[str, Any]) -> None:
+    """Absent, null and unknown fields are no problem; what is not told is None or empty."""
+    assert read_snapshot(**fields) == Snapshot(**MINIMAL, instance_id="web-1", region="LON1")
+
+
+@pytest.mark.parametrize(
+    ("payload", "problem"),
+    [
+        ({"name": "a"}, "id: missing"),
+        ({"id": "a"}, "name: missing"),
+        ({**MINIMAL, "id": 5}, "id: expected a string, got the number 5"),
+        ({**MINIMAL, "id": None}, "id: expected a string, got null"),
+        ({**MINIMAL, "id": True}, "id: expected a string, got true"),
+        ({**MINIMAL, "id": ["a"]}, "id: expected a string, got an array"),
+        ({**MINIMAL, "id": {}}, "id: expected a string, got an object"),
+        ({**MINIMAL, "name": None}, "name: expected a string, got null"),
+        ({**MINIMAL, "name": "a\ud800"}, "name: expected a string of whole characters"),
+        ({**MINIMAL, "description": 5}, "description: expected a string, got the number 5"),
+        ({**MINIMAL, "included_volumes": "ab"}, "included_volumes: expected an array, got a str"),
+        ({**MINIMAL, "included_volumes": {"a": 1}}, "included_volumes: expected an array"),
+        ({**MINIMAL, "included_volumes": ["a", 5]}, "included_volumes[1]: expected a string"),
+        ({**MINIMAL, "status": "Complete"}, "status: expected an object, got a string"),
+        ({**MINIMAL, "status": []}, "status: expected an object, got an array"),
+        ({**MINIMAL, "status": {"state": 5}}, "status.state: expected a string"),
+        ({**MINIMAL, "status": {"volumes": {}}}, "status.volumes: expected an array"),
+        (
+            {**MINIMAL, "status": {"volumes": [{"id": "a"}, {"id": 5}]}},
+            "status.volumes[1].id: expected a string, got the number 5",
+        ),
+        (
+            {**MINIMAL, "status": {"volumes": [{"state": "x"}]}},
+            "status.volumes[0].id: missing",
+        ),
+        (
+            {**MINIMAL, "status": {"volumes": [None]}},
+            "status.volumes[0]: expected an object, got null",
+        ),
+        ({**MINIMAL, "created_at": 5}, "created_at: expected a string, got the number 5"),
+        ({**MINIMAL, "created_at": False}, "created_at: expected a string, got false"),
+        ({**MINIMAL, "created_at": "soon"}, "created_at: expected an RFC 3339 time"),
+        ([], "expected an object, got an array"),
+        (None, "expected an object, got null"),
+        (1.5, "expected an object, got the number 1.5"),
+        (b"", "the body is empty"),
+        (b"<html>", "the body is not JSON"),
+    ],
+)
+def test_says_where_a_snapshot_is_not_as_documented(payload: object, problem: str) -> None:
+    """Nothing is made up, and the path tells what to look for."""
+    with pytest.raises(DecodeError) as caught:
+        decode(GET, answer(payload))
+
+    assert caught.value.problems[0].startswith(problem)
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"overwrite_existing": "false"}, "overwrite_existing: expected true or false, got a st"),
+        ({"overwrite_existing": 0}, "overwrite_existing: expected true or false, got the number 0"),
+        ({"status": {"state": []}}, "status.state: expected a string, got an array"),
+        ({"completed_at": "later"}, "completed_at: expected an RFC 3339 time, got a string"),
+        ({"id": None}, "id: expected a string, got null"),
+    ],
+)
+def test_says_where_a_restore_is_not_as_documented(fields: dict[str, Any], problem: str) -> None:
+    """Whether a disk was overwritten is not guessed."""
+    with pytest.raises(DecodeError) as caught:
+        decode(RESTORE, answer({"id": "restore-1", **fields}))
+
+    assert caught.value.problems[0].startswith(problem)
+
+
+def test_a_running_restore_has_not_ended() -> None:
+    """Everything but the id may be absent or null."""
+    restore = decode(RESTORE, answer({"id": "restore-1", "completed_at": None, "status": None}))
+
+    assert restore == Restore(id="restore-1", instance_id="web-1", region="LON1")
+
+
+def test_names_every_problem() -> None:
+    """The first problem does not hide the others; the sentence shows a few."""
+    payload = {"id": 5, "status": {"volumes": [{"id": 1}, {"id": 2}], "state": []}}
+
+    with pytest.raises(DecodeError, match="; and 2 more$") as caught:
+        decode(GET, answer(payload))
+
+    assert {problem.partition(":")[0] for problem in caught.value.problems} == {
+        "id", "name", "status.state", "status.volumes[0].id", "status.volumes[1].id",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("payload", "problem"),
+    [
+        ([MINIMAL, {"id": 5, "name": "a"}], "[1].id: expected a string, got the number 5"),
+        ([None], "[0]: expected an object, got null"),
+        ({"items": []}, "expected an array, got an object"),
+    ],
+)
+def test_says_where_a_list_is_not_as_documented(payload: object, problem: str) -> None:
+    """The path begins with the place in the list."""
+    with pytest.raises(DecodeError) as caught:
+        decode(LIST, answer(payload))
+
+    assert caught.value.problems == (problem,)
+
+
+def test_stops_at_a_bounded_number_of_problems() -> None:
+    """Twenty thousand bad items do not become twenty thousand exceptions."""
+    with pytest.raises(DecodeError) as caught:
+        decode(LIST, answer([5] * 20_000))
+
+    assert len(caught.value.problems) == 20
+
+
+@pytest.mark.parametrize(("payload", "count"), [([], 0), (None, 0), ([MINIMAL, MINIMAL], 2)])
+def test_reads_a_list_of_any_length(payload: object, count: int) -> None:
+    """A list that is null is empty: Go writes a nil slice so."""
+    assert len(decode(LIST, answer(payload))) == count
+
+
+@pytest.mark.parametrize(
+    "fields", [{"id": "snap-1"}, {"id": "SNAP-1"}, {"id": "other", "name": "snap-1"}]
+)
+def test_accepts_the_snapshot_that_was_asked_for(fields: dict[str, str]) -> None:
+    """By its id, in whatever case the server writes it, or by its name."""
+    assert read_snapshot(**fields).id == fields["id"]
+
+
+def test_refuses_a_snapshot_that_was_not_asked_for() -> None:
+    """A mix-up before us must not become a restore from the wrong snapshot."""
+    with pytest.raises(DecodeError, match="id: got 'snap-2' .name 'nightly'., asked for 'snap-1'"):
+        read_snapshot(id="snap-2")
+
+
+def test_refuses_a_body_that_was_cut() -> None:
+    """What is longer than any snapshot is not read to its end."""
+    with pytest.raises(DecodeError, match="the body is longer than 262144 bytes"):
+        decode(GET, Response(status=200, body=b"{", is_cut=True))
+
+
+def test_refuses_a_compressed_body() -> None:
+    """None was asked for, and unpacked it could be of any size."""
+    with pytest.raises(DecodeError, match="the body is compressed"):
+        decode(GET, answer(MINIMAL, **{"content-encoding": "gzip"}))
+
+
+@pytest.mark.parametrize("body", [b"", b"OK", b'{"result": "success"}', b"\xff"])
+@pytest.mark.parametrize("status", [200, 202, 204])
+def test_a_deletion_may_answer_anything(status: int, body: bytes) -> None:
+    """Any 2xx is success, with any body."""
+    decode(DELETE, answer(body, status))
+
+
+@given(st.binary())
+def test_any_bytes_decode_or_raise_a_decode_error(body: bytes) -> None:
+    """No KeyError, no TypeError, no AttributeError, whatever comes."""
+    for request in (GET, LIST, RESTORE):
+        try:
+            decode(request, answer(body))
+        except DecodeError as error:
+            assert error.problems
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda children: st.lists(children) | st.dictionaries(st.text(), children),
+    max_leaves=5,
+)
+LIKELY = st.fixed_dictionaries(
+    {},
+    optional={
+        name: JSON | st.just("snap-1")
+        for name in ("id", "name", "description", "included_volumes", "created_at")
+    }
+    | {
+        "status": JSON
+        | st.fixed_dictionaries(
+            {},
+            optional={
+                "state": JSON,
+                "volumes": st.lists(
+                    JSON | st.fixed_dictionaries({}, optional={"id": JSON, "state": JSON})
+                ),
+            },
+        )
+    },
+)
+
+
+@given(LIKELY)
+def test_any_json_decodes_or_raises_a_decode_error(payload: object) -> None:
+    """Wrong types at every level are told, never crashed on."""
+    for request, body in ((GET, payload), (LIST, [payload]), (RESTORE, payload)):
+        try:
+            decode(request, answer(body))
+        except DecodeError as error:
+            assert error.problems
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(
+    st.builds(
+        Snapshot,
+        id=st.just("snap-1"),
+        name=TEXT,
+        description=st.none() | TEXT,
+        included_volumes=st.lists(TEXT).map(tuple),
+        status=st.builds(
+            SnapshotStatus,
+            state=TEXT,
+            volumes=st.lists(st.builds(VolumeStatus, id=TEXT, state=TEXT)).map(tuple),
+        ),
+        created_at=st.none()
+        | st.datetimes(min_value=datetime(2, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+        instance_id=st.just("web-1"),
+        region=st.just("LON1"),
+    )
+)
+def test_decoding_gives_back_what_encoding_gave(snapshot: Snapshot) -> None:
+    """Nothing of a snapshot is lost or changed on the way through JSON."""
+    payload = attrs.asdict(snapshot) | {
+        "created_at": snapshot.created_at and snapshot.created_at.isoformat()
+    }
+
+    assert decode(GET, answer(payload)) == snapshot

@@ -1,0 +1,199 @@
+"""What Civo's refusals mean: by code first, then by status."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from civo_snapshots_async import (
+    ApiError,
+    AuthenticationError,
+    ConflictError,
+    InstanceNotFoundError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    RateLimitedError,
+    RegionNotFoundError,
+    ServerError,
+    SnapshotNotFoundError,
+)
+from civo_snapshots_async import _endpoints as endpoints
+from civo_snapshots_async._errors import is_passing
+from civo_snapshots_async._http import Response
+from civo_snapshots_async._refusals import refusal
+
+GET = endpoints.get_snapshot("web-1", "snap-1", region="LON1")
+RECEIVED = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+
+
+def refuse(status: int, body: object = b"", **headers: str) -> ApiError:
+    """Make the error that such an answer means."""
+    return refusal(
+        GET,
+        Response(
+            status=status,
+            body=body if isinstance(body, bytes) else json.dumps(body).encode(),
+            headers={name.replace("_", "-"): value for name, value in headers.items()},
+            received_at=RECEIVED,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("database_account_not_found", 404, AuthenticationError),
+        ("authentication_invalid_key", 403, AuthenticationError),
+        ("AUTHENTICATION_failed", 500, AuthenticationError),
+        ("database_account_access_denied", 404, PermissionDeniedError),
+        ("database_region_not_found", 404, RegionNotFoundError),
+        ("database_snapshot_not_found", 404, SnapshotNotFoundError),
+        ("database_snapshot_not_found", 400, SnapshotNotFoundError),
+        ("database_instance_snapshot_not_found", 404, SnapshotNotFoundError),
+        ("database_snapshot_not_found", 500, ServerError),
+        ("database_instance_not_found", 404, InstanceNotFoundError),
+        ("database_instance_find", 404, InstanceNotFoundError),
+        ("database_instance_find", 500, ServerError),
+        ("database_network_not_found", 404, NotFoundError),
+        ("quota_limit_reached", 403, QuotaExceededError),
+        ("database_quota_lock_failed", 500, ConflictError),
+        ("database_snapshot_create_already_in_process", 409, ConflictError),
+        ("database_snapshot_cannot_delete_in_use", 500, ConflictError),
+        ("database_instance_duplicate_name", 400, ConflictError),
+        ("parameter_name_invalid", 500, InvalidRequestError),
+        ("out_of_capacity", 503, ServerError),
+        ("region_unavailable", 503, ServerError),
+        ("disabled_service", 403, PermissionDeniedError),
+        ("something_new", 418, ApiError),
+        ("", 400, InvalidRequestError),
+        ("", 401, AuthenticationError),
+        ("", 403, PermissionDeniedError),
+        ("", 404, NotFoundError),
+        ("", 409, ConflictError),
+        ("", 422, InvalidRequestError),
+        ("", 429, RateLimitedError),
+        ("", 500, ServerError),
+        ("", 504, ServerError),
+        ("", 451, ApiError),
+    ],
+)
+def test_classifies_by_code_and_then_by_status(
+    code: str, status: int, kind: type[ApiError]
+) -> None:
+    """A bad token is a 404 with a code of its own, so the code comes first."""
+    error = refuse(status, {"code": code, "reason": "Because", "result": "failed"})
+
+    assert type(error) is kind
+    assert (error.code, error.status, error.reason) == (code, status, "Because")
+
+
+def test_an_older_refusal_of_a_token_has_only_a_result() -> None:
+    """Older reports show no code at all."""
+    error = refuse(404, {"result": "requires_authentication"})
+
+    assert type(error) is AuthenticationError
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (
+            {"code": "database_snapshot_not_found", "reason": "No\nsuch  snapshot"},
+            "Civo answered 404 database_snapshot_not_found: No such snapshot",
+        ),
+        ({"code": "x_y"}, "Civo answered 404 x_y"),
+        ({"details": "it is gone"}, "Civo answered 404: it is gone"),
+        ({"code": None, "reason": {"a": 1}}, "Civo answered 404: {'a': 1}"),
+        ({"code": 7}, "Civo answered 404 7"),
+        (["no", "object"], 'Civo answered 404: ["no", "object"]'),
+        (b"<html>\n<h1>Not here</h1>", "Civo answered 404: <html> <h1>Not here</h1>"),
+        (b"", "Civo answered 404"),
+    ],
+)
+def test_says_it_in_one_sentence(body: object, sentence: str) -> None:
+    """Whatever the body is, the error can be read."""
+    assert str(refuse(404, body)) == f"GET /v2/instances/web-1/snapshots/snap-1: {sentence}"
+
+
+def test_carries_what_support_asks_for() -> None:
+    """Method, path, request id and the beginning of the body are there."""
+    error = refuse(502, b"<html>" + b"x" * 1000, x_request_id="abc-1")
+
+    assert (error.method, error.path) == ("GET", "/v2/instances/web-1/snapshots/snap-1")
+    assert error.request_id == "abc-1"
+    assert error.body_excerpt.startswith("<html>xxx")
+    assert len(error.body_excerpt) <= 501
+
+
+@pytest.mark.parametrize(
+    ("location", "host"),
+    [
+        ("https://user:pw@evil.example/x?token=1", "evil.example"),
+        ("/elsewhere", "itself"),
+        ("", "itself"),
+        ("http://[broken", "no valid URL"),
+    ],
+)
+def test_a_redirect_is_refused_with_only_the_host_named(location: str, host: str) -> None:
+    """Where it points to is not followed, and not repeated."""
+    error = refuse(307, b"", location=location)
+
+    assert type(error) is ApiError
+    assert str(error).endswith(f"Civo answered 307, a redirect to {host}: not followed")
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry_after": "7"}, 7.0),
+        ({"retry_after": " 7 "}, 7.0),
+        ({"retry_after": "0"}, 0.0),
+        ({"retry_after": "3600"}, 3600.0),
+        ({"retry_after": "3601"}, None),
+        ({"retry_after": "999999999999"}, None),
+        ({"retry_after": "-1"}, None),
+        ({"retry_after": "1.5"}, None),
+        ({"retry_after": "nan"}, None),
+        ({"retry_after": "inf"}, None),
+        ({"retry_after": "1_000"}, None),
+        ({"retry_after": "٣"}, None),
+        ({"retry_after": "soon"}, None),
+        ({"retry_after": "Mon, 23 Nov 2026 12:00:30 GMT"}, 30.0),
+        (
+            {
+                "retry_after": "Mon, 23 Nov 2026 13:00:30 GMT",
+                "date": "Mon, 23 Nov 2026 13:00:00 GMT",
+            },
+            30.0,
+        ),
+        ({"retry_after": "Mon, 23 Nov 2026 11:59:30 GMT"}, None),
+        ({"retry_after": "Mon, 23 Nov 2026 12:00:30"}, None),
+        ({"retry_after": "Mon, 99 Nov 2026 12:00:30 GMT"}, None),
+    ],
+)
+def test_reads_retry_after(headers: dict[str, Any], seconds: float | None) -> None:
+    """Seconds or a date, by the server's clock where it shows it; nothing absurd."""
+    assert refuse(429, b"", **headers).retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "passing"),
+    [
+        (429, "", True),
+        (500, "", True),
+        (504, "", True),
+        (409, "database_quota_lock_failed", True),
+        (409, "database_snapshot_create_already_in_process", False),
+        (404, "database_account_not_found", False),
+        (404, "", False),
+        (400, "", False),
+        (307, "", False),
+    ],
+)
+def test_tells_what_may_pass_by_itself(status: int, code: str, passing: bool) -> None:  # noqa: FBT001
+    """These are worth another look a little later; the others are not."""
+    assert is_passing(refuse(status, {"code": code})) is passing
