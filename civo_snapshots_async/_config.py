@@ -1,0 +1,151 @@
+"""Token, region and URL: from the arguments, else the environment, else the official CLI's file."""
+
+import ipaddress
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+from urllib.parse import SplitResult, urlsplit
+
+import attrs
+
+from . import _checks as check
+from ._errors import ConfigurationError
+from ._token import Token
+
+DEFAULT_API_URL = "https://api.civo.com"
+
+
+@attrs.frozen(kw_only=True)
+class Account:
+    """Whom to call, and where."""
+
+    token: Token
+    region: str
+    api_url: str
+
+
+def checked_account(
+    token: Token, *, region: object, api_url: object, allow_insecure_http: bool
+) -> Account:
+    """Return the account, or raise what is wrong with it."""
+    token.check()
+    if region is None or region == "":
+        raise ConfigurationError(
+            "no region: region must be the code of one, such as LON1; there is no default to guess"
+        )
+
+    return Account(
+        token=token,
+        region=check.plain_name("region", region),
+        api_url=_checked_url(api_url, allow_insecure_http=allow_insecure_http),
+    )
+
+
+def _checked_url(api_url: object, *, allow_insecure_http: bool) -> str:
+    try:
+        parts = urlsplit(check.text("api_url", api_url))
+        _ = parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"api_url is not a URL: {error}") from None
+    if parts.username is not None or parts.password is not None:
+        raise ConfigurationError("api_url must hold no user name and no password")
+    for problem in _problems(parts, allow_insecure_http=allow_insecure_http):
+        raise ConfigurationError(f"api_url {problem}, not {api_url!r}")
+
+    return parts.geturl().rstrip("/")
+
+
+def _problems(parts: SplitResult, *, allow_insecure_http: bool) -> Iterator[str]:
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        yield "must look like https://api.civo.com"
+    elif parts.scheme == "http" and not (allow_insecure_http or _is_loopback(parts.hostname)):
+        yield (
+            "must be https, as the token goes out with each request (allow_insecure_http=True"
+            " sends it in the clear)"
+        )
+    if parts.query or parts.fragment:
+        yield "must have no query and no fragment"
+    if not parts.geturl().isascii() or any(c.isspace() for c in parts.geturl()):
+        yield "must be ASCII without spaces"
+    if parts.path.rstrip("/").endswith("/v2"):
+        yield "must be without /v2, which each call adds"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def find_account(
+    *, token: Token, region: object, api_url: object, allow_insecure_http: bool
+) -> Account:
+    """Fill in what was not given, and say where it was looked for when it is nowhere."""
+    token = Token(os.environ.get("CIVO_TOKEN")) if token.is_missing else token
+    region = region or os.environ.get("CIVO_REGION")
+    api_url = api_url or os.environ.get("CIVO_API_URL")
+    path = Path(os.environ.get("CIVO_CONFIG") or "~/.civo.json").expanduser()
+    if token.is_missing or not region or not api_url:
+        file = _read(path)
+        token = file.token if token.is_missing else token
+        region = region or file.region
+        api_url = api_url or file.api_url or DEFAULT_API_URL
+    _require("token", "CIVO_TOKEN", path, is_there=not token.is_missing)
+    _require("region", "CIVO_REGION", path, is_there=bool(region))
+
+    return checked_account(
+        token, region=region, api_url=api_url, allow_insecure_http=allow_insecure_http
+    )
+
+
+def _require(what: str, variable: str, path: Path, *, is_there: bool) -> None:
+    if not is_there:
+        state = "which names none" if path.exists() else "which is not there"
+        raise ConfigurationError(
+            f"no {what}: looked at the argument {what}, the environment variable {variable} and "
+            f"the Civo CLI's file {path} ({state})"
+        )
+
+
+@attrs.frozen(kw_only=True)
+class _CliFile:
+    """What the official CLI has written down."""
+
+    token: Token = attrs.field(factory=lambda: Token(None))
+    region: object = None
+    api_url: object = None
+
+
+def _read(path: Path) -> _CliFile:
+    try:
+        payload: object = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return _CliFile()
+    except (OSError, ValueError) as error:
+        problem = type(error).__name__
+    else:
+        return _cli_file(payload)
+    # Raised here and not above: a parser's error holds the whole file, keys and all.
+    raise ConfigurationError(
+        f"the Civo CLI's file {path} can't be read as JSON ({problem}): mend it, or set "
+        "CIVO_TOKEN, CIVO_REGION and CIVO_API_URL, and it is not looked at"
+    )
+
+
+def _cli_file(payload: object) -> _CliFile:
+    meta = _member(payload, "meta")
+
+    return _CliFile(
+        token=Token(_member(_member(payload, "apikeys"), _member(meta, "current_apikey"))),
+        region=_member(meta, "default_region"),
+        api_url=_member(meta, "url"),
+    )
+
+
+def _member(payload: object, key: object) -> object:
+    return cast("dict[object, object]", payload).get(key) if isinstance(payload, dict) else None

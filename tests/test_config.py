@@ -1,0 +1,240 @@
+"""Where token, region and URL come from, and which of them are refused."""
+
+import json
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from civo_snapshots_async import ConfigurationError, SnapshotSession
+
+TOKEN = "secret-token-of-the-argument-0001"
+ENVIRONMENT_TOKEN = "secret-token-of-the-environment-2"
+FILE_TOKEN = "secret-token-of-the-file-00000003"
+GOOD: dict[str, Any] = {"token": TOKEN, "region": "LON1"}
+
+
+@pytest.fixture
+def cli_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write the official CLI's file, as that writes it, and point to it."""
+    path = tmp_path / "civo.json"
+    path.write_text(
+        json.dumps(
+            {
+                "apikeys": {"work": FILE_TOKEN, "home": "other"},
+                "meta": {
+                    "current_apikey": "work",
+                    "default_region": "PHX1",
+                    "url": "https://private.example",
+                    "admin": False,
+                },
+            }
+        )
+    )
+    monkeypatch.setenv("CIVO_CONFIG", str(path))
+    return path
+
+
+def used(session: SnapshotSession) -> tuple[str, str, str]:
+    """Return which token, region and URL a session uses."""
+    account = session._account
+    return account.token.authorization.removeprefix("bearer "), account.region, account.api_url
+
+
+def test_the_arguments_come_first(cli_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is given is used, whatever else there is."""
+    monkeypatch.setenv("CIVO_TOKEN", ENVIRONMENT_TOKEN)
+    monkeypatch.setenv("CIVO_REGION", "FRA1")
+    monkeypatch.setenv("CIVO_API_URL", "https://environment.example")
+
+    session = SnapshotSession.from_env(**GOOD, api_url="https://argument.example")
+
+    assert used(session) == (TOKEN, "LON1", "https://argument.example")
+
+
+def test_then_comes_the_environment(cli_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment wins over the file."""
+    monkeypatch.setenv("CIVO_TOKEN", ENVIRONMENT_TOKEN)
+    monkeypatch.setenv("CIVO_REGION", "FRA1")
+    monkeypatch.setenv("CIVO_API_URL", "https://environment.example/")
+
+    session = SnapshotSession.from_env()
+
+    assert used(session) == (ENVIRONMENT_TOKEN, "FRA1", "https://environment.example")
+
+
+def test_then_comes_the_file_of_the_cli(cli_file: Path) -> None:
+    """The token is the key that the CLI says is current."""
+    assert used(SnapshotSession.from_env()) == (FILE_TOKEN, "PHX1", "https://private.example")
+
+
+def test_each_value_is_looked_for_by_itself(
+    cli_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One from each place is fine; an empty variable is none."""
+    monkeypatch.setenv("CIVO_REGION", "FRA1")
+    monkeypatch.setenv("CIVO_API_URL", "")
+
+    assert used(SnapshotSession.from_env(token=TOKEN)) == (TOKEN, "FRA1", "https://private.example")
+
+
+def test_the_file_is_in_the_home_folder(
+    cli_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without CIVO_CONFIG it is ~/.civo.json."""
+    monkeypatch.delenv("CIVO_CONFIG")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    cli_file.rename(tmp_path / ".civo.json")
+
+    assert used(SnapshotSession.from_env())[0] == FILE_TOKEN
+
+
+def test_without_a_file_the_url_is_civos() -> None:
+    """Most people name no URL."""
+    assert used(SnapshotSession.from_env(**GOOD))[2] == "https://api.civo.com"
+
+
+@pytest.mark.parametrize(
+    ("given", "content", "message"),
+    [
+        (
+            {"region": "LON1"},
+            None,
+            "no token: looked at the argument token, the environment variable CIVO_TOKEN and "
+            r"the Civo CLI's file .*civo.json \(which is not there\)",
+        ),
+        ({"token": TOKEN}, None, "no region: looked at .* CIVO_REGION .*which is not there"),
+        ({"region": "LON1"}, "{}", r"no token: .*which names none"),
+        ({"token": TOKEN}, '{"meta": {}}', r"no region: .*which names none"),
+        ({"region": "LON1"}, '{"meta": 5, "apikeys": []}', r"no token: .*which names none"),
+        ({"region": "LON1"}, "[1]", r"no token: .*which names none"),
+        (
+            {"token": TOKEN},
+            f'{{"apikeys": {{"work": "{FILE_TOKEN}"',
+            r"file .*civo.json can't be read as JSON \(JSONDecodeError\): mend it, or set",
+        ),
+    ],
+)
+def test_says_where_it_looked(
+    given: dict[str, Any],
+    content: str | None,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is missing, and each place where it could have been."""
+    path = tmp_path / "civo.json"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("CIVO_CONFIG", str(path))
+
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        SnapshotSession.from_env(**given)
+
+    assert_tells_no_token(caught.value)
+
+
+def test_a_file_that_is_not_needed_is_not_read(
+    cli_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken file is no trouble for those who set all three."""
+    cli_file.write_text("{")
+
+    session = SnapshotSession.from_env(**GOOD, api_url="https://api.civo.com")
+
+    assert used(session)[0] == TOKEN
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"token": None}, ConfigurationError, "no token"),
+        ({"token": ""}, ConfigurationError, "no token"),
+        ({"token": b"abc"}, TypeError, "token must be a string, not bytes"),
+        ({"token": f"{TOKEN} x"}, ConfigurationError, "token must be printable ASCII"),
+        ({"token": f"{TOKEN}\n"}, ConfigurationError, "token must be printable ASCII"),
+        ({"token": f"{TOKEN}\x00"}, ConfigurationError, "token must be printable ASCII"),
+        ({"token": f"{TOKEN}é"}, ConfigurationError, "token must be printable ASCII"),
+        ({"region": None}, ConfigurationError, "no region"),
+        ({"region": ""}, ConfigurationError, "no region"),
+        ({"region": "lon1&x=y"}, ValueError, "region must be 1 to 128"),
+        ({"region": 5}, TypeError, "region must be a string"),
+        ({"api_url": None}, TypeError, "api_url must be a string"),
+        ({"api_url": ""}, ConfigurationError, "api_url must look like https://api.civo.com"),
+        ({"api_url": "api.civo.com"}, ConfigurationError, "must look like"),
+        ({"api_url": "ftp://api.civo.com"}, ConfigurationError, "must look like"),
+        ({"api_url": "https://"}, ConfigurationError, "must look like"),
+        ({"api_url": "http://api.civo.com"}, ConfigurationError, "must be https, as the token"),
+        ({"api_url": "http://128.0.0.1"}, ConfigurationError, "must be https, as the token"),
+        ({"api_url": "https://api.civo.com/v2/"}, ConfigurationError, "must be without /v2"),
+        ({"api_url": "https://api.civo.com?x=1"}, ConfigurationError, "no query"),
+        ({"api_url": "https://api.civo.com#x"}, ConfigurationError, "no fragment"),
+        ({"api_url": "https://api civo.com"}, ConfigurationError, "must be ASCII"),
+        ({"api_url": "https://ápi.civo.com"}, ConfigurationError, "must be ASCII"),
+        ({"api_url": "https://api.civo.com:x"}, ConfigurationError, "is not a URL"),
+        ({"api_url": "https://[::1"}, ConfigurationError, "is not a URL"),
+        ({"api_url": "https://me:pw@x.y"}, ConfigurationError, "no user name and no pass"),
+        ({"request_timeout": 0}, ValueError, "request_timeout must be more than 0 seconds"),
+        ({"request_timeout": -1}, ValueError, "request_timeout must be at least 0, not -1"),
+        ({"request_timeout": float("nan")}, ValueError, "request_timeout must be at least 0"),
+        ({"request_timeout": float("inf")}, ValueError, "request_timeout must be at least 0"),
+        ({"request_timeout": "30"}, TypeError, "request_timeout must be a number, not '30'"),
+        ({"request_timeout": None}, TypeError, "request_timeout must be a number, not None"),
+        ({"connect_timeout": True}, TypeError, "connect_timeout must be a number, not True"),
+        ({"max_connections": 0}, ValueError, "max_connections must be at least 1, not 0"),
+        ({"max_connections": 1.5}, TypeError, "max_connections must be a whole number, not 1.5"),
+        ({"body_format": "xml"}, ValueError, "body_format must be 'json' or 'form', not 'xml'"),
+        ({"ssl_context": False}, TypeError, "ssl_context must be an ssl.SSLContext or None"),
+        ({"trust_env": "yes"}, TypeError, "trust_env must be True or False, not 'yes'"),
+        ({"application": "a\r\nb"}, ValueError, "application must be printable ASCII"),
+        ({"application": " a"}, ValueError, "application must be printable ASCII"),
+        ({"proxy": "proxy.example:3128"}, ValueError, "proxy must be a URL like"),
+        ({"proxy": "http://proxy.example:port"}, ValueError, "proxy must be a URL like"),
+        ({"proxy": 5}, TypeError, "proxy must be a string"),
+    ],
+)
+def test_refuses_what_no_session_can_be_made_of(
+    wrong: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    """The message names the argument and the rule; never the token."""
+    with pytest.raises(error, match=message) as caught:
+        SnapshotSession(**{**GOOD, **wrong})
+
+    assert_tells_no_token(caught.value)
+
+
+@pytest.mark.parametrize(
+    "api_url",
+    [
+        "https://api.civo.com/",
+        "https://gateway.example/civo",
+        "http://localhost:8080",
+        "http://127.0.0.1:8080",
+        "http://127.9.9.9",
+        "http://[::1]:8080",
+    ],
+)
+def test_accepts_https_and_this_machine(api_url: str) -> None:
+    """A trailing slash does not matter."""
+    assert used(SnapshotSession(**GOOD, api_url=api_url))[2] == api_url.rstrip("/")
+
+
+def test_accepts_plain_http_elsewhere_when_told_to() -> None:
+    """It takes an option that says what it is."""
+    session = SnapshotSession(
+        **GOOD, api_url="http://civo.internal:8080", allow_insecure_http=True
+    )
+
+    assert used(session)[2] == "http://civo.internal:8080"
+
+
+def assert_tells_no_token(error: BaseException) -> None:
+    """Fail if the error, or a traceback that shows our frames' locals, tells a token."""
+    trace = traceback.TracebackException.from_exception(error, capture_locals=True)
+    frames = [frame for frame in trace.stack if "/civo_snapshots_async/" in frame.filename]
+    shown = "".join(traceback.StackSummary.from_list(frames).format())
+    assert "held = Token('***')" in shown
+    for secret in (TOKEN, ENVIRONMENT_TOKEN, FILE_TOKEN):
+        assert secret not in str(error)
+        assert secret not in shown

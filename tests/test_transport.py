@@ -1,0 +1,543 @@
+"""What goes over the wire, and what becomes of what comes back, on a real socket."""
+
+import asyncio
+import gc
+import logging
+import pickle
+import re
+import ssl
+import traceback
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aioresponses import aioresponses
+
+from civo_snapshots_async import (
+    ApiError,
+    CivoSnapshotsError,
+    DecodeError,
+    ServerError,
+    SessionClosedError,
+    SnapshotSession,
+    TransportError,
+    TransportTimeoutError,
+    __version__,
+)
+
+from .raw_server import RawServer, hangs, hangs_up, http, raw_server, resets, says
+
+TOKEN = "canary-token-0123456789"
+SNAPSHOT = '{"id": "snap-1", "name": "nightly"}'
+Call = Callable[[SnapshotSession], Any]
+CALLS: dict[str, Call] = {
+    "create": lambda s: s.create_snapshot("web-1", name="nightly"),
+    "list": lambda s: s.list_snapshots("web-1"),
+    "get": lambda s: s.get_snapshot("web-1", "snap-1"),
+    "update": lambda s: s.update_snapshot("web-1", "snap-1", description="x"),
+    "restore": lambda s: s.restore_snapshot("web-1", "snap-1", require_complete=False),
+    "delete": lambda s: s.delete_snapshot("web-1", "snap-1"),
+}
+get = CALLS["get"]
+every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+
+
+def session_on(server: RawServer, **options: Any) -> SnapshotSession:
+    """Make a session that talks to a server."""
+    return SnapshotSession(TOKEN, region="LON1", api_url=server.api_url, **options)
+
+
+@asynccontextmanager
+async def talking_to(behave: Any, **options: Any) -> AsyncIterator[tuple[Any, RawServer]]:
+    """Open a session on a server that behaves so."""
+    async with raw_server(behave) as server, session_on(server, **options) as session:
+        yield session, server
+
+
+async def test_sends_what_the_official_client_sends() -> None:
+    """Method, path, region and headers, and nothing that was not asked for."""
+    async with talking_to(says(http("200 OK", SNAPSHOT))) as (session, server):
+        await get(session)
+
+    head = server.requests[0].split("\r\n")
+    assert head[0] == "GET /v2/instances/web-1/snapshots/snap-1?region=LON1 HTTP/1.1"
+    assert sorted(line for line in head[1:] if line and not line.startswith("Host:")) == [
+        "Accept-Encoding: identity",
+        "Accept: application/json",
+        f"Authorization: bearer {TOKEN}",
+        f"User-Agent: civo-snapshots-async/{__version__}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "content_type", "body"),
+    [
+        ({}, "application/json", '{"name": "nightly", "description": "\\u00e9&="}'),
+        (
+            {"body_format": "form"},
+            "application/x-www-form-urlencoded",
+            "name=nightly&description=%C3%A9%26%3D",
+        ),
+    ],
+)
+async def test_sends_json_or_a_form(options: Any, content_type: str, body: str) -> None:
+    """As the official client does, or as the page shows."""
+    async with talking_to(says(http("201 Created", SNAPSHOT)), **options) as (session, server):
+        await session.create_snapshot("web-1", name="nightly", description="é&=")
+
+    head, _, sent = server.requests[0].partition("\r\n\r\n")
+    assert f"Content-Type: {content_type}" in head.split("\r\n")
+    assert sent == body
+
+
+@pytest.mark.parametrize(
+    ("options", "body"),
+    [({}, '{"overwrite_existing": true}'), ({"body_format": "form"}, "overwrite_existing=true")],
+)
+async def test_sends_true_as_json_writes_it(options: Any, body: str) -> None:
+    """Python's 'True' would not be understood."""
+    answer = http("201 Created", '{"id": "restore-1"}')
+    async with talking_to(says(answer), **options) as (session, server):
+        await session.restore_snapshot(
+            "web-1", "snap-1", overwrite_existing=True, require_complete=False
+        )
+
+    assert server.requests[0].endswith(f"\r\n\r\n{body}")
+
+
+async def test_puts_the_application_in_front() -> None:
+    """So that Civo's support can tell who calls."""
+    answer = says(http("200 OK", SNAPSHOT))
+    async with talking_to(answer, application="nightly-job/2.1") as (session, server):
+        await get(session)
+
+    assert f"User-Agent: nightly-job/2.1 civo-snapshots-async/{__version__}" in server.requests[0]
+
+
+async def test_keeps_the_connection_for_the_next_call() -> None:
+    """Two calls, one connection."""
+    async with talking_to(says(http("200 OK", SNAPSHOT))) as (session, server):
+        await get(session)
+        await get(session)
+
+    assert (len(server.requests), server.connections) == (2, 1)
+
+
+@every_call
+@pytest.mark.parametrize("behave", [hangs_up, resets, says(b"HTTP/1.1 20")])
+async def test_a_lost_connection_is_one_request_and_a_transport_error(
+    call: Call, behave: Any
+) -> None:
+    """aiohttp's own unseen second request is switched off, for every method."""
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await behave(reader, writer)
+        writer.close()
+
+    async with talking_to(once) as (session, server):
+        with pytest.raises(TransportError, match=r"^(GET|POST|PUT|DELETE) /v2/instances/web-1/"):
+            await call(session)
+
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http("200 OK", SNAPSHOT, length=1000),
+        b"no http at all\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 10_000 + b"\r\n\r\n",
+    ],
+    ids=["half a body", "no http", "a bad chunk", "a long header"],
+)
+async def test_a_broken_answer_is_a_transport_error(answer: bytes) -> None:
+    """The connection is not used again."""
+
+    async def once(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        writer.close()
+
+    async with talking_to(once) as (session, _):
+        with pytest.raises(TransportError):
+            await get(session)
+
+
+async def test_a_refused_connection_is_a_transport_error() -> None:
+    """Nobody listens there."""
+    async with raw_server(hangs) as server:
+        pass
+    async with session_on(server) as session:
+        with pytest.raises(TransportError, match="ClientConnectorError: Cannot connect"):
+            await get(session)
+
+
+@pytest.mark.parametrize(
+    "behave", [hangs, says(http("200 OK", "{", length=1000)), says(b"HTTP/1.1 100 Continue\r\n\r\n")]
+)
+async def test_a_request_takes_no_longer_than_its_limit(behave: Any) -> None:
+    """No answer, half an answer, or answers that are none: all end at the limit."""
+    async with talking_to(behave, request_timeout=0.05) as (session, _):
+        begun = asyncio.get_running_loop().time()
+        with pytest.raises(TransportTimeoutError, match="no complete answer within 0.05 s"):
+            await get(session)
+
+    assert asyncio.get_running_loop().time() - begun < 0.35
+
+
+async def test_redirects_are_not_followed() -> None:
+    """Neither to elsewhere nor back to the same server."""
+    async with raw_server(says(http("200 OK", SNAPSHOT))) as elsewhere:
+        away = http("307 Temporary Redirect", b"", f"Location: {elsewhere.api_url}/x")
+        async with talking_to(says(away)) as (session, server):
+            with pytest.raises(ApiError, match="307, a redirect to 127.0.0.1: not followed"):
+                await session.create_snapshot("web-1")
+
+    assert (len(server.requests), elsewhere.requests) == (1, [])
+
+
+async def test_cookies_are_not_kept() -> None:
+    """What a server sets does not come back to it."""
+    answer = http("200 OK", SNAPSHOT, "Set-Cookie: spy=1")
+    async with talking_to(says(answer)) as (session, server):
+        await get(session)
+        await get(session)
+
+    assert not any("Cookie" in request for request in server.requests)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_a_huge_body_is_not_read_to_its_end(status: int) -> None:
+    """A snapshot is small; what is larger costs neither memory nor time."""
+    sent = 0
+
+    async def pour(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(http(f"{status} X", b"", length=200_000_000).split(b"\r\n\r\n")[0] + b"\r\n\r\n")
+        while True:
+            writer.write(b" " * 65_536)
+            sent += 65_536
+            await writer.drain()
+
+    async with talking_to(pour) as (session, _):
+        with pytest.raises((DecodeError, ServerError)) as caught:
+            await get(session)
+
+    assert "longer than 262144 bytes" in str(caught.value) or status == 500
+    assert sent < 20_000_000
+
+
+async def test_a_compressed_answer_is_refused() -> None:
+    """None was asked for, and unpacked it could be of any size."""
+    answer = http("200 OK", b"\x1f\x8b\x08\x00", "Content-Encoding: gzip")
+    async with talking_to(says(answer)) as (session, _):
+        with pytest.raises(DecodeError, match="the body is compressed"):
+            await get(session)
+
+
+class TestWithACallersSession:
+    """An aiohttp session of the caller's is used, and left as it is."""
+
+    async def test_it_is_not_closed(self) -> None:
+        """Who opens a resource closes it."""
+        async with raw_server(says(http("200 OK", SNAPSHOT))) as server:
+            async with aiohttp.ClientSession() as mine:
+                async with session_on(server, http_session=mine) as session:
+                    await get(session)
+                assert not mine.closed
+
+    async def test_its_login_cookies_and_redirects_are_not_ours(self) -> None:
+        """It may be set up for another service; our token goes out, and its login does not."""
+        mine = aiohttp.ClientSession(
+            cookies={"mine": "1"},
+            cookie_jar=aiohttp.CookieJar(unsafe=True),
+            raise_for_status=True,
+            headers={"Authorization": "Basic bWU6cHc="},
+        )
+        async with raw_server(says(http("302 Found", b"", "Location: /x"))) as server, mine:
+            async with session_on(server, http_session=mine) as session:
+                with pytest.raises(ApiError, match="302, a redirect to itself"):
+                    await get(session)
+
+        assert len(server.requests) == 1
+        assert f"Authorization: bearer {TOKEN}" in server.requests[0]
+        assert "Basic" not in server.requests[0]
+        assert "Cookie" not in server.requests[0]
+
+    async def test_its_pool_is_its_own(self) -> None:
+        """A wait in it is not taken for a slow connection."""
+        answers = asyncio.Event()
+
+        async def slowly(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await answers.wait()
+            writer.write(http("200 OK", SNAPSHOT))
+
+        connector = aiohttp.TCPConnector(limit=1)
+        async with raw_server(slowly) as server, aiohttp.ClientSession(connector=connector) as mine:
+            session = session_on(server, http_session=mine, connect_timeout=0.01)
+            async with asyncio.TaskGroup() as group:
+                for _ in range(3):
+                    group.create_task(get(session))
+                asyncio.get_running_loop().call_later(0.05, answers.set)
+
+        assert len(server.requests) == 3
+
+    async def test_it_says_when_that_session_is_closed(self) -> None:
+        """And not RuntimeError, as aiohttp does."""
+        mine = aiohttp.ClientSession()
+        await mine.close()
+
+        with pytest.raises(SessionClosedError, match="the aiohttp session that was given is clos"):
+            await get(SnapshotSession(TOKEN, region="LON1", http_session=mine))
+
+
+async def test_a_netrc_file_is_never_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither ours nor that of a given session that trusts the environment."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password pw\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    async with raw_server(says(http("200 OK", SNAPSHOT))) as server:
+        async with session_on(server, trust_env=True) as session:
+            await get(session)
+        async with aiohttp.ClientSession(trust_env=True) as mine:
+            await get(session_on(server, http_session=mine))
+
+    assert len(server.requests) == 2
+    for request in server.requests:
+        assert re.findall("Authorization: (.*)\r", request) == [f"bearer {TOKEN}"]
+
+
+class TestProxies:
+    """A proxy is used when it is asked for."""
+
+    async def test_the_environments_proxy_is_not_used_unasked(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A token in the clear to a proxy that nobody thought of would be a leak."""
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+        async with talking_to(says(http("200 OK", SNAPSHOT))) as (session, server):
+            await get(session)
+
+        assert len(server.requests) == 1
+
+    @pytest.mark.parametrize("how", ["argument", "environment"])
+    async def test_a_proxy_gets_the_request(
+        self, how: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """By its URL, or from the environment with trust_env=True."""
+        async with raw_server(says(http("200 OK", SNAPSHOT))) as proxy:
+            monkeypatch.setenv("http_proxy", proxy.api_url)
+            options = {"proxy": proxy.api_url} if how == "argument" else {"trust_env": True}
+            session = SnapshotSession(
+                TOKEN,
+                region="LON1",
+                api_url="http://civo.invalid",
+                allow_insecure_http=True,
+                **options,  # type: ignore[arg-type]
+            )
+            async with session:
+                await get(session)
+
+        assert proxy.requests[0].startswith("GET http://civo.invalid/v2/instances/web-1/")
+
+    async def test_no_proxy_is_obeyed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As by other programs."""
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        async with talking_to(says(http("200 OK", SNAPSHOT)), trust_env=True) as (session, server):
+            await get(session)
+
+        assert len(server.requests) == 1
+
+
+class TestSlots:
+    """A session holds at most so many requests at once."""
+
+    async def test_the_others_wait_without_being_charged(self) -> None:
+        """Six requests of 30 ms, two at once, each in less than its limit of 60 ms."""
+        under_way = most = 0
+
+        async def slowly(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            done = asyncio.Event()
+            asyncio.get_running_loop().call_later(0.03, done.set)
+            await done.wait()
+            under_way -= 1
+            writer.write(http("200 OK", SNAPSHOT))
+
+        options = {"max_connections": 2, "request_timeout": 0.06}
+        async with talking_to(slowly, **options) as (session, server):
+            async with asyncio.TaskGroup() as group:
+                for _ in range(6):
+                    group.create_task(get(session))
+
+        assert (most, server.connections) == (2, 2)
+
+
+class TestClosing:
+    """A session says clearly that it is closed."""
+
+    @every_call
+    async def test_calls_afterwards_are_refused(self, call: Call) -> None:
+        """And nothing is sent."""
+        async with talking_to(says(http("200 OK", SNAPSHOT))) as (session, server):
+            await session.aclose()
+            await session.aclose()
+            with pytest.raises(SessionClosedError, match="the session is closed: make a new one"):
+                await call(session)
+
+        assert server.requests == []
+
+    async def test_a_call_under_way_says_so(self) -> None:
+        """It does not look like a lost connection."""
+        async with talking_to(hangs) as (session, server):
+            call = asyncio.ensure_future(get(session))
+            while not server.requests:
+                await asyncio.sleep(0)
+            await session.aclose()
+            with pytest.raises(SessionClosedError, match="was closed while this call ran"):
+                await call
+
+    async def test_a_session_that_was_never_used_closes(self) -> None:
+        """There is nothing to close."""
+        await SnapshotSession(TOKEN, region="LON1").aclose()
+
+    def test_another_event_loop_is_refused(self) -> None:
+        """A session belongs to the loop in which it was first used."""
+
+        async def use(session: SnapshotSession) -> None:
+            async with raw_server(says(http("200 OK", SNAPSHOT))) as server:
+                object.__setattr__(session._account, "api_url", server.api_url)
+                try:
+                    await get(session)
+                finally:
+                    if session._http._loop is asyncio.get_running_loop():
+                        await session._http._own.close()  # type: ignore[union-attr]
+
+        session = SnapshotSession(TOKEN, region="LON1")
+        asyncio.run(use(session))
+        with pytest.raises(RuntimeError, match="belongs to another event loop: make one for each"):
+            asyncio.run(use(session))
+
+
+class TestTls:
+    """Certificates are always checked."""
+
+    async def test_a_certificate_nobody_vouches_for_is_refused(self) -> None:
+        """By default, the system's certificates are what counts."""
+        with aioresponses() as mocked:
+            key: Any = aiohttp.client_reqrep.ConnectionKey
+            mocked.get(
+                re.compile(".*"),
+                exception=aiohttp.ClientConnectorCertificateError(
+                    key("api.civo.com", 443, True, True, None, None, None),  # noqa: FBT003
+                    ssl.SSLCertVerificationError("self-signed certificate"),
+                ),
+            )
+            async with SnapshotSession(TOKEN, region="LON1") as session:
+                with pytest.raises(TransportError, match="self-signed certificate"):
+                    await get(session)
+
+
+@pytest.mark.parametrize(
+    ("exception", "kind", "message"),
+    [
+        (aiohttp.ConnectionTimeoutError("x"), TransportTimeoutError, "no connection within 10 s"),
+        (aiohttp.SocketTimeoutError("x"), TransportTimeoutError, "no complete answer within 30 s"),
+        (TimeoutError(), TransportTimeoutError, "no complete answer within 30 s"),
+        (aiohttp.ClientPayloadError("cut"), TransportError, "ClientPayloadError: cut"),
+        (aiohttp.InvalidURL("x"), TransportError, "InvalidURL: x"),
+    ],
+)
+async def test_every_error_of_aiohttps_becomes_ours(
+    exception: Exception, kind: type[TransportError], message: str
+) -> None:
+    """What a socket can't be made to do, a mock can."""
+    with aioresponses() as mocked:
+        mocked.get(re.compile(".*"), exception=exception)
+        async with SnapshotSession(TOKEN, region="LON1") as session:
+            with pytest.raises(kind, match=message) as caught:
+                await get(session)
+
+    assert (caught.value.method, type(caught.value)) == ("GET", kind)
+    assert caught.value.path == "/v2/instances/web-1/snapshots/snap-1"
+
+
+async def test_a_bug_comes_out_as_it_is() -> None:
+    """Only errors that can be named are caught."""
+    with aioresponses() as mocked:
+        mocked.get(re.compile(".*"), exception=ZeroDivisionError("bug"))
+        async with SnapshotSession(TOKEN, region="LON1") as session:
+            with pytest.raises(ZeroDivisionError):
+                await get(session)
+
+
+ECHO = f'{{"code": "x", "reason": "who is {TOKEN}?", "details": "{TOKEN}"}}'
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        says(http("400 Bad Request", ECHO, f"X-Request-Id: {TOKEN}")),
+        says(http("302 Found", b"", f"Location: https://{TOKEN}.example/?t={TOKEN}")),
+        says(http("200 OK", f'{{"id": "{TOKEN}", "name": "{TOKEN}"}}')),
+        says(http("200 OK", f'{{"id": 5, "name": "{TOKEN}"}}')),
+        says(http("200 OK", TOKEN)),
+        hangs_up,
+        resets,
+        says(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"),
+    ],
+    ids=["reason", "redirect", "other id", "bad id", "no JSON", "hangs up", "resets", "late"],
+)
+async def test_no_error_tells_the_token(behave: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Not its text, its fields, its causes, its pickle, its traceback, or a log at any level."""
+    caplog.set_level(logging.DEBUG)
+    async with talking_to(behave, request_timeout=0.1) as (session, _):
+        with pytest.raises(CivoSnapshotsError) as caught:
+            await get(session)
+
+    error = caught.value
+    trace = traceback.TracebackException.from_exception(error, capture_locals=True)
+    frames = [frame for frame in trace.stack if "/civo_snapshots_async/" in frame.filename]
+    shown = "".join(traceback.StackSummary.from_list(frames).format())
+    ours = [text for name, _, text in caplog.record_tuples if name.startswith("civo")]
+    assert TOKEN not in repr(error) + repr(vars(error)) + str(error.args) + shown + str(ours)
+    assert TOKEN.encode() not in pickle.dumps(error)
+    assert (error.__cause__, error.__context__) == (None, None)
+
+
+def test_nothing_of_a_session_shows_the_token() -> None:
+    """Neither it nor what it is made of, and it is not pickled."""
+    session = SnapshotSession(TOKEN, region="LON1")
+
+    assert TOKEN not in repr(session) + str(vars(session)) + str(vars(session._http))
+    assert repr(session) == "SnapshotSession(region='LON1', api_url='https://api.civo.com')"
+    with pytest.raises(TypeError, match="a token is not pickled"):
+        pickle.dumps(session._account)
+
+
+def test_a_short_token_is_not_masked() -> None:
+    """Such as the page's 12345: masking it would garble ids that hold it."""
+    session = SnapshotSession("12345", region="LON1")
+
+    assert session._account.token.mask("abc-12345") == "abc-12345"
+
+
+async def test_a_forgotten_session_is_warned_of() -> None:
+    """aiohttp tells of a session that was never closed; nothing here hides that."""
+    async with raw_server(says(http("200 OK", SNAPSHOT, "Connection: close"))) as server:
+        session = session_on(server)
+        await get(session)
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        with pytest.warns(ResourceWarning, match="Unclosed client session"):
+            del session
+            gc.collect()
