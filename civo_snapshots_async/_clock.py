@@ -1,0 +1,41 @@
+"""All that is known of time. Tests, ours and our users', bring a clock of their own."""
+
+import asyncio
+import time
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+import attrs
+
+
+class Clock(Protocol):
+    """A monotonic clock to wait by; `civo_snapshots_async.testing.FakeClock` is another one."""
+
+    def now(self) -> float:
+        """Return the seconds since some fixed moment; never goes back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that many seconds."""
+        ...
+
+    def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
+        """Bound what is awaited inside, as `asyncio.timeout` does; `None` sets no bound."""
+        ...
+
+
+@attrs.frozen
+class SystemClock:
+    """The machine's monotonic clock."""
+
+    def now(self) -> float:
+        """Return `time.monotonic()`."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that many seconds."""
+        await asyncio.sleep(seconds)
+
+    def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
+        """Return `asyncio.timeout(seconds)`."""
+        return asyncio.timeout(seconds)

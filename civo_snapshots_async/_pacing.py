@@ -1,0 +1,123 @@
+"""When to look next: tenacity's wait strategies, ours among them, under our clock."""
+
+import math
+import random
+from collections.abc import Callable
+
+import attrs
+import tenacity
+from tenacity.wait import wait_base
+
+from . import _checks as check
+
+WaitStrategy = Callable[[tenacity.RetryCallState], float | int]
+
+# A strategy that gives 0, such as tenacity's wait_none(), must not become a loop without pause.
+_SHORTEST_PAUSE = 0.01
+# A RetryCallState belongs to a retrying object; this one is never run.
+_NOT_RUN = tenacity.AsyncRetrying()
+
+
+@attrs.frozen(kw_only=True)
+class PollPolicy:
+    """How often to look at a snapshot, and how much trouble to put up with. Times are in seconds.
+
+    By default the interval grows with the time waited: its square root, but at least
+    `min_interval` and at most `max_interval`, and then up to `jitter` (a fraction) shorter or
+    longer, so that many waits that began together spread out.
+    """
+
+    min_interval: float = 2.0
+    max_interval: float = 15.0
+    jitter: float = 0.25
+    interval: float | None = None
+    """A fixed interval in place of the growing one, without jitter."""
+    wait: WaitStrategy | None = None
+    """A tenacity wait strategy, such as `wait_exponential(max=30)`, in place of both."""
+    max_failures: int = 5
+    """How many looks in a row may fail in passing (lost connection, time-out, 429, 5xx)."""
+    missing_grace: float = 30.0
+    """For how long a snapshot that was not seen yet may be unknown to Civo; 0 for not at all."""
+
+    def __attrs_post_init__(self) -> None:
+        check.seconds("min_interval", self.min_interval)
+        check.seconds("max_interval", self.max_interval)
+        if self.max_interval < self.min_interval:
+            raise ValueError(
+                f"max_interval must not be below min_interval ({self.min_interval:g}), "
+                f"not {self.max_interval:g}"
+            )
+        check.number("jitter", self.jitter, at_least=0, below=1)
+        check.number("missing_grace", self.missing_grace, at_least=0)
+        check.count("max_failures", self.max_failures)
+        self._check_alternatives()
+
+    def _check_alternatives(self) -> None:
+        if self.interval is not None:
+            check.seconds("interval", self.interval)
+            if self.wait is not None:
+                raise ValueError("interval and wait exclude each other: give one of them")
+        if self.wait is not None and not callable(self.wait):
+            raise TypeError(f"wait must be a tenacity wait strategy, not {self.wait!r}")
+
+    @property
+    def strategy(self) -> WaitStrategy:
+        """The tenacity wait strategy that this policy comes to."""
+        if self.wait is not None:
+            return self.wait
+        if self.interval is not None:
+            return tenacity.wait_fixed(self.interval)
+
+        return GrowingInterval(self.min_interval, self.max_interval, self.jitter)
+
+
+@attrs.frozen
+class GrowingInterval(wait_base):
+    """A tenacity wait strategy: the square root of the time waited, bounded, then jittered."""
+
+    shortest: float
+    longest: float
+    jitter: float
+    random: Callable[[], float] = random.random
+
+    def __call__(self, retry_state: tenacity.RetryCallState) -> float:
+        elapsed = retry_state.seconds_since_start or 0.0
+        interval = min(max(math.sqrt(elapsed), self.shortest), self.longest)
+
+        return interval * (1 + self.jitter * (2 * self.random() - 1))
+
+
+class Pacing:
+    """Asks tenacity's objects what to do next, with the time of our clock."""
+
+    def __init__(self, poll: PollPolicy, timeout: float | None) -> None:
+        self._wait = poll.strategy
+        self._stop = tenacity.stop_never if timeout is None else tenacity.stop_before_delay(timeout)
+        self._state = tenacity.RetryCallState(_NOT_RUN, fn=None, args=(), kwargs={})
+        self._state.start_time = 0.0
+
+    def next_interval(self, elapsed: float, outcome: object, at_least: float) -> float:
+        """Return the seconds until the next look, by the strategy, but `at_least` so many."""
+        state = self._state
+        if isinstance(outcome, Exception):
+            state.set_exception((type(outcome), outcome, outcome.__traceback__))
+        else:
+            state.set_result(outcome)
+        state.outcome_timestamp = elapsed
+        interval = self._wait(state)
+        if not (math.isfinite(interval) and interval >= 0):
+            raise ValueError(
+                f"the wait strategy gave an interval of {interval!r} s: {self._wait!r}"
+            )
+        interval = max(interval, at_least, _SHORTEST_PAUSE)
+        state.upcoming_sleep = interval
+        state.idle_for += interval
+        state.attempt_number += 1
+
+        return interval
+
+    def is_past_limit(self, reserve: float) -> bool:
+        """Tell whether after the interval just asked for there is no more than `reserve` left."""
+        self._state.upcoming_sleep += reserve
+
+        return self._stop(self._state)

@@ -1,0 +1,148 @@
+"""When a wait looks next."""
+
+import random
+from typing import Any
+
+import pytest
+import tenacity
+from hypothesis import given
+from hypothesis import strategies as st
+
+from civo_snapshots_async import PollPolicy, TransportError
+from civo_snapshots_async._pacing import GrowingInterval, Pacing
+
+from .make import make_snapshot
+
+LOST = TransportError("lost", method="GET", path="/v2")
+
+
+def intervals(policy: PollPolicy, *elapsed: float) -> list[float]:
+    """Return the interval after a look at each of these moments."""
+    pacing = Pacing(policy, None)
+    return [pacing.next_interval(moment, make_snapshot(), at_least=0) for moment in elapsed]
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "interval"), [(0, 2), (1, 2), (4, 2), (9, 3), (100, 10), (225, 15), (9000, 15)]
+)
+def test_the_interval_is_the_square_root_of_the_time_waited(
+    elapsed: float, interval: float
+) -> None:
+    """It grows with the wait, between 2 and 15 seconds."""
+    assert intervals(PollPolicy(jitter=0), elapsed) == [interval]
+
+
+@given(elapsed=st.floats(0, 1e6), draw=st.floats(0, 1))
+def test_the_jitter_is_a_quarter_at_most_also_at_the_cap(elapsed: float, draw: float) -> None:
+    """Waits that began together do not stay together."""
+    state = tenacity.RetryCallState(tenacity.AsyncRetrying(), None, (), {})
+    state.start_time, state.outcome_timestamp = 0.0, elapsed
+    plain = GrowingInterval(2, 15, 0)(state)
+
+    jittered = GrowingInterval(2, 15, 0.25, lambda: draw)(state)
+
+    assert 0.75 * plain <= jittered <= 1.25 * plain
+    assert GrowingInterval(2, 15, 0.25, lambda: 0.0)(state) == 0.75 * plain
+    assert GrowingInterval(2, 15, 0.25, lambda: 1.0)(state) == 1.25 * plain
+
+
+def test_the_default_intervals_differ_from_each_other() -> None:
+    """The jitter is really drawn."""
+    random.seed(1)
+
+    assert len(set(intervals(PollPolicy(), *[9000.0] * 10))) == 10
+
+
+def test_a_fixed_interval_has_no_jitter() -> None:
+    """What was asked for is what is done."""
+    assert intervals(PollPolicy(interval=7), 0, 100, 10_000) == [7, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [
+        (tenacity.wait_fixed(3), [3, 3, 3]),
+        (tenacity.wait_exponential(min=1, max=3), [1, 2, 3]),
+        (tenacity.wait_incrementing(start=1, increment=2), [1, 3, 5]),
+        (tenacity.wait_chain(tenacity.wait_fixed(1), tenacity.wait_fixed(9)), [1, 9, 9]),
+        (tenacity.wait_fixed(1) + tenacity.wait_fixed(2), [3, 3, 3]),
+        (tenacity.wait_none(), [0.01, 0.01, 0.01]),
+        (lambda state: state.attempt_number * 5, [5, 10, 15]),
+        (lambda state: 1 + state.idle_for, [1, 2, 4]),
+    ],
+)
+def test_takes_any_strategy_of_tenacity(strategy: Any, expected: list[float]) -> None:
+    """The ones that people know work as they know them; none becomes a loop without pause."""
+    assert intervals(PollPolicy(wait=strategy), 0, 10, 20) == expected
+
+
+def test_a_strategy_sees_what_the_look_met() -> None:
+    """As in tenacity, the outcome is in the state."""
+    seen: list[object] = []
+
+    def strategy(state: tenacity.RetryCallState) -> float:
+        outcome = state.outcome
+        seen.append(outcome and (outcome.exception() or outcome.result()))
+        return 1.0
+
+    pacing = Pacing(PollPolicy(wait=strategy), None)
+    pacing.next_interval(0, make_snapshot(), at_least=0)
+    pacing.next_interval(1, LOST, at_least=0)
+
+    assert seen == [make_snapshot(), LOST]
+
+
+@pytest.mark.parametrize("interval", [float("nan"), float("inf"), -1])
+def test_refuses_an_interval_that_is_none(interval: float) -> None:
+    """Such a one would sleep not at all, or for ever."""
+    with pytest.raises(ValueError, match="the wait strategy gave an interval of"):
+        intervals(PollPolicy(wait=lambda _: interval), 0)
+
+
+def test_what_the_server_asks_for_lengthens_the_interval() -> None:
+    """And never shortens it."""
+    pacing = Pacing(PollPolicy(interval=5), None)
+
+    assert pacing.next_interval(0, LOST, at_least=30) == 30
+    assert pacing.next_interval(0, LOST, at_least=1) == 5
+
+
+@pytest.mark.parametrize(
+    ("timeout", "reserve", "is_past"),
+    [(None, 9, False), (106, 0, False), (105, 0, True), (106, 1, True), (50, 0, True)],
+)
+def test_tells_an_interval_that_ends_after_the_limit(
+    timeout: float | None,
+    reserve: float,
+    is_past: bool,  # noqa: FBT001
+) -> None:
+    """After 100 s an interval of 5 s ends at 105 s."""
+    pacing = Pacing(PollPolicy(interval=5), timeout)
+    pacing.next_interval(100, make_snapshot(), at_least=0)
+
+    assert pacing.is_past_limit(reserve) is is_past
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"interval": 0}, ValueError, "interval must be more than 0 seconds, not 0"),
+        ({"interval": "2"}, TypeError, "interval must be a number, not '2'"),
+        ({"interval": 1, "wait": tenacity.wait_none()}, ValueError, "exclude each other"),
+        ({"wait": 5}, TypeError, "wait must be a tenacity wait strategy, not 5"),
+        ({"min_interval": 0}, ValueError, "min_interval must be more than 0 seconds"),
+        ({"max_interval": 1}, ValueError, r"max_interval must not be below min_interval \(2\)"),
+        ({"max_interval": float("inf")}, ValueError, "max_interval must be at least 0"),
+        ({"jitter": 1}, ValueError, "jitter must be at least 0 and below 1, not 1"),
+        ({"jitter": -0.1}, ValueError, "jitter must be at least 0 and below 1, not -0.1"),
+        ({"max_failures": -1}, ValueError, "max_failures must be at least 0, not -1"),
+        ({"max_failures": 1.0}, TypeError, "max_failures must be a whole number, not 1.0"),
+        ({"missing_grace": -1}, ValueError, "missing_grace must be at least 0, not -1"),
+    ],
+)
+def test_refuses_a_policy_that_is_none(
+    wrong: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    """Before anything is waited for."""
+    with pytest.raises(error, match=message):
+        PollPolicy(**wrong)

@@ -1,0 +1,527 @@
+"""The wait, on nothing but a function that looks and a clock."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from civo_snapshots_async import (
+    ApiError,
+    AuthenticationError,
+    CivoSnapshotsError,
+    ConflictError,
+    DecodeError,
+    InstanceNotFoundError,
+    NotFoundError,
+    Phase,
+    PollPolicy,
+    RateLimitedError,
+    ServerError,
+    SessionClosedError,
+    Snapshot,
+    SnapshotFailedError,
+    SnapshotNotFoundError,
+    SnapshotVanishedError,
+    TransportError,
+    TransportTimeoutError,
+    WaitTimeoutError,
+    wait_until_complete,
+)
+from civo_snapshots_async.testing import FakeClock
+
+from .make import make_snapshot
+
+PENDING = make_snapshot("Pending", {"vol-1": "Completed", "vol-2": "Pending"})
+COMPLETE = make_snapshot("Complete", {"vol-1": "Completed", "vol-2": "Completed"})
+FAILED = make_snapshot("Pending", {"vol-1": "Completed", "vol-2": "Failed"})
+LOST = TransportError("lost", method="GET", path="/v2")
+EVERY_10_S = PollPolicy(interval=10)
+
+
+def api_error(kind: type[ApiError], status: int, code: str = "", **more: Any) -> ApiError:
+    """Make a refusal."""
+    return kind("no", status=status, method="GET", path="/v2", code=code, **more)
+
+
+GONE = api_error(SnapshotNotFoundError, 404, "database_snapshot_not_found")
+
+
+class Script:
+    """A source of snapshots: gives, or raises, one thing a look, and the last one for ever."""
+
+    def __init__(self, clock: FakeClock, *outcomes: Snapshot | Exception, takes: float = 0) -> None:
+        self.clock = clock
+        self.outcomes = list(outcomes)
+        self.takes = takes
+        self.looked_at: list[float] = []
+
+    async def get_snapshot(self, instance_id: str, snapshot_id: str) -> Snapshot:
+        """Give the next outcome."""
+        assert (instance_id, snapshot_id) == ("web-1", "snap-1")
+        self.looked_at.append(self.clock.now())
+        if self.takes:
+            await self.clock.sleep(self.takes)
+        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+async def wait(script: Script, poll: PollPolicy = EVERY_10_S, **more: Any) -> Snapshot:
+    """Wait on a script."""
+    return await wait_until_complete(
+        script, "web-1", "snap-1", clock=script.clock, poll=poll, **more
+    )
+
+
+async def test_looks_at_once(fake_clock: FakeClock) -> None:
+    """A snapshot that is complete already costs one look and no time."""
+    script = Script(fake_clock, COMPLETE)
+
+    assert await wait(script) is COMPLETE
+    assert script.looked_at == [0]
+
+
+async def test_looks_until_every_volume_is_complete(fake_clock: FakeClock) -> None:
+    """A snapshot that says Complete with a volume still Pending is looked at again."""
+    half = make_snapshot("Complete", {"vol-1": "Completed", "vol-2": "Pending"})
+    script = Script(fake_clock, make_snapshot(), PENDING, half, COMPLETE)
+
+    assert await wait(script) is COMPLETE
+    assert script.looked_at == [0, 10, 20, 30]
+
+
+async def test_waits_no_longer_than_asked(fake_clock: FakeClock) -> None:
+    """The last sleep is cut to what is left of the timeout, and one last look follows it."""
+    script = Script(fake_clock, PENDING)
+
+    with pytest.raises(WaitTimeoutError):
+        await wait(script, PollPolicy(interval=20), timeout=30)
+
+    assert fake_clock.slept == [20, 10]
+    assert script.looked_at == [0, 20, 30]
+
+
+async def test_the_last_look_counts(fake_clock: FakeClock) -> None:
+    """What is complete when the time is up is complete."""
+    script = Script(fake_clock, PENDING, COMPLETE)
+
+    assert await wait(script, PollPolicy(interval=500), timeout=30) is COMPLETE
+    assert script.looked_at == [0, 30]
+
+
+async def test_the_last_look_begins_so_that_it_ends_in_time(fake_clock: FakeClock) -> None:
+    """Looks that take 2 s: the last one begins 2 s before the time is up."""
+    script = Script(fake_clock, PENDING, takes=2)
+
+    with pytest.raises(WaitTimeoutError) as caught:
+        await wait(script, PollPolicy(interval=20), timeout=30)
+
+    assert script.looked_at == [0, 22, 28]
+    assert caught.value.elapsed == 30
+
+
+async def test_a_slow_server_takes_little_of_the_time(fake_clock: FakeClock) -> None:
+    """At most 5 s are kept back for a last look, which is then cut a little late."""
+    script = Script(fake_clock, PENDING, takes=9)
+
+    with pytest.raises(WaitTimeoutError) as caught:
+        await wait(script, PollPolicy(interval=20), timeout=30)
+
+    assert script.looked_at == [0, 25]
+    assert caught.value.elapsed == 30
+
+
+async def test_a_poll_that_hangs_is_cut_at_the_limit(fake_clock: FakeClock) -> None:
+    """The limit covers what is under way when it comes."""
+
+    async def hang(_: str, __: str) -> Snapshot:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    script = Script(fake_clock, PENDING)
+    script.get_snapshot = hang  # type: ignore[method-assign]
+
+    with pytest.raises(WaitTimeoutError, match="it was never seen; the last poll failed") as caught:
+        await wait(script, timeout=45)
+
+    assert fake_clock.now() == 45
+    assert (caught.value.snapshot, caught.value.polls) == (None, 1)
+    assert isinstance(caught.value.last_error, TransportTimeoutError)
+
+
+async def test_no_limit_has_to_be_written_out(fake_clock: FakeClock) -> None:
+    """With timeout=None a wait goes on for days."""
+    script = Script(fake_clock, *[PENDING] * 200, COMPLETE)
+
+    await wait(script, PollPolicy(interval=3600), timeout=None)
+
+    assert fake_clock.now() == 200 * 3600
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
+async def test_refuses_a_timeout_that_is_not_positive(
+    fake_clock: FakeClock, timeout: float
+) -> None:
+    """Before any look."""
+    script = Script(fake_clock, COMPLETE)
+
+    with pytest.raises(ValueError, match="timeout must be"):
+        await wait(script, timeout=timeout)
+
+    assert script.looked_at == []
+
+
+async def test_by_default_the_intervals_grow(fake_clock: FakeClock) -> None:
+    """Half an hour costs some 130 polls; a fixed interval of 2 s would cost 900."""
+    script = Script(fake_clock, PENDING)
+
+    with pytest.raises(WaitTimeoutError) as caught:
+        await wait(script, PollPolicy())
+
+    assert caught.value.elapsed == 1800
+    assert 115 < caught.value.polls < 175
+
+
+async def test_a_failure_ends_it_at_once(fake_clock: FakeClock) -> None:
+    """The error says which volume, after how many polls and how long, in one sentence."""
+    script = Script(fake_clock, make_snapshot(), PENDING, FAILED)
+
+    with pytest.raises(SnapshotFailedError) as caught:
+        await wait(script)
+
+    error = caught.value
+    assert str(error) == (
+        "snapshot snap-1 of instance web-1 failed (3 polls in 20.0 s): volume vol-2 is Failed"
+    )
+    assert (error.snapshot, error.polls, error.elapsed) == (FAILED, 3, 20)
+    assert [volume.id for volume in error.failed_volumes] == ["vol-2"]
+    assert [(entry.elapsed, entry.state, entry.phase) for entry in error.timeline] == [
+        (0, "", Phase.PENDING),
+        (10, "Pending", Phase.PENDING),
+        (20, "Pending", Phase.FAILED),
+    ]
+
+
+async def test_a_time_out_says_how_far_it_got(fake_clock: FakeClock) -> None:
+    """It carries the last snapshot, and what it still waited for."""
+    script = Script(fake_clock, PENDING)
+
+    with pytest.raises(WaitTimeoutError) as caught:
+        await wait(script, timeout=15)
+
+    error = caught.value
+    assert str(error) == (
+        "snapshot snap-1 of instance web-1 was not complete when the time was up "
+        "(3 polls in 15.0 s): the snapshot is Pending, volume vol-2 is Pending"
+    )
+    assert error.snapshot is PENDING
+    assert [volume.id for volume in error.pending_volumes] == ["vol-2"]
+    assert len(error.timeline) == 1
+
+
+async def test_the_timeline_is_bounded(fake_clock: FakeClock) -> None:
+    """Of a thousand changes it keeps the first and the last ones."""
+    states = [make_snapshot("Pending", {"vol-1": f"Step{n}"}) for n in range(1000)]
+    script = Script(fake_clock, *states)
+
+    with pytest.raises(WaitTimeoutError) as caught:
+        await wait(script, timeout=20_000)
+
+    shown = [entry.volumes[0].state for entry in caught.value.timeline]
+    assert shown == [f"Step{n}" for n in (*range(25), *range(975, 1000))]
+
+
+async def test_tells_of_each_change_once(fake_clock: FakeClock) -> None:
+    """With the snapshot before and after, and not of what stays the same."""
+    told: list[tuple[Snapshot, Snapshot]] = []
+    script = Script(fake_clock, make_snapshot(), make_snapshot(), PENDING, PENDING, LOST, COMPLETE)
+
+    await wait(script, on_change=lambda before, after: told.append((before, after)))
+
+    assert told == [(make_snapshot(), PENDING), (PENDING, COMPLETE)]
+
+
+async def test_an_async_observer_is_awaited(fake_clock: FakeClock) -> None:
+    """A bot can send a message before the next look."""
+    told: list[float] = []
+
+    async def tell(_: Snapshot, __: Snapshot) -> None:
+        await fake_clock.sleep(3)
+        told.append(fake_clock.now())
+
+    await wait(Script(fake_clock, make_snapshot(), PENDING, COMPLETE), on_change=tell)
+
+    assert told == [13, 26]
+
+
+async def test_a_failure_is_told_before_it_is_raised(fake_clock: FakeClock) -> None:
+    """The last change is a change."""
+    told: list[Snapshot] = []
+
+    with pytest.raises(SnapshotFailedError):
+        await wait(
+            Script(fake_clock, PENDING, FAILED), on_change=lambda _, after: told.append(after)
+        )
+
+    assert told == [FAILED]
+
+
+async def test_an_error_of_the_observer_comes_out(fake_clock: FakeClock) -> None:
+    """A bug of the caller's is not swallowed."""
+    with pytest.raises(ZeroDivisionError):
+        await wait(Script(fake_clock, PENDING, COMPLETE), on_change=lambda *_: 1 / 0)
+
+
+PASSING = [
+    LOST,
+    TransportTimeoutError("late", method="GET", path="/v2"),
+    TimeoutError("somebody else's"),
+    api_error(RateLimitedError, 429),
+    api_error(ServerError, 500),
+    api_error(ServerError, 502),
+    api_error(ConflictError, 409, "database_quota_lock_failed"),
+]
+
+
+@pytest.mark.parametrize("error", PASSING, ids=lambda error: f"{type(error).__name__}")
+async def test_five_polls_in_a_row_may_fail_in_passing(
+    fake_clock: FakeClock, error: Exception
+) -> None:
+    """And the count starts anew with each success."""
+    script = Script(fake_clock, *[error] * 5, PENDING, *[error] * 5, COMPLETE)
+
+    assert await wait(script) is COMPLETE
+    assert len(script.looked_at) == 12
+
+
+@pytest.mark.parametrize("error", PASSING, ids=lambda error: f"{type(error).__name__}")
+async def test_the_sixth_failure_in_a_row_ends_it(fake_clock: FakeClock, error: Exception) -> None:
+    """With the error of the poll itself, the last snapshot, and a note of the wait."""
+    script = Script(fake_clock, PENDING, *[error] * 6)
+
+    with pytest.raises(CivoSnapshotsError) as caught:
+        await wait(script)
+
+    assert len(script.looked_at) == 7
+    assert caught.value.snapshot is PENDING
+    assert caught.value.__notes__[-1] == (
+        "while waiting for snapshot snap-1 of instance web-1 (7 polls in 60.0 s): "
+        "the snapshot is Pending, volume vol-2 is Pending"
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        api_error(AuthenticationError, 404, "database_account_not_found"),
+        api_error(InstanceNotFoundError, 404, "database_instance_not_found"),
+        api_error(NotFoundError, 404, "database_something_not_found"),
+        api_error(ConflictError, 409),
+        DecodeError("what?", status=200, method="GET", path="/v2", problems=("id: missing",)),
+        SessionClosedError("closed"),
+    ],
+    ids=lambda error: f"{type(error).__name__}",
+)
+async def test_what_no_poll_would_mend_ends_it_at_once(
+    fake_clock: FakeClock, error: CivoSnapshotsError
+) -> None:
+    """A refused token is not asked again, not even in a snapshot's first seconds."""
+    script = Script(fake_clock, error)
+
+    with pytest.raises(type(error)) as caught:
+        await wait(script)
+
+    assert caught.value is error
+    assert len(script.looked_at) == 1
+
+
+async def test_a_bug_of_the_source_comes_out(fake_clock: FakeClock) -> None:
+    """Only errors that can be named are caught."""
+    with pytest.raises(KeyError):
+        await wait(Script(fake_clock, KeyError("bug")))
+
+
+@pytest.mark.parametrize("retry_after", [30.0, 1.0, None])
+async def test_retry_after_lengthens_the_next_interval(
+    fake_clock: FakeClock, retry_after: float | None
+) -> None:
+    """The one that follows is as ever."""
+    busy = api_error(RateLimitedError, 429, retry_after=retry_after)
+
+    await wait(Script(fake_clock, busy, PENDING, COMPLETE))
+
+    assert fake_clock.slept == [max(retry_after or 0, 10), 10]
+
+
+async def test_retry_after_does_not_outlive_the_limit(fake_clock: FakeClock) -> None:
+    """Asked to come back after the limit, it looks when the time is up."""
+    busy = api_error(ServerError, 503, retry_after=3000.0)
+    script = Script(fake_clock, busy, COMPLETE)
+
+    assert await wait(script, timeout=60) is COMPLETE
+    assert script.looked_at == [0, 60]
+
+
+async def test_a_snapshot_that_vanishes_ends_it(fake_clock: FakeClock) -> None:
+    """Once it was seen, a 404 by code means that it is gone."""
+    with pytest.raises(SnapshotVanishedError) as caught:
+        await wait(Script(fake_clock, PENDING, GONE))
+
+    assert str(caught.value) == (
+        "snapshot snap-1 of instance web-1 is not known to Civo (2 polls in 10.0 s): "
+        "the snapshot is Pending, volume vol-2 is Pending"
+    )
+    assert (caught.value.snapshot, caught.value.polls) == (PENDING, 2)
+    assert caught.value.__cause__ is GONE
+
+
+@pytest.mark.parametrize("missing", [GONE, api_error(NotFoundError, 404)])
+async def test_a_snapshot_may_take_a_moment_to_be_seen(
+    fake_clock: FakeClock, missing: NotFoundError
+) -> None:
+    """In the first 30 s a 404 may be the lag between two servers; it counts as no failure."""
+    script = Script(fake_clock, *[missing] * 14, COMPLETE)
+
+    assert await wait(script, PollPolicy(interval=2)) is COMPLETE
+
+
+async def test_a_snapshot_that_is_never_seen_is_given_up(fake_clock: FakeClock) -> None:
+    """After 30 s it is not known, and says so."""
+    script = Script(fake_clock, GONE)
+
+    with pytest.raises(SnapshotVanishedError, match=r"\(4 polls in 30.0 s\): it was never seen"):
+        await wait(script)
+
+    assert script.looked_at == [0, 10, 20, 30]
+
+
+async def test_a_404_without_a_code_is_not_taken_for_gone(fake_clock: FakeClock) -> None:
+    """A gateway may have said it; the error is raised as it is."""
+    plain = api_error(NotFoundError, 404)
+
+    with pytest.raises(NotFoundError) as caught:
+        await wait(Script(fake_clock, PENDING, plain))
+
+    assert caught.value is plain
+
+
+async def test_the_grace_can_be_set(fake_clock: FakeClock) -> None:
+    """0 means: it must be there."""
+    script = Script(fake_clock, GONE)
+
+    with pytest.raises(SnapshotVanishedError):
+        await wait(script, PollPolicy(interval=10, missing_grace=0))
+
+    assert script.looked_at == [0]
+
+
+@pytest.mark.parametrize("at", [5, 10, 12])
+async def test_cancelling_stops_it_at_once(fake_clock: FakeClock, at: float) -> None:
+    """Asleep or in a look, with no further look and nothing left behind."""
+    script = Script(fake_clock, PENDING, takes=3)
+    task = asyncio.ensure_future(wait(script))
+    await fake_clock.sleep(at)
+    looks = len(script.looked_at)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await fake_clock.sleep(1000)
+
+    assert len(script.looked_at) == looks
+
+
+async def test_a_timeout_around_it_works(fake_clock: FakeClock) -> None:
+    """asyncio's own, or whichever the caller uses."""
+    script = Script(fake_clock, PENDING)
+
+    with pytest.raises(TimeoutError) as caught:
+        async with fake_clock.timeout(25):
+            await wait(script)
+
+    assert not isinstance(caught.value, WaitTimeoutError)
+    assert script.looked_at == [0, 10, 20]
+
+
+async def test_an_unknown_state_is_warned_of_once(
+    fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each word once in a wait, whether the snapshot's or a volume's."""
+    odd = make_snapshot("Quiescing", {"vol-1": "Thawing", "vol-2": "in_progress"})
+    script = Script(fake_clock, odd, PENDING, odd, COMPLETE)
+
+    with caplog.at_level(logging.WARNING, logger="civo_snapshots_async"):
+        await wait(script)
+
+    assert sorted(caplog.messages) == [
+        "snapshot snap-1 of instance web-1: unknown state 'Quiescing' is taken for pending",
+        "snapshot snap-1 of instance web-1: unknown state 'Thawing' is taken for pending",
+    ]
+
+
+async def test_logs_each_poll_and_each_change(
+    fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Polls at DEBUG, changes at INFO, all of one logger."""
+    with caplog.at_level(logging.DEBUG, logger="civo_snapshots_async"):
+        await wait(Script(fake_clock, make_snapshot(), LOST, COMPLETE))
+
+    name = "snapshot snap-1 of instance web-1"
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("DEBUG", f"{name}: poll 1: the snapshot has no state yet"),
+        ("DEBUG", f"{name}: poll 2: TransportError: lost"),
+        ("DEBUG", f"{name}: poll 3: it was complete"),
+        ("INFO", f"{name}: snapshot: (no state) -> Complete"),
+        ("INFO", f"{name}: volume vol-1: (not reported) -> Completed"),
+        ("INFO", f"{name}: volume vol-2: (not reported) -> Completed"),
+    ]
+
+
+async def test_waits_do_not_disturb_each_other(fake_clock: FakeClock) -> None:
+    """A hundred at once: each gets its own answer, at its own time."""
+
+    async def one(number: int) -> tuple[float, int]:
+        script = Script(fake_clock, *[PENDING] * number, COMPLETE)
+        await wait(script)
+        return fake_clock.now(), len(script.looked_at)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(number)) for number in range(100)]
+
+    assert [task.result() for task in tasks] == [(10 * n, n + 1) for n in range(100)]
+
+
+async def test_the_clock_may_be_the_systems() -> None:
+    """Without a clock of the session's or the caller's, time is the machine's."""
+
+    class Source:
+        async def get_snapshot(self, _instance_id: str, _snapshot_id: str, /) -> Snapshot:
+            return COMPLETE
+
+    assert await wait_until_complete(Source(), "web-1", "snap-1") is COMPLETE
+
+
+OUTCOMES = st.sampled_from([make_snapshot(), PENDING, LOST, GONE, COMPLETE, FAILED])
+
+
+@given(outcomes=st.lists(OUTCOMES, min_size=1), timeout=st.sampled_from([5.0, 95.0, 1000.0]))
+def test_it_returns_only_what_is_complete_and_never_late(
+    outcomes: list[Snapshot | Exception], timeout: float
+) -> None:
+    """Whatever the looks give, the end is a complete snapshot or an error that says why."""
+
+    async def check() -> None:
+        clock = FakeClock()
+        try:
+            snapshot = await wait(Script(clock, *outcomes), timeout=timeout)
+        except CivoSnapshotsError as error:
+            assert error.snapshot is None or not error.snapshot.is_complete
+        else:
+            assert snapshot.is_complete
+        assert clock.now() <= timeout
+
+    asyncio.run(check())
