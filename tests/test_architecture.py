@@ -1,0 +1,107 @@
+"""The house as it stands: who imports whom, what is public, what is told to nobody."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import civo_snapshots_async
+
+PACKAGE = Path(civo_snapshots_async.__file__).parent
+# Who may import whom: each file only from files above it.
+ARROWS: dict[str, set[str]] = {
+    # values
+    "_version": set(),
+    "_models": set(),
+    "_http": set(),
+    "_clock": set(),
+    # rules, pure
+    "_checks": set(),
+    "_wire": set(),
+    "_errors": {"_models"},
+    "_events": {"_models"},
+    "_endpoints": {"_checks", "_http", "_models"},
+    "_refusals": {"_errors", "_http", "_wire"},
+    "_token": {"_errors"},
+    # edges
+    "_config": {"_checks", "_errors", "_token"},
+    "_codec": {"_errors", "_http", "_models", "_refusals", "_wire"},
+    "_transport": {"_checks", "_config", "_errors", "_http", "_version"},
+    "_pacing": {"_checks"},
+    "_looking": {"_clock", "_errors", "_models", "_pacing"},
+    "_waiting": {
+        "_checks", "_clock", "_errors", "_events", "_looking", "_models", "_pacing",
+    },
+    # face
+    "_session": {
+        "_checks", "_clock", "_codec", "_config", "_endpoints", "_errors", "_http", "_models",
+        "_pacing", "_token", "_transport", "_waiting",
+    },
+    "__init__": {
+        "_clock", "_errors", "_events", "_models", "_pacing", "_session", "_version", "_waiting",
+    },
+}  # fmt: skip
+# Each foreign library, and the files that may know it.
+FOREIGN: dict[str, set[str]] = {
+    "aiohttp": {"_transport", "_session"},
+    "yarl": {"_transport"},
+    "cattrs": {"_codec"},
+    "tenacity": {"_pacing"},
+}
+
+
+def imports(file: str) -> tuple[set[str], set[str]]:
+    """Return which of our files a file imports, and which other top-level modules."""
+    ours: set[str] = set()
+    others: set[str] = set()
+    for node in ast.walk(ast.parse((PACKAGE / f"{file}.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            ours |= {node.module} if node.module else {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            others.add((node.module or "").partition(".")[0])
+        elif isinstance(node, ast.Import):
+            others |= {name.name.partition(".")[0] for name in node.names}
+    return ours, others
+
+
+def test_every_file_has_its_place() -> None:
+    """A new file is drawn into the picture."""
+    assert {path.stem for path in PACKAGE.glob("*.py")} == set(ARROWS)
+
+
+@pytest.mark.parametrize(("file", "allowed"), ARROWS.items())
+def test_a_file_imports_only_what_the_picture_shows(file: str, allowed: set[str]) -> None:
+    """Neither more nor less."""
+    assert imports(file)[0] == allowed
+
+
+def test_there_is_no_cycle() -> None:
+    """Each file stands below all that it imports."""
+    above: set[str] = set()
+    for file, allowed in ARROWS.items():
+        assert allowed <= above, file
+        above.add(file)
+
+
+@pytest.mark.parametrize(("library", "files"), FOREIGN.items())
+def test_a_foreign_library_is_known_in_one_place(library: str, files: set[str]) -> None:
+    """A session takes an aiohttp session of the caller's; only the transport works with one."""
+    assert {file for file in ARROWS if library in imports(file)[1]} == files
+
+
+def test_public_names_are_sorted_and_exact() -> None:
+    """Public means listed, and what is listed is there."""
+    names = civo_snapshots_async.__all__
+    there = {
+        name
+        for name, value in vars(civo_snapshots_async).items()
+        if not name.startswith("_") and not isinstance(value, type(ast))
+    }
+
+    assert names == sorted(names)
+    assert set(names) == there | {"__version__"}
+
+
+def test_the_package_ships_its_types() -> None:
+    """For mypy and pyright, at its users'."""
+    assert (PACKAGE / "py.typed").exists()

@@ -1,0 +1,146 @@
+"""The errors as a tree that can be caught, read, pickled and sent elsewhere."""
+
+import copy
+import pickle
+from datetime import UTC, datetime
+
+import pytest
+
+import civo_snapshots_async
+from civo_snapshots_async import (
+    ApiError,
+    CivoSnapshotsError,
+    ConfigurationError,
+    DecodeError,
+    Phase,
+    PollPolicy,
+    Restore,
+    SessionClosedError,
+    StateChanged,
+    TimelineEntry,
+    TransportError,
+    TransportTimeoutError,
+    WaitError,
+    WaitTimeoutError,
+    _errors,
+)
+
+from .make import make_snapshot
+
+PUBLIC_ERRORS = [
+    value
+    for value in vars(civo_snapshots_async).values()
+    if isinstance(value, type) and issubclass(value, Exception)
+]
+SNAPSHOT = make_snapshot("Pending", {"vol-1": "Failed"}, included=("vol-1",))
+MODELS = [
+    SNAPSHOT,
+    SNAPSHOT.status,
+    SNAPSHOT.status.volumes[0],
+    SNAPSHOT.verdict,
+    Restore(id="r", completed_at=datetime(2026, 1, 1, tzinfo=UTC)),
+    Restore(id="r").status,
+    Phase.FAILED,
+    PollPolicy(interval=3),
+    StateChanged(before=None, after="Pending"),
+    TimelineEntry.of(SNAPSHOT, 3.5),
+]
+
+
+def make_error(kind: type[Exception]) -> Exception:
+    """Make an error of any public class, with something in each of its fields."""
+    if issubclass(kind, ApiError):
+        return kind(
+            "no", status=404, method="GET", path="/v2", code="c", reason="r", retry_after=3.0
+        )
+    if issubclass(kind, DecodeError):
+        return kind("no", status=200, method="GET", path="/v2", problems=("id: missing",))
+    if issubclass(kind, TransportError):
+        return kind("no", method="GET", path="/v2")
+    if issubclass(kind, WaitError):
+        return kind(
+            "no",
+            instance_id="web-1",
+            snapshot_id="snap-1",
+            snapshot=SNAPSHOT,
+            polls=3,
+            elapsed=7.5,
+            timeline=(TimelineEntry.of(SNAPSHOT, 0.0),),
+            last_error=TransportTimeoutError("late", method="GET", path="/v2"),
+        )
+    return kind("no")
+
+
+@pytest.mark.parametrize("kind", PUBLIC_ERRORS, ids=lambda kind: kind.__name__)
+def test_every_error_survives_pickling_with_all_it_carries(kind: type[Exception]) -> None:
+    """A process pool, or a queue, hands errors on as they are."""
+    error = make_error(kind)
+    error.add_note("while waiting")
+
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301
+        assert type(again) is kind
+        assert str(again) == "no"
+        assert repr(again.__dict__) == repr(error.__dict__)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+def test_every_model_survives_pickling(model: object) -> None:
+    """A batch job hands snapshots between processes."""
+    assert pickle.loads(pickle.dumps(model)) == model  # noqa: S301
+
+
+def test_every_public_value_is_in_the_test_above() -> None:
+    """A new model is pickled too."""
+    models = {
+        value
+        for name, value in vars(civo_snapshots_async).items()
+        if isinstance(value, type)
+        and not issubclass(value, Exception)
+        and name not in {"Clock", "SnapshotSource", "SnapshotSession", "SystemClock"}
+    }
+
+    assert models == {type(model) for model in MODELS}
+
+
+@pytest.mark.parametrize("kind", PUBLIC_ERRORS, ids=lambda kind: kind.__name__)
+def test_every_error_stands_in_the_tree_where_it_is_defined(kind: type[Exception]) -> None:
+    """The tree at the top of the file is the truth: each class below its base."""
+    lines = (_errors.__doc__ or "").splitlines()
+    depth_of = {
+        line.lstrip(" │├└─").split(" ")[0]: len(line) - len(line.lstrip(" │├└─")) for line in lines
+    }
+
+    assert kind.__name__ in depth_of
+    if kind is not CivoSnapshotsError:
+        assert depth_of[kind.__name__] == depth_of[kind.__bases__[0].__name__] + 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "builtin"),
+    [
+        (ConfigurationError, ValueError),
+        (TransportTimeoutError, TimeoutError),
+        (WaitTimeoutError, TimeoutError),
+    ],
+)
+def test_some_errors_are_builtin_ones_as_well(
+    kind: type[Exception], builtin: type[Exception]
+) -> None:
+    """`except TimeoutError` means a time-out, whoever noticed it."""
+    assert issubclass(kind, builtin)
+
+
+def test_an_error_of_a_wait_reads_its_volumes_from_the_snapshot() -> None:
+    """The volumes concerned are at hand, and none where nothing was seen."""
+    seen = WaitError("no", instance_id="web-1", snapshot_id="snap-1", snapshot=SNAPSHOT)
+    unseen = WaitError("no", instance_id="web-1", snapshot_id="snap-1")
+
+    assert [volume.id for volume in seen.failed_volumes] == ["vol-1"]
+    assert seen.verdict == SNAPSHOT.verdict
+    assert seen.pending_volumes == ()
+    assert (unseen.failed_volumes, unseen.pending_volumes, unseen.verdict) == ((), (), None)
+
+
+def test_any_error_may_know_a_snapshot() -> None:
+    """It is None unless one was seen."""
+    assert SessionClosedError("closed").snapshot is None
