@@ -24,7 +24,7 @@ def _without_a_civo_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIVO_CONFIG", "/nonexistent/.civo.json")
 
 
-def pytest_sessionstart() -> None:
+def pytest_collection_finish() -> None:
     """Let the collections of garbage below look at what the tests make, and at nothing else."""
     gc.collect()
     gc.freeze()

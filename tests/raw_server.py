@@ -71,7 +71,7 @@ async def raw_server(behave: Behaviour) -> AsyncIterator[RawServer]:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
-        state.api_url = "http://127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+        state.api_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         yield state
         server.close()
         await _all_served()

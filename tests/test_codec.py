@@ -13,20 +13,20 @@ from hypothesis import strategies as st
 from civo_snapshots_async import DecodeError, Restore, Snapshot, SnapshotStatus, VolumeStatus
 from civo_snapshots_async import _endpoints as endpoints
 from civo_snapshots_async._codec import decode
-from civo_snapshots_async._http import Response
+from civo_snapshots_async._http import Request, Response
 
 SAMPLES = Path(__file__).parent / "samples"
 GET = endpoints.get_snapshot("web-1", "snap-1", region="LON1")
 LIST = endpoints.list_snapshots("web-1", region="LON1")
 RESTORE = endpoints.restore_snapshot("web-1", "snap-1", region="LON1")
 DELETE = endpoints.delete_snapshot("web-1", "snap-1", region="LON1")
-MINIMAL = {"id": "snap-1", "name": "nightly"}
+MINIMAL: dict[str, Any] = {"id": "snap-1", "name": "nightly"}
 
 
-def answer(payload: object, status: int = 200, **headers: str) -> Response:
+def answer(payload: object, status: int = 200, *, encoding: str = "identity") -> Response:
     """Make a response of JSON, or of bytes as they are."""
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return Response(status=status, body=body, headers=headers)
+    return Response(status=status, body=body, headers={"content-encoding": encoding})
 
 
 def read_snapshot(**fields: Any) -> Snapshot:
@@ -198,7 +198,7 @@ def test_names_every_problem() -> None:
     """The first problem does not hide the others; the sentence shows a few."""
     payload = {"id": 5, "status": {"volumes": [{"id": 1}, {"id": 2}], "state": []}}
 
-    with pytest.raises(DecodeError, match="; and 2 more$") as caught:
+    with pytest.raises(DecodeError, match=r"; and 2 more$") as caught:
         decode(GET, answer(payload))
 
     assert {problem.partition(":")[0] for problem in caught.value.problems} == {
@@ -246,7 +246,9 @@ def test_accepts_the_snapshot_that_was_asked_for(fields: dict[str, str]) -> None
 
 def test_refuses_a_snapshot_that_was_not_asked_for() -> None:
     """A mix-up before us must not become a restore from the wrong snapshot."""
-    with pytest.raises(DecodeError, match="id: got 'snap-2' .name 'nightly'., asked for 'snap-1'"):
+    with pytest.raises(
+        DecodeError, match=r"id: got 'snap-2' \(name 'nightly'\), asked for 'snap-1'"
+    ):
         read_snapshot(id="snap-2")
 
 
@@ -259,7 +261,7 @@ def test_refuses_a_body_that_was_cut() -> None:
 def test_refuses_a_compressed_body() -> None:
     """None was asked for, and unpacked it could be of any size."""
     with pytest.raises(DecodeError, match="the body is compressed"):
-        decode(GET, answer(MINIMAL, **{"content-encoding": "gzip"}))
+        decode(GET, answer(MINIMAL, encoding="gzip"))
 
 
 @pytest.mark.parametrize("body", [b"", b"OK", b'{"result": "success"}', b"\xff"])
@@ -269,14 +271,19 @@ def test_a_deletion_may_answer_anything(status: int, body: bytes) -> None:
     decode(DELETE, answer(body, status))
 
 
+def assert_read_or_refused(request: Request[object], response: Response) -> None:
+    """Fail if decoding gives nothing, or raises anything but a DecodeError."""
+    try:
+        assert decode(request, response) is not None
+    except DecodeError:
+        return
+
+
 @given(st.binary())
 def test_any_bytes_decode_or_raise_a_decode_error(body: bytes) -> None:
     """No KeyError, no TypeError, no AttributeError, whatever comes."""
     for request in (GET, LIST, RESTORE):
-        try:
-            decode(request, answer(body))
-        except DecodeError as error:
-            assert error.problems
+        assert_read_or_refused(request, answer(body))
 
 
 JSON = st.recursive(
@@ -309,10 +316,7 @@ LIKELY = st.fixed_dictionaries(
 def test_any_json_decodes_or_raises_a_decode_error(payload: object) -> None:
     """Wrong types at every level are told, never crashed on."""
     for request, body in ((GET, payload), (LIST, [payload]), (RESTORE, payload)):
-        try:
-            decode(request, answer(body))
-        except DecodeError as error:
-            assert error.problems
+        assert_read_or_refused(request, answer(body))
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -330,8 +334,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]))
             state=TEXT,
             volumes=st.lists(st.builds(VolumeStatus, id=TEXT, state=TEXT)).map(tuple),
         ),
-        created_at=st.none()
-        | st.datetimes(min_value=datetime(2, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+        created_at=st.none() | st.datetimes(min_value=datetime(2, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
         instance_id=st.just("web-1"),
         region=st.just("LON1"),
     )

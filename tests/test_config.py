@@ -42,7 +42,8 @@ def used(session: SnapshotSession) -> tuple[str, str, str]:
     return account.token.authorization.removeprefix("bearer "), account.region, account.api_url
 
 
-def test_the_arguments_come_first(cli_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("cli_file")
+def test_the_arguments_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is given is used, whatever else there is."""
     monkeypatch.setenv("CIVO_TOKEN", ENVIRONMENT_TOKEN)
     monkeypatch.setenv("CIVO_REGION", "FRA1")
@@ -53,7 +54,8 @@ def test_the_arguments_come_first(cli_file: Path, monkeypatch: pytest.MonkeyPatc
     assert used(session) == (TOKEN, "LON1", "https://argument.example")
 
 
-def test_then_comes_the_environment(cli_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("cli_file")
+def test_then_comes_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment wins over the file."""
     monkeypatch.setenv("CIVO_TOKEN", ENVIRONMENT_TOKEN)
     monkeypatch.setenv("CIVO_REGION", "FRA1")
@@ -64,14 +66,14 @@ def test_then_comes_the_environment(cli_file: Path, monkeypatch: pytest.MonkeyPa
     assert used(session) == (ENVIRONMENT_TOKEN, "FRA1", "https://environment.example")
 
 
-def test_then_comes_the_file_of_the_cli(cli_file: Path) -> None:
+@pytest.mark.usefixtures("cli_file")
+def test_then_comes_the_file_of_the_cli() -> None:
     """The token is the key that the CLI says is current."""
     assert used(SnapshotSession.from_env()) == (FILE_TOKEN, "PHX1", "https://private.example")
 
 
-def test_each_value_is_looked_for_by_itself(
-    cli_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("cli_file")
+def test_each_value_is_looked_for_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """One from each place is fine; an empty variable is none."""
     monkeypatch.setenv("CIVO_REGION", "FRA1")
     monkeypatch.setenv("CIVO_API_URL", "")
@@ -101,8 +103,10 @@ def test_without_a_file_the_url_is_civos() -> None:
         (
             {"region": "LON1"},
             None,
-            "no token: looked at the argument token, the environment variable CIVO_TOKEN and "
-            r"the Civo CLI's file .*civo.json \(which is not there\)",
+            (
+                "no token: looked at the argument token, the environment variable CIVO_TOKEN and "
+                r"the Civo CLI's file .*civo.json \(which is not there\)"
+            ),
         ),
         ({"token": TOKEN}, None, "no region: looked at .* CIVO_REGION .*which is not there"),
         ({"region": "LON1"}, "{}", r"no token: .*which names none"),
@@ -135,9 +139,7 @@ def test_says_where_it_looked(
     assert_tells_no_token(caught.value)
 
 
-def test_a_file_that_is_not_needed_is_not_read(
-    cli_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_is_not_needed_is_not_read(cli_file: Path) -> None:
     """A broken file is no trouble for those who set all three."""
     cli_file.write_text("{")
 
@@ -222,9 +224,7 @@ def test_accepts_https_and_this_machine(api_url: str) -> None:
 
 def test_accepts_plain_http_elsewhere_when_told_to() -> None:
     """It takes an option that says what it is."""
-    session = SnapshotSession(
-        **GOOD, api_url="http://civo.internal:8080", allow_insecure_http=True
-    )
+    session = SnapshotSession(**GOOD, api_url="http://civo.internal:8080", allow_insecure_http=True)
 
     assert used(session)[2] == "http://civo.internal:8080"
 

@@ -31,7 +31,7 @@ PLAIN_ARGUMENTS = [
 ]
 HOSTILE = [
     "", ".", "..", "../victim", "../../victim", "a/b", "a\\b", "a?b", "a#b", "a b", "a\r\nb",
-    "a\tb", "%2e%2e", "%2F", "a%00", "a..b", ".a", "a.", "-a", "a-", "_a", "a_", "é", "١",
+    "a\tb", "%2e%2e", "%2F", "a%00", "a..b", ".a", "a.", "-a", "a-", "_a", "a_", "é", "\u0661",
     "a\ud800", "i/snapshots/s/restore#", "i/snapshots/s/restore?overwrite_existing=true&x=",
     "lon1&x=y", "a" * 129, "a\n",
 ]  # fmt: skip
@@ -107,9 +107,7 @@ def test_each_call_is_one_documented_request(
             {"hostname": "Web-1.copy.example", "description": "drill"},
             id="a host name of several labels",
         ),
-        pytest.param(
-            "restore_snapshot", {"overwrite_existing": False}, {}, id="a false overwrite"
-        ),
+        pytest.param("restore_snapshot", {"overwrite_existing": False}, {}, id="a false overwrite"),
         pytest.param(
             "restore_snapshot",
             {"overwrite_existing": True},
@@ -125,24 +123,22 @@ def test_only_given_fields_are_sent(
     assert build(call, **given).fields == fields
 
 
-@pytest.mark.parametrize("value", HOSTILE)
 @pytest.mark.parametrize(("call", "argument"), PLAIN_ARGUMENTS)
-def test_refuses_an_id_or_region_that_is_no_plain_name(
-    call: str, argument: str, value: str
-) -> None:
+def test_refuses_an_id_or_region_that_is_no_plain_name(call: str, argument: str) -> None:
     """Such a value could reach another endpoint; the error names the argument and the rule."""
-    with pytest.raises(ValueError, match=f"^{argument} (must be 1 to 128|holds half a surrogate)"):
-        build(call, **{argument: value})
+    for value in HOSTILE:
+        with pytest.raises(
+            ValueError, match=f"^{argument} (must be 1 to 128|holds half a surrogate)"
+        ):
+            build(call, **{argument: value})
 
 
-@pytest.mark.parametrize("value", [None, 5, b"web-1", ["web-1"], True])
 @pytest.mark.parametrize(("call", "argument"), PLAIN_ARGUMENTS)
-def test_refuses_an_id_or_region_that_is_no_string(
-    call: str, argument: str, value: object
-) -> None:
+def test_refuses_an_id_or_region_that_is_no_string(call: str, argument: str) -> None:
     """None as a snapshot's id would turn a get into a list."""
-    with pytest.raises(TypeError, match=f"^{argument} must be a string"):
-        build(call, **{argument: value})
+    for value in (None, 5, b"web-1", ["web-1"], True):
+        with pytest.raises(TypeError, match=f"^{argument} must be a string"):
+            build(call, **{argument: value})
 
 
 @pytest.mark.parametrize(

@@ -127,9 +127,7 @@ class TestTheSixCalls:
         with pytest.raises(SnapshotNotFoundError):
             await session.get_snapshot("web-1", "snap-1")
 
-    async def test_a_region_can_be_named_for_one_call(
-        self, fake_clock: FakeClock
-    ) -> None:
+    async def test_a_region_can_be_named_for_one_call(self, fake_clock: FakeClock) -> None:
         """Every call takes one, and every request carries one."""
         async with FakeCivo(clock=fake_clock, takes=0, other_regions=["FAKE2"]) as civo:
             civo.add_instance("db-1", region="FAKE2")
@@ -177,9 +175,7 @@ class TestTheSixCalls:
 class TestWaiting:
     """On a server, with its spellings and its moods."""
 
-    async def test_tells_of_each_volume_as_it_is_done(
-        self, civo: FakeCivo, session: SnapshotSession
-    ) -> None:
+    async def test_tells_of_each_volume_as_it_is_done(self, session: SnapshotSession) -> None:
         """Live progress, a line for each change."""
         snapshot = await session.create_snapshot("web-1")
         lines: list[str] = []

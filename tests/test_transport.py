@@ -131,7 +131,7 @@ async def test_keeps_the_connection_for_the_next_call() -> None:
 async def test_a_lost_connection_is_one_request_and_a_transport_error(
     call: Call, behave: Any
 ) -> None:
-    """aiohttp's own unseen second request is switched off, for every method."""
+    """The second request that aiohttp would make, unseen, is switched off for every method."""
 
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await behave(reader, writer)
@@ -176,13 +176,14 @@ async def test_a_refused_connection_is_a_transport_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "behave", [hangs, says(http("200 OK", "{", length=1000)), says(b"HTTP/1.1 100 Continue\r\n\r\n")]
+    "behave",
+    [hangs, says(http("200 OK", "{", length=1000)), says(b"HTTP/1.1 100 Continue\r\n\r\n")],
 )
 async def test_a_request_takes_no_longer_than_its_limit(behave: Any) -> None:
     """No answer, half an answer, or answers that are none: all end at the limit."""
     async with talking_to(behave, request_timeout=0.05) as (session, _):
         begun = asyncio.get_running_loop().time()
-        with pytest.raises(TransportTimeoutError, match="no complete answer within 0.05 s"):
+        with pytest.raises(TransportTimeoutError, match=r"no complete answer within 0\.05 s"):
             await get(session)
 
     assert asyncio.get_running_loop().time() - begun < 0.35
@@ -193,7 +194,7 @@ async def test_redirects_are_not_followed() -> None:
     async with raw_server(says(http("200 OK", SNAPSHOT))) as elsewhere:
         away = http("307 Temporary Redirect", b"", f"Location: {elsewhere.api_url}/x")
         async with talking_to(says(away)) as (session, server):
-            with pytest.raises(ApiError, match="307, a redirect to 127.0.0.1: not followed"):
+            with pytest.raises(ApiError, match=r"307, a redirect to 127\.0\.0\.1: not followed"):
                 await session.create_snapshot("web-1")
 
     assert (len(server.requests), elsewhere.requests) == (1, [])
@@ -216,7 +217,9 @@ async def test_a_huge_body_is_not_read_to_its_end(status: int) -> None:
 
     async def pour(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal sent
-        writer.write(http(f"{status} X", b"", length=200_000_000).split(b"\r\n\r\n")[0] + b"\r\n\r\n")
+        writer.write(
+            http(f"{status} X", b"", length=200_000_000).split(b"\r\n\r\n")[0] + b"\r\n\r\n"
+        )
         while True:
             writer.write(b" " * 65_536)
             sent += 65_536
@@ -243,11 +246,12 @@ class TestWithACallersSession:
 
     async def test_it_is_not_closed(self) -> None:
         """Who opens a resource closes it."""
-        async with raw_server(says(http("200 OK", SNAPSHOT))) as server:
-            async with aiohttp.ClientSession() as mine:
-                async with session_on(server, http_session=mine) as session:
-                    await get(session)
-                assert not mine.closed
+        answer = says(http("200 OK", SNAPSHOT))
+        async with raw_server(answer) as server, aiohttp.ClientSession() as mine:
+            async with session_on(server, http_session=mine) as session:
+                await get(session)
+
+            assert not mine.closed
 
     async def test_its_login_cookies_and_redirects_are_not_ours(self) -> None:
         """It may be set up for another service; our token goes out, and its login does not."""
@@ -258,9 +262,8 @@ class TestWithACallersSession:
             headers={"Authorization": "Basic bWU6cHc="},
         )
         async with raw_server(says(http("302 Found", b"", "Location: /x"))) as server, mine:
-            async with session_on(server, http_session=mine) as session:
-                with pytest.raises(ApiError, match="302, a redirect to itself"):
-                    await get(session)
+            with pytest.raises(ApiError, match="302, a redirect to itself"):
+                await get(session_on(server, http_session=mine))
 
         assert len(server.requests) == 1
         assert f"Authorization: bearer {TOKEN}" in server.requests[0]
@@ -294,9 +297,7 @@ class TestWithACallersSession:
             await get(SnapshotSession(TOKEN, region="LON1", http_session=mine))
 
 
-async def test_a_netrc_file_is_never_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_netrc_file_is_never_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither ours nor that of a given session that trusts the environment."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password pw\n")
@@ -334,13 +335,13 @@ class TestProxies:
         """By its URL, or from the environment with trust_env=True."""
         async with raw_server(says(http("200 OK", SNAPSHOT))) as proxy:
             monkeypatch.setenv("http_proxy", proxy.api_url)
-            options = {"proxy": proxy.api_url} if how == "argument" else {"trust_env": True}
+            options: Any = {"proxy": proxy.api_url} if how == "argument" else {"trust_env": True}
             session = SnapshotSession(
                 TOKEN,
                 region="LON1",
                 api_url="http://civo.invalid",
                 allow_insecure_http=True,
-                **options,  # type: ignore[arg-type]
+                **options,
             )
             async with session:
                 await get(session)
@@ -375,10 +376,9 @@ class TestSlots:
             writer.write(http("200 OK", SNAPSHOT))
 
         options = {"max_connections": 2, "request_timeout": 0.06}
-        async with talking_to(slowly, **options) as (session, server):
-            async with asyncio.TaskGroup() as group:
-                for _ in range(6):
-                    group.create_task(get(session))
+        async with talking_to(slowly, **options) as (session, server), asyncio.TaskGroup() as group:
+            for _ in range(6):
+                group.create_task(get(session))
 
         assert (most, server.connections) == (2, 2)
 
@@ -399,10 +399,15 @@ class TestClosing:
 
     async def test_a_call_under_way_says_so(self) -> None:
         """It does not look like a lost connection."""
-        async with talking_to(hangs) as (session, server):
+        arrived = asyncio.Event()
+
+        async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            arrived.set()
+            await hangs(reader, writer)
+
+        async with talking_to(hang) as (session, _):
             call = asyncio.ensure_future(get(session))
-            while not server.requests:
-                await asyncio.sleep(0)
+            await arrived.wait()
             await session.aclose()
             with pytest.raises(SessionClosedError, match="was closed while this call ran"):
                 await call
@@ -533,11 +538,11 @@ def test_a_short_token_is_not_masked() -> None:
 
 
 async def test_a_forgotten_session_is_warned_of() -> None:
-    """aiohttp tells of a session that was never closed; nothing here hides that."""
+    """Nothing here hides what aiohttp tells of a session that was never closed."""
     async with raw_server(says(http("200 OK", SNAPSHOT, "Connection: close"))) as server:
         session = session_on(server)
         await get(session)
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-        with pytest.warns(ResourceWarning, match="Unclosed client session"):
+        with pytest.warns(ResourceWarning, match="Unclosed client session"):  # noqa: PT031
             del session
             gc.collect()

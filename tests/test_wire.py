@@ -97,5 +97,8 @@ def test_accepts_a_byte_order_mark() -> None:
 
 def test_an_excerpt_is_one_short_line() -> None:
     """Whatever the body is, its beginning can be printed."""
-    assert excerpt(b"<html>\n  502\xff Bad\r\nGateway") == "<html> 502\N{REPLACEMENT CHARACTER} Bad Gateway"
+    assert (
+        excerpt(b"<html>\n  502\xff Bad\r\nGateway")
+        == "<html> 502\N{REPLACEMENT CHARACTER} Bad Gateway"
+    )
     assert excerpt(b"a" * 10_000) == "a" * 500 + "…"

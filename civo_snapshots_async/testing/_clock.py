@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 _QUIET_TURNS = 50
 # While something runs under a `timeout`, a request perhaps, the turns are this long, in seconds of
 # the wall: longer in all than any exchange with a server on this machine takes.
-_BUSY_TURN = 0.002
+_BUSY_TURN = 0.001
 
 
 class FakeClock:
