@@ -15,6 +15,7 @@ nox.options.error_on_missing_interpreters = False
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 ROOT = Path(__file__).parent
 SUPPORTED = ("3.11", "3.12", "3.13")
+IN_PARALLEL = ("--numprocesses=auto", "--maxprocesses=4")
 
 
 def dependency_group(name: str) -> list[str]:
@@ -51,8 +52,7 @@ PYTHONS = [version for version in SUPPORTED if runs(version)] or [RUNNING]
 def tests(session: nox.Session) -> None:
     """Run the tests, with full coverage asked for."""
     session.install("--editable", ".", *dependency_group("test"))
-    coverage = [] if session.posargs else ["--cov", "--cov-report=term"]
-    session.run("pytest", *coverage, *session.posargs)
+    session.run("pytest", *(session.posargs or [*IN_PARALLEL, "--cov", "--cov-report=term"]))
 
 
 @nox.session
@@ -94,7 +94,7 @@ def package(session: nox.Session) -> None:
     for file in ("README.md", "pyproject.toml"):
         shutil.copy(file, away)
     session.chdir(away)
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *(session.posargs or IN_PARALLEL))
 
 
 @nox.session
@@ -103,7 +103,7 @@ def lowest(session: nox.Session) -> None:
     session.install("--editable", ".", *dependency_group("test"))
     oldest = [line.replace(">=", "==") for line in PYPROJECT["project"]["dependencies"]]
     session.install(*oldest)
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *(session.posargs or IN_PARALLEL))
 
 
 @nox.session

@@ -6,9 +6,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from civo_snapshots_async import SnapshotSession
 from civo_snapshots_async.testing import FakeCivo, FakeClock
+
+# The first text that hypothesis draws on a machine makes it build its tables, which takes seconds.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 pytest_plugins = ["civo_snapshots_async.testing.pytest_plugin"]
 
