@@ -11,6 +11,7 @@ from ._errors import (
     InstanceNotFoundError,
     InvalidRequestError,
     NotFoundError,
+    OutcomeUnknownError,
     PermissionDeniedError,
     QuotaExceededError,
     RateLimitedError,
@@ -27,6 +28,7 @@ from ._errors import (
     WaitTimeoutError,
 )
 from ._events import StateChanged, changes
+from ._http import Attempt
 from ._models import (
     Phase,
     Restore,
@@ -38,12 +40,14 @@ from ._models import (
     VolumeStatus,
 )
 from ._pacing import PollPolicy
+from ._retry import RetryPolicy
 from ._session import SnapshotSession
 from ._version import __version__
 from ._waiting import SnapshotSource, wait_until_complete
 
 __all__ = [
     "ApiError",
+    "Attempt",
     "AuthenticationError",
     "CivoSnapshotsError",
     "Clock",
@@ -53,6 +57,7 @@ __all__ = [
     "InstanceNotFoundError",
     "InvalidRequestError",
     "NotFoundError",
+    "OutcomeUnknownError",
     "PermissionDeniedError",
     "Phase",
     "PollPolicy",
@@ -61,6 +66,7 @@ __all__ = [
     "RegionNotFoundError",
     "Restore",
     "RestoreStatus",
+    "RetryPolicy",
     "ServerError",
     "SessionClosedError",
     "Snapshot",

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import attrs
 
 from . import _checks as check
-from ._http import Request
+from ._http import Repeat, Request
 from ._models import Restore, Snapshot
 
 
@@ -21,6 +21,7 @@ def create_snapshot(
         region=_region(region),
         returns=Snapshot,
         fields=_labels(name, description),
+        repeat=Repeat.IF_UNSENT_OR_LIMITED,
         instance_id=instance_id,
     )
 
@@ -71,6 +72,7 @@ def update_snapshot(
         region=_region(region),
         returns=Snapshot,
         fields=fields,
+        repeat=Repeat.IF_ASKED,
         instance_id=instance_id,
         expected=frozenset({snapshot_id, name or snapshot_id}),
     )
@@ -110,6 +112,7 @@ def restore_snapshot(
         region=_region(region),
         returns=Restore,
         fields=fields,
+        repeat=Repeat.NEVER if overwrite_existing else Repeat.IF_UNSENT,
         instance_id=instance_id,
     )
 

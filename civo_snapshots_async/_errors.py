@@ -18,6 +18,7 @@
     │   ├── RateLimitedError
     │   └── ServerError
     ├── DecodeError                    Civo answered: yes, in an undocumented shape
+    ├── OutcomeUnknownError            a create or a restore may or may not have been done
     └── WaitError                      waiting ended without a complete snapshot
         ├── SnapshotFailedError
         ├── SnapshotVanishedError
@@ -27,8 +28,10 @@
 Wrong use of our own functions is `ValueError` or `TypeError`, before anything is sent.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
+from ._http import Attempt
 from ._models import Snapshot, TimelineEntry, Verdict, VolumeStatus
 
 
@@ -62,12 +65,24 @@ class SessionClosedError(CivoSnapshotsError):
 
 
 class TransportError(CivoSnapshotsError):
-    """No complete answer came: the request may or may not have reached Civo."""
+    """No complete answer came; `may_have_arrived` tells whether Civo may have got the request."""
 
-    def __init__(self, message: str, *, method: str, path: str) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str,
+        path: str,
+        may_have_arrived: bool = True,
+        attempts: tuple[Attempt, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.method = method
         self.path = path
+        self.may_have_arrived = may_have_arrived
+        """False only where it is known that no byte of it left, in any attempt."""
+        self.attempts = attempts
+        """What each sending met, where the request was sent more than once."""
 
 
 class TransportTimeoutError(TransportError, TimeoutError):
@@ -89,6 +104,7 @@ class ApiError(CivoSnapshotsError):
         request_id: str = "",
         body_excerpt: str = "",
         retry_after: float | None = None,
+        attempts: tuple[Attempt, ...] = (),
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -104,6 +120,8 @@ class ApiError(CivoSnapshotsError):
         """The beginning of the answer's body."""
         self.retry_after = retry_after
         """Seconds after which Civo asked to be called again; `None` where it did not say."""
+        self.attempts = attempts
+        """What each sending met, where the request was sent more than once."""
 
 
 class AuthenticationError(ApiError):
@@ -171,6 +189,40 @@ class DecodeError(CivoSnapshotsError):
         """Where each problem is and what it is: `status.volumes[1].id: expected a string, …`."""
         self.body_excerpt = body_excerpt
         """The beginning of the answer's body."""
+
+
+class OutcomeUnknownError(CivoSnapshotsError):
+    """The answer to a create or a restore was lost, and it may or may not have been done.
+
+    It was not sent again. The message says what to look at before you do; `__cause__` is what the
+    request met.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        action: str,
+        instance_id: str,
+        region: str,
+        asked: Mapping[str, str | bool],
+        baseline: tuple[Snapshot, ...] = (),
+        candidates: tuple[Snapshot, ...] = (),
+        last_error: CivoSnapshotsError | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.action = action
+        """The call: `create_snapshot` or `restore_snapshot`."""
+        self.instance_id = instance_id
+        self.region = region
+        self.asked = dict(asked)
+        """What was sent in the body."""
+        self.baseline = baseline
+        """Of the instance's snapshots, those that were there before, or are known otherwise."""
+        self.candidates = candidates
+        """Those that may be what was asked for: any, one or none of them."""
+        self.last_error = last_error
+        """What the last look at the instance's snapshots met, where it failed."""
 
 
 class WaitError(CivoSnapshotsError):

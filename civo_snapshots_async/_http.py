@@ -2,12 +2,23 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import Enum
 from http import HTTPStatus
 from typing import Generic, Literal, Protocol, TypeVar
 
 import attrs
 
 T_co = TypeVar("T_co", covariant=True)
+
+
+class Repeat(Enum):
+    """When a request may be sent once more, after it met something that may pass."""
+
+    FREELY = "it does the same however often it arrives"
+    IF_ASKED = "it does the same, unless somebody else changed it in between"
+    IF_UNSENT_OR_LIMITED = "it must not arrive twice, and a 429 says that it did not"
+    IF_UNSENT = "it must not arrive twice"
+    NEVER = "it destroys something"
 
 
 @attrs.frozen(kw_only=True)
@@ -23,6 +34,7 @@ class Request(Generic[T_co]):
     returns: type[T_co]
     fields: Mapping[str, str | bool] | None = None
     """What the body says; `None` for no body at all, an empty mapping for an empty object."""
+    repeat: Repeat = Repeat.FREELY
     instance_id: str
     expected: frozenset[str] = frozenset()
     """The ids and names that the answer may bear; empty where any will do."""
@@ -31,21 +43,41 @@ class Request(Generic[T_co]):
 
 
 @attrs.frozen(kw_only=True)
+class Attempt:
+    """One sending of a request, and what it met."""
+
+    met: str
+    """In words, such as `503` or `ServerDisconnectedError: Server disconnected`."""
+    may_have_arrived: bool
+    """Whether the request may have reached Civo and had its effect."""
+
+
+def told(attempts: tuple[Attempt, ...]) -> str:
+    """Say what each sending met, to stand at the end of a sentence; nothing for only one."""
+    if len(attempts) < 2:  # noqa: PLR2004
+        return ""
+
+    return f" (sent {len(attempts)} times: {'; '.join(attempt.met for attempt in attempts)})"
+
+
+@attrs.frozen(kw_only=True)
 class Response:
     """A complete answer: whatever its status, nothing has been judged yet."""
 
     status: int
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    """With lower-case names."""
+    """With names in lower case, or in any where the mapping does not care."""
     body: bytes = b""
     is_cut: bool = False
     """Whether the body was longer than `Request.longest_body`, and only its beginning is here."""
     received_at: datetime = attrs.field(factory=lambda: datetime.now(UTC))
+    attempts: tuple[Attempt, ...] = ()
+    """All sendings of the request, the one that was answered so included, where it was not one."""
 
     @property
     def is_success(self) -> bool:
         """Whether the status is any 2xx."""
-        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+        return is_2xx(self.status)
 
     @property
     def is_redirect(self) -> bool:
@@ -53,9 +85,14 @@ class Response:
         return HTTPStatus.MULTIPLE_CHOICES <= self.status < HTTPStatus.BAD_REQUEST
 
 
+def is_2xx(status: int) -> bool:
+    """Tell whether a status is success: Civo documents 200 and 201, and any 2xx will do."""
+    return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+
+
 class Transport(Protocol):
     """Whatever can take a request to Civo and bring back the answer."""
 
-    async def send(self, request: Request[object]) -> Response:
-        """Send the request once; raise `TransportError` where no complete answer came."""
+    async def send(self, request: Request[object], *, limit: float) -> Response:
+        """Send it, in no more than `limit` seconds; raise `TransportError` for no full answer."""
         ...

@@ -20,7 +20,7 @@ from ._errors import (
     ServerError,
     SnapshotNotFoundError,
 )
-from ._http import Request, Response
+from ._http import Request, Response, told
 from ._wire import excerpt, parse_json
 
 # A bad token arrives as a 404 with a code of its own: read by its status alone, it would be a
@@ -57,7 +57,7 @@ def refusal(request: Request[object], response: Response) -> ApiError:
     reason = envelope.get("reason") or envelope.get("details", "")
 
     return _kind(code, response.status)(
-        _sentence(request, response, code, reason),
+        _sentence(request, response, code, reason) + told(response.attempts),
         status=response.status,
         method=request.method,
         path=request.path,
@@ -66,7 +66,13 @@ def refusal(request: Request[object], response: Response) -> ApiError:
         request_id=response.headers.get("x-request-id", ""),
         body_excerpt=excerpt(response.body),
         retry_after=retry_after(response),
+        attempts=response.attempts,
     )
+
+
+def code_of(response: Response) -> str:
+    """Return Civo's code for what was wrong; empty where there is none."""
+    return _envelope(response.body).get("code", "")
 
 
 def _kind(code: str, status: int) -> type[ApiError]:

@@ -1,6 +1,7 @@
 """The face of the library: one session, six calls, waiting, and restoring safely."""
 
 import ssl
+from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from types import TracebackType
 from typing import Literal, Self, TypedDict, TypeVar, Unpack, cast
@@ -12,10 +13,18 @@ from . import _endpoints as endpoints
 from ._clock import Clock, SystemClock
 from ._codec import decode
 from ._config import DEFAULT_API_URL, Account, checked_account, find_account
-from ._errors import SnapshotNotCompleteError
+from ._errors import (
+    CivoSnapshotsError,
+    ConflictError,
+    SnapshotNotCompleteError,
+    SnapshotNotFoundError,
+)
 from ._http import Request, Transport
+from ._lifetime import Lifetime
 from ._models import Restore, Snapshot
 from ._pacing import PollPolicy
+from ._retry import NO_RETRIES, RetryingTransport, RetryPolicy
+from ._settling import Creations, Listing, may_be_done, restore_unknown
 from ._token import Token
 from ._transport import AiohttpTransport, TransportSettings
 from ._waiting import OnChange, wait_for
@@ -35,6 +44,8 @@ class SessionOptions(TypedDict, total=False):
     trust_env: bool
     ssl_context: ssl.SSLContext | None
     application: str | None
+    call_timeout: float
+    retry: RetryPolicy | None
     allow_insecure_http: bool
     clock: Clock
 
@@ -49,9 +60,10 @@ class SnapshotSession:
     - `region`: the code of one, such as `LON1`. Civo has no default: without a region, a call
       silently goes to another one.
     - `api_url`: where Civo's API is, without `/v2`; must be https, or http to this machine.
-    - `http_session`: an aiohttp session of yours to send with. It is never closed here. Its
-      connection pool and its TLS are its own, its default headers go out with our requests; its
-      login, cookies and redirects do not.
+    - `http_session`: an aiohttp session of yours, whose connections and traces are used. It is
+      never closed here; its login, cookies, default headers and time-outs are left alone. As its
+      pool decides what is kept open, a create or restore may meet a connection that the server has
+      just dropped, and its outcome is then unknown: a session of our own uses a fresh one.
     - `request_timeout`, `connect_timeout`: seconds for one whole request, and for its connection.
     - `max_connections`: how many requests may be under way at once; further ones wait for a place,
       and that wait is not charged to their time. A given `http_session` has a limit of its own.
@@ -59,6 +71,10 @@ class SnapshotSession:
     - `proxy`: the URL of an HTTP proxy; `trust_env=True` takes it from the environment
       (`HTTPS_PROXY`, `NO_PROXY`, …). A netrc file is never read.
     - `ssl_context`: what to trust in place of the system's certificates. There is no off switch.
+    - `call_timeout`: seconds for a whole call, with all its attempts and pauses and the wait for a
+      place. A `wait_until_complete` has a limit of its own.
+    - `retry`: when a request is sent again, see `RetryPolicy`; `None` for never, and then exactly
+      one request goes out, whatever it meets.
     - `application`: your program's name and version, put before ours in `User-Agent`.
     - `allow_insecure_http`: accept plain http to elsewhere, with the token sent in the clear.
     - `clock`: the time to wait by; tests bring `civo_snapshots_async.testing.FakeClock`.
@@ -82,6 +98,8 @@ class SnapshotSession:
         trust_env: bool = False,
         ssl_context: ssl.SSLContext | None = None,
         application: str | None = None,
+        call_timeout: float = 120.0,
+        retry: RetryPolicy | None = RetryPolicy(),
         allow_insecure_http: bool = False,
         clock: Clock = SystemClock(),
     ) -> None:
@@ -101,9 +119,13 @@ class SnapshotSession:
             ssl_context=ssl_context,
             application=application,
         )
-        self._http = AiohttpTransport(self._account, settings, http_session)
-        self._transport: Transport = self._http
         self._clock = clock
+        self._call_timeout = check.seconds("call_timeout", call_timeout)
+        policy = NO_RETRIES if retry is None else retry
+        self._http = AiohttpTransport(self._account, settings, clock, http_session)
+        self._transport: Transport = RetryingTransport(self._http, policy, clock)
+        self._lifetime = Lifetime()
+        self._creations = Creations(clock, policy.settle_window, self._listing)
 
     @classmethod
     def from_env(
@@ -164,10 +186,12 @@ class SnapshotSession:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the session and its connections; calls made afterwards raise `SessionClosedError`.
+        """Close the session and its connections, and end what still runs on it.
 
-        A given `http_session` stays open. Closing twice does nothing.
+        Calls and waits under way, and those made afterwards, raise `SessionClosedError`. A given
+        `http_session` stays open. Closing twice does nothing.
         """
+        self._lifetime.end()
         await self._http.aclose()
 
     async def create_snapshot(
@@ -182,18 +206,54 @@ class SnapshotSession:
 
         `name` is an RFC 1123 label; without one Civo makes one up. The snapshot that is returned
         is not complete yet: `wait_until_complete` waits for that.
+
+        The request is sent once. Where its answer is lost, the session looks for the snapshot by
+        listing: one new snapshot of that name, made since and not another call's, is returned;
+        in any other case `OutcomeUnknownError` says what was seen. Cancelled while it runs, it may
+        still be done.
         """
-        return await self._call(
-            endpoints.create_snapshot(
-                instance_id, region=self._in(region), name=name, description=description
-            )
+        request = endpoints.create_snapshot(
+            instance_id, region=self._in(region), name=name, description=description
         )
+        async with self._lifetime.inside():
+            return await self._creations.create(request, lambda: self._send(request))
+
+    async def ensure_snapshot(
+        self,
+        instance_id: str,
+        *,
+        name: str,
+        description: str | None = None,
+        region: str | None = None,
+    ) -> Snapshot:
+        """Return the snapshot of that name, whatever its phase, or create it.
+
+        It is the idempotent form for job runners that deliver at least once: done twice, it makes
+        one snapshot. Of several with that name it returns the newest. `description` is for a
+        snapshot that is made, and does not change one that is there.
+        """
+        there = await self._named(instance_id, name, region)
+        if there is not None:
+            return there
+        try:
+            return await self.create_snapshot(
+                instance_id, name=name, description=description, region=region
+            )
+        except ConflictError:
+            # The other delivery of the same job may have come first.
+            there = await self._named(instance_id, name, region)
+            if there is None:
+                raise
+            return there
 
     async def list_snapshots(
         self, instance_id: str, *, region: str | None = None
     ) -> tuple[Snapshot, ...]:
         """Return all snapshots of an instance; a list gives summaries, without volumes perhaps."""
-        return await self._call(endpoints.list_snapshots(instance_id, region=self._in(region)))
+        snapshots = await self._call(endpoints.list_snapshots(instance_id, region=self._in(region)))
+        self._creations.see(*snapshots)
+
+        return snapshots
 
     async def get_snapshot(
         self, instance_id: str, snapshot_id: str, *, region: str | None = None
@@ -248,6 +308,10 @@ class SnapshotSession:
         raised, with the reasons, and no restore is sent. What is then restored is the very snapshot
         that was looked at, by its id. `require_complete=False` sends the restore as it is asked
         for, without looking.
+
+        The restore is sent once. Where its answer is lost, `OutcomeUnknownError` says so: with
+        `overwrite_existing=True`, the disk may have been replaced. Cancelled while it runs, it may
+        still be done.
         """
         where = self._in(region)
         request = endpoints.restore_snapshot(
@@ -264,15 +328,22 @@ class SnapshotSession:
             _require_complete(seen, snapshot_id)
             request = endpoints.for_snapshot(request, seen.id)
 
-        return await self._call(request)
+        return await self._restore(request)
 
     async def delete_snapshot(
         self, instance_id: str, snapshot_id: str, *, region: str | None = None
     ) -> None:
-        """Delete a snapshot, which frees its quota and storage; what Civo answers is not kept."""
-        await self._call(
-            endpoints.delete_snapshot(instance_id, snapshot_id, region=self._in(region))
-        )
+        """Delete a snapshot, which frees its quota and storage.
+
+        Where it is not found after an attempt of this very call was lost, that attempt has done it.
+        """
+        try:
+            await self._call(
+                endpoints.delete_snapshot(instance_id, snapshot_id, region=self._in(region))
+            )
+        except SnapshotNotFoundError as error:
+            if not any(attempt.may_have_arrived for attempt in error.attempts[:-1]):
+                raise
 
     async def wait_until_complete(
         self,
@@ -290,15 +361,16 @@ class SnapshotSession:
         """
         request = endpoints.get_snapshot(instance_id, snapshot_id, region=self._in(region))
 
-        return await wait_for(
-            lambda: self._call(request),
-            instance_id,
-            snapshot_id,
-            timeout=timeout,
-            poll=poll,
-            on_change=on_change,
-            clock=self._clock,
-        )
+        async with self._lifetime.inside():
+            return await wait_for(
+                lambda: self._look(request),
+                instance_id,
+                snapshot_id,
+                timeout=timeout,
+                poll=poll,
+                on_change=on_change,
+                clock=self._clock,
+            )
 
     async def restore_when_complete(
         self,
@@ -333,13 +405,48 @@ class SnapshotSession:
             instance_id, snapshot_id, timeout=timeout, poll=poll, on_change=on_change, region=where
         )
 
-        return await self._call(endpoints.for_snapshot(request, complete.id))
+        return await self._restore(endpoints.for_snapshot(request, complete.id))
 
     async def _call(self, request: Request[T]) -> T:
-        return decode(request, await self._transport.send(request))
+        async with self._lifetime.inside():
+            return await self._send(request)
+
+    async def _send(self, request: Request[T]) -> T:
+        return decode(request, await self._transport.send(request, limit=self._call_timeout))
+
+    async def _look(self, request: Request[T]) -> T:
+        # Not sent again within itself: the next look is its repetition.
+        return decode(request, await self._http.send(request, limit=self._call_timeout))
+
+    async def _listing(self, instance_id: str, region: str) -> Listing:
+        request = endpoints.list_snapshots(instance_id, region=region)
+
+        return Listing.read(request, await self._http.send(request, limit=self._call_timeout))
+
+    async def _restore(self, request: Request[Restore]) -> Restore:
+        try:
+            return await self._call(request)
+        except CivoSnapshotsError as error:
+            if not may_be_done(error):
+                raise
+            raise restore_unknown(request, error) from error
+
+    async def _named(self, instance_id: str, name: str, region: str | None) -> Snapshot | None:
+        wanted = check.label("name", name)
+        there = [
+            snapshot
+            for snapshot in await self.list_snapshots(instance_id, region=region)
+            if snapshot.name == wanted
+        ]
+
+        return max(there, key=_age, default=None)
 
     def _in(self, region: str | None) -> str:
         return self.region if region is None else region
+
+
+def _age(snapshot: Snapshot) -> datetime:
+    return snapshot.created_at or datetime.min.replace(tzinfo=UTC)
 
 
 def _require_complete(snapshot: Snapshot, asked_for: str) -> None:

@@ -6,6 +6,7 @@ import ssl
 import urllib.request
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from types import SimpleNamespace
 from typing import Literal
 from urllib.parse import urlencode, urlsplit
 
@@ -14,9 +15,11 @@ import attrs
 from yarl import URL
 
 from . import _checks as check
+from ._clock import Clock
 from ._config import Account
 from ._errors import SessionClosedError, TransportError, TransportTimeoutError
-from ._http import Request, Response
+from ._http import Repeat, Request, Response, is_2xx
+from ._token import Token
 from ._version import __version__
 
 _LONGEST_REFUSAL = 64 * 1024
@@ -27,13 +30,13 @@ _CONTENT_TYPES = {"json": "application/json", "form": "application/x-www-form-ur
 
 @attrs.frozen(kw_only=True)
 class TransportSettings:
-    """How to talk HTTP: arguments of `SnapshotSession`, which documents and checks them."""
+    """How to talk HTTP: arguments of `SnapshotSession`, which documents them."""
 
     request_timeout: float = 30.0
     connect_timeout: float = 10.0
     max_connections: int = 100
     body_format: Literal["json", "form"] = "json"
-    # An URL of a proxy may hold its password.
+    # A proxy's URL may hold its password.
     proxy: str | None = attrs.field(default=None, repr=False)
     trust_env: bool = False
     ssl_context: ssl.SSLContext | None = None
@@ -53,6 +56,14 @@ class TransportSettings:
             check.proxy_url("proxy", self.proxy)
 
 
+@attrs.define
+class _Sending:
+    """How far one sending of a request has got."""
+
+    has_left: bool = False
+    """Whether any byte of it may have left: aiohttp's trace says when it begins to write."""
+
+
 class AiohttpTransport:
     """Sends each request exactly once, follows nothing, keeps nothing that a server sets."""
 
@@ -60,15 +71,19 @@ class AiohttpTransport:
         self,
         account: Account,
         settings: TransportSettings,
+        clock: Clock,
         http_session: aiohttp.ClientSession | None = None,
     ) -> None:
         self._account = account
         self._settings = settings
-        self._given = http_session
-        self._own: aiohttp.ClientSession | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_closed = False
-        self._timeout = _timeout(settings, has_own_pool=http_session is None)
+        self._clock = clock
+        self._sessions = _Sessions(http_session)
+        self._headers = _headers(settings)
+        self._body_headers = {
+            **self._headers,
+            "Content-Type": _CONTENT_TYPES[settings.body_format],
+        }
+        self._connecting = _connect_limits(settings, has_own_pool=http_session is None)
         self._proxy = settings.proxy
         if settings.trust_env and self._proxy is None:
             self._proxy = _environment_proxy(account.api_url)
@@ -77,10 +92,20 @@ class AiohttpTransport:
             asyncio.Semaphore(settings.max_connections) if http_session is None else nullcontext()
         )
 
-    async def send(self, request: Request[object]) -> Response:
-        """Send the request once and read its answer, whatever its status."""
-        async with self._slots:
-            outcome = await self._exchange(self._session(), request)
+    async def send(self, request: Request[object], *, limit: float) -> Response:
+        """Send the request once and read its answer, whatever its status.
+
+        `limit` holds for everything; the wait for a free slot is not charged to the request's own
+        time-out, which is the settings'.
+        """
+        sending = _Sending()
+        try:
+            async with self._clock.timeout(limit), self._slots:
+                outcome = await self._exchange(
+                    self._sessions.session_for(request), request, sending
+                )
+        except TimeoutError:
+            outcome = self._late(request, sending, "complete answer", limit)
         # Raised here and not where it was met: aiohttp's errors hold the request, token and all.
         if isinstance(outcome, Exception):
             raise outcome
@@ -89,52 +114,45 @@ class AiohttpTransport:
 
     async def aclose(self) -> None:
         """Close what was opened here; a session that was given stays open."""
-        self._is_closed = True
-        if self._own is not None:
-            await self._own.close()
-
-    def _session(self) -> aiohttp.ClientSession:
-        if self._is_closed:
-            raise SessionClosedError("the session is closed: make a new one")
-        loop = asyncio.get_running_loop()
-        if self._loop not in {None, loop}:
-            raise RuntimeError("the session belongs to another event loop: make one for each loop")
-        self._loop = loop
-        if self._given is None and self._own is None:
-            self._own = _open_session()
-        session = self._given or self._own
-        if session is None or session.closed:
-            raise SessionClosedError("the aiohttp session that was given is closed")
-
-        return session
+        await self._sessions.aclose()
 
     async def _exchange(
-        self, session: aiohttp.ClientSession, request: Request[object]
+        self, session: aiohttp.ClientSession, request: Request[object], sending: _Sending
     ) -> Response | TransportError | SessionClosedError:
         try:
-            async with session.request(
-                request.method,
-                URL(f"{self._account.api_url}{request.path}?region={request.region}", encoded=True),
-                data=_encoded(request.fields, self._settings.body_format),
-                headers=_headers(request, self._settings),
-                timeout=self._timeout,
-                proxy=self._proxy,
-                ssl=self._settings.ssl_context or True,
-                allow_redirects=False,
-                auto_decompress=False,
-                raise_for_status=False,
-                middlewares=(self._send_once,),
-            ) as answer:
+            async with (
+                self._clock.timeout(self._settings.request_timeout),
+                session.request(
+                    request.method,
+                    URL(
+                        f"{self._account.api_url}{request.path}?region={request.region}",
+                        encoded=True,
+                    ),
+                    data=_encoded(request.fields, self._settings.body_format),
+                    headers=self._headers if request.fields is None else self._body_headers,
+                    timeout=self._connecting,
+                    proxy=self._proxy,
+                    ssl=self._settings.ssl_context or True,
+                    allow_redirects=False,
+                    auto_decompress=False,
+                    raise_for_status=False,
+                    middlewares=(self._send_once,),
+                    trace_request_ctx=sending,
+                ) as answer,
+            ):
                 return await self._read(answer, request)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            return self._failure(request, error, session_is_closed=session.closed)
+        except aiohttp.ConnectionTimeoutError:
+            return self._late(request, sending, "connection", self._settings.connect_timeout)
+        except TimeoutError:
+            return self._late(request, sending, "complete answer", self._settings.request_timeout)
+        except aiohttp.ClientError as error:
+            return self._lost(request, sending, error)
 
     async def _send_once(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        # Set here, after aiohttp had its own ideas: a netrc file, a given session's login, cookies.
+        # Not in the headers that are handed to aiohttp: its traces, the caller's too, see those.
         request.headers["Authorization"] = self._account.token.authorization
-        request.headers.popall("Cookie", None)
         try:
             return await handler(request)
         except aiohttp.ClientConnectorError:
@@ -144,7 +162,7 @@ class AiohttpTransport:
             raise _ConnectionLostError(_named(error)) from None
 
     async def _read(self, answer: aiohttp.ClientResponse, request: Request[object]) -> Response:
-        is_success = Response(status=answer.status).is_success
+        is_success = is_2xx(answer.status)
         body, is_cut = await _beginning(
             answer, request.longest_body if is_success else _LONGEST_REFUSAL
         )
@@ -152,28 +170,74 @@ class AiohttpTransport:
 
         return Response(
             status=answer.status,
-            headers={name.lower(): token.mask(value) for name, value in answer.headers.items()},
+            headers=answer.headers if is_success else _masked(answer.headers, token),
             body=token.mask(body),
             is_cut=is_cut,
         )
 
-    def _failure(
-        self, request: Request[object], error: Exception, *, session_is_closed: bool
+    def _lost(
+        self, request: Request[object], sending: _Sending, error: aiohttp.ClientError
     ) -> TransportError | SessionClosedError:
         call = f"{request.method} {request.path}"
-        if session_is_closed:
+        if self._sessions.are_closed:
             return SessionClosedError(f"{call}: the session was closed while this call ran")
-        if not isinstance(error, TimeoutError):
-            return TransportError(
-                f"{call}: {_named(error)}", method=request.method, path=request.path
-            )
-        late, limit = "complete answer", self._settings.request_timeout
-        if isinstance(error, aiohttp.ConnectionTimeoutError):
-            late, limit = "connection", self._settings.connect_timeout
+        # Two signs must agree that nothing left; where they do not, it is not known.
+        is_unsent = isinstance(error, aiohttp.ClientConnectorError) and not sending.has_left
 
-        return TransportTimeoutError(
-            f"{call}: no {late} within {limit:g} s", method=request.method, path=request.path
+        return TransportError(
+            f"{call}: {_named(error)}",
+            method=request.method,
+            path=request.path,
+            may_have_arrived=not is_unsent,
         )
+
+    def _late(
+        self, request: Request[object], sending: _Sending, what: str, limit: float
+    ) -> TransportTimeoutError:
+        return TransportTimeoutError(
+            f"{request.method} {request.path}: no {what} within {limit:g} s",
+            method=request.method,
+            path=request.path,
+            may_have_arrived=sending.has_left,
+        )
+
+
+class _Sessions:
+    """The aiohttp sessions to send with: all ours, on a connector of ours or of the caller's."""
+
+    def __init__(self, given: aiohttp.ClientSession | None) -> None:
+        self._given = given
+        self._open: dict[bool, aiohttp.ClientSession] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_closed = False
+
+    @property
+    def are_closed(self) -> bool:
+        """Whether they were closed, here or by the caller."""
+        return self._is_closed or (self._given is not None and self._given.closed)
+
+    def session_for(self, request: Request[object]) -> aiohttp.ClientSession:
+        """Return one that is open, with fresh connections for what must not be sent twice."""
+        if self._is_closed:
+            raise SessionClosedError("the session is closed: make a new one")
+        if self.are_closed:
+            raise SessionClosedError("the aiohttp session that was given is closed")
+        loop = asyncio.get_running_loop()
+        if self._loop not in {None, loop}:
+            raise RuntimeError("the session belongs to another event loop: make one for each loop")
+        self._loop = loop
+        # A kept connection that the server has just dropped would eat the request.
+        is_fresh = self._given is None and request.repeat not in {Repeat.FREELY, Repeat.IF_ASKED}
+        if is_fresh not in self._open:
+            self._open[is_fresh] = _open_session(self._given, is_fresh=is_fresh)
+
+        return self._open[is_fresh]
+
+    async def aclose(self) -> None:
+        """Close ours; the caller's, and its connector, stay open."""
+        self._is_closed = True
+        for session in self._open.values():
+            await session.close()
 
 
 class _ConnectionLostError(aiohttp.ClientError):
@@ -187,9 +251,8 @@ def _named(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _timeout(settings: TransportSettings, *, has_own_pool: bool) -> aiohttp.ClientTimeout:
+def _connect_limits(settings: TransportSettings, *, has_own_pool: bool) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
-        total=settings.request_timeout,
         # This one would count a wait in a given session's pool as well.
         connect=settings.connect_timeout if has_own_pool else None,
         sock_connect=settings.connect_timeout,
@@ -207,11 +270,35 @@ def _environment_proxy(api_url: str) -> str | None:
     return urllib.request.getproxies().get(parts.scheme)
 
 
-def _open_session() -> aiohttp.ClientSession:
+def _open_session(given: aiohttp.ClientSession | None, *, is_fresh: bool) -> aiohttp.ClientSession:
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(_note_that_it_left)
+    if given is None:
+        return aiohttp.ClientSession(
+            connector=(
+                aiohttp.TCPConnector(limit=0, force_close=True)
+                if is_fresh
+                else aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE)
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[trace],
+        )
+
+    # Its connections and its traces, without its login, cookies, headers and netrc file.
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE),
+        connector=given.connector,
+        connector_owner=False,
         cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=[*given.trace_configs, trace],
     )
+
+
+async def _note_that_it_left(
+    _session: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    _params: aiohttp.TraceRequestHeadersSentParams,
+) -> None:
+    context.trace_request_ctx.has_left = True
 
 
 def _encoded(
@@ -221,25 +308,25 @@ def _encoded(
         return None
     if body_format == "json":
         return json.dumps(fields).encode()
-
     # Booleans in JSON's spelling, as on the page; Python's would be 'True'.
-    return urlencode(
-        {name: value if value is not True else "true" for name, value in fields.items()}
-    ).encode()
+    spelled = {name: "true" if value is True else value for name, value in fields.items()}
+
+    return urlencode(spelled).encode()
 
 
-def _headers(request: Request[object], settings: TransportSettings) -> dict[str, str]:
+def _headers(settings: TransportSettings) -> dict[str, str]:
     agent = f"civo-snapshots-async/{__version__}"
-    headers = {
+
+    return {
         "Accept": "application/json",
         # A compressed answer could be any size when it is unpacked.
         "Accept-Encoding": "identity",
         "User-Agent": f"{settings.application} {agent}" if settings.application else agent,
     }
-    if request.fields is not None:
-        headers["Content-Type"] = _CONTENT_TYPES[settings.body_format]
 
-    return headers
+
+def _masked(headers: Mapping[str, str], token: Token) -> dict[str, str]:
+    return {name.lower(): token.mask(value) for name, value in headers.items()}
 
 
 async def _beginning(answer: aiohttp.ClientResponse, longest: int) -> tuple[bytes, bool]:

@@ -18,15 +18,18 @@ ARROWS: dict[str, set[str]] = {
     # rules, pure
     "_checks": set(),
     "_wire": set(),
-    "_errors": {"_models"},
+    "_errors": {"_http", "_models"},
     "_events": {"_models"},
     "_endpoints": {"_checks", "_http", "_models"},
     "_refusals": {"_errors", "_http", "_wire"},
     "_token": {"_errors"},
+    "_lifetime": {"_errors"},
     # edges
     "_config": {"_checks", "_errors", "_token"},
     "_codec": {"_errors", "_http", "_models", "_refusals", "_wire"},
-    "_transport": {"_checks", "_config", "_errors", "_http", "_version"},
+    "_transport": {"_checks", "_clock", "_config", "_errors", "_http", "_token", "_version"},
+    "_retry": {"_checks", "_clock", "_errors", "_http", "_refusals"},
+    "_settling": {"_clock", "_codec", "_errors", "_http", "_models"},
     "_pacing": {"_checks"},
     "_looking": {"_clock", "_errors", "_models", "_pacing"},
     "_waiting": {
@@ -34,11 +37,12 @@ ARROWS: dict[str, set[str]] = {
     },
     # face
     "_session": {
-        "_checks", "_clock", "_codec", "_config", "_endpoints", "_errors", "_http", "_models",
-        "_pacing", "_token", "_transport", "_waiting",
+        "_checks", "_clock", "_codec", "_config", "_endpoints", "_errors", "_http", "_lifetime",
+        "_models", "_pacing", "_retry", "_settling", "_token", "_transport", "_waiting",
     },
     "__init__": {
-        "_clock", "_errors", "_events", "_models", "_pacing", "_session", "_version", "_waiting",
+        "_clock", "_errors", "_events", "_http", "_models", "_pacing", "_retry", "_session",
+        "_version", "_waiting",
     },
 }  # fmt: skip
 # Each foreign library, and the files that may know it.
@@ -46,7 +50,7 @@ FOREIGN: dict[str, set[str]] = {
     "aiohttp": {"_transport", "_session"},
     "yarl": {"_transport"},
     "cattrs": {"_codec"},
-    "tenacity": {"_pacing"},
+    "tenacity": {"_pacing", "_retry"},
 }
 
 

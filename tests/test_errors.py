@@ -9,12 +9,15 @@ import pytest
 import civo_snapshots_async
 from civo_snapshots_async import (
     ApiError,
+    Attempt,
     CivoSnapshotsError,
     ConfigurationError,
     DecodeError,
+    OutcomeUnknownError,
     Phase,
     PollPolicy,
     Restore,
+    RetryPolicy,
     SessionClosedError,
     StateChanged,
     TimelineEntry,
@@ -42,6 +45,8 @@ MODELS = [
     Restore(id="r").status,
     Phase.FAILED,
     PollPolicy(interval=3),
+    RetryPolicy(attempts=5),
+    Attempt(met="503", may_have_arrived=True),
     StateChanged(before=None, after="Pending"),
     TimelineEntry.of(SNAPSHOT, 3.5),
 ]
@@ -67,6 +72,15 @@ def make_error(kind: type[Exception]) -> Exception:
             elapsed=7.5,
             timeline=(TimelineEntry.of(SNAPSHOT, 0.0),),
             last_error=TransportTimeoutError("late", method="GET", path="/v2"),
+        )
+    if issubclass(kind, OutcomeUnknownError):
+        return kind(
+            "no",
+            action="create_snapshot",
+            instance_id="web-1",
+            region="LON1",
+            asked={"name": "nightly"},
+            candidates=(SNAPSHOT,),
         )
     return kind("no")
 

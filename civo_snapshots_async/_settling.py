@@ -1,0 +1,263 @@
+"""What became of a create whose answer was lost: found out by listing, never by sending again."""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import attrs
+
+from ._clock import Clock
+from ._codec import decode
+from ._errors import (
+    CivoSnapshotsError,
+    DecodeError,
+    OutcomeUnknownError,
+    ServerError,
+    TransportError,
+    is_passing,
+)
+from ._http import Request, Response
+from ._models import Restore, Snapshot
+
+logger = logging.getLogger("civo_snapshots_async")
+
+_MOST_KNOWN = 4096
+_PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
+# Both created_at and the Date of an answer are cut to whole seconds.
+_SECOND = timedelta(seconds=1)
+
+
+@attrs.frozen(kw_only=True)
+class Listing:
+    """An instance's snapshots, and the server's time when it listed them."""
+
+    snapshots: tuple[Snapshot, ...]
+    server_time: datetime | None
+
+    @staticmethod
+    def read(request: Request[tuple[Snapshot, ...]], response: Response) -> "Listing":
+        """Decode a list, and the time at which it was given."""
+        return Listing(
+            snapshots=decode(request, response), server_time=_date(response.headers.get("date"))
+        )
+
+
+def _date(header: str | None) -> datetime | None:
+    try:
+        return parsedate_to_datetime(header) if header else None
+    except ValueError:
+        return None
+
+
+@attrs.define(eq=False)
+class _Creation:
+    """A create that is under way."""
+
+    request: Request[Snapshot]
+    begun: float
+    """When it was sent, on our clock."""
+    is_lost: bool = False
+    """Whether its answer was lost, so that it is looking for its snapshot."""
+
+    @property
+    def name(self) -> str | None:
+        """The name that was asked for, if one was."""
+        name = (self.request.fields or {}).get("name")
+        return None if name is None else str(name)
+
+
+class Creations:
+    """The creates of one session: which are under way, and which snapshots are whose."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        window: float,
+        list_snapshots: Callable[[str, str], Awaitable[Listing]],
+    ) -> None:
+        self._clock = clock
+        self._window = window
+        self._list = list_snapshots
+        self._under_way: list[_Creation] = []
+        self._first_seen: dict[tuple[str, str], float] = {}
+        self._taken: dict[tuple[str, str], None] = {}
+
+    def see(self, *snapshots: Snapshot) -> None:
+        """Remember that these were there now: no create that begins later has made them."""
+        for snapshot in snapshots:
+            self._first_seen.setdefault(_key(snapshot), self._clock.now())
+        _forget_oldest(self._first_seen)
+
+    async def create(
+        self, request: Request[Snapshot], send: Callable[[], Awaitable[Snapshot]]
+    ) -> Snapshot:
+        """Create a snapshot once; where the answer is lost, find out what became of it."""
+        creation = _Creation(request, self._clock.now())
+        self._under_way.append(creation)
+        try:
+            snapshot = await self._made(creation, send)
+        finally:
+            self._under_way.remove(creation)
+        # Nothing was awaited since it was found, so nobody else has taken it.
+        self._taken[_key(snapshot)] = None
+        _forget_oldest(self._taken)
+
+        return snapshot
+
+    async def _made(self, creation: _Creation, send: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
+        try:
+            return await send()
+        except CivoSnapshotsError as error:
+            if not may_be_done(error):
+                raise
+            lost = error
+        creation.is_lost = True
+
+        return await self._settle(creation, lost)
+
+    async def _settle(self, creation: _Creation, lost: CivoSnapshotsError) -> Snapshot:
+        request, listing, last_error = creation.request, None, None
+        for pause in self._pauses():
+            await self._clock.sleep(pause)
+            try:
+                listing = await self._list(request.instance_id, request.region)
+            except CivoSnapshotsError as error:
+                last_error = error
+                if not is_passing(error):
+                    break
+                continue
+            last_error = None
+            similar = self._similar(creation, listing)
+            # A create without a name could be anybody's.
+            if len(similar) > 1 or (similar and creation.name is None):
+                break
+            if similar and self._can_only_be_ours(creation, similar[0], listing):
+                logger.warning(
+                    "%s: %s; adopted snapshot %s (%s), which it has made",
+                    request.call, lost, similar[0].name, similar[0].id,
+                )  # fmt: skip
+                return similar[0]
+        raise self._unknown(creation, lost, listing, last_error) from lost
+
+    def _pauses(self) -> Iterator[float]:
+        end = self._clock.now() + self._window
+        for pause in (*_PAUSES, *[_PAUSES[-1]] * int(self._window / _PAUSES[-1])):
+            if self._clock.now() + pause >= end:
+                return
+            yield pause
+
+    def _similar(self, creation: _Creation, listing: Listing) -> tuple[Snapshot, ...]:
+        return tuple(
+            snapshot
+            for snapshot in listing.snapshots
+            if _key(snapshot) not in self._taken
+            and self._first_seen.get(_key(snapshot), creation.begun) >= creation.begun
+            and _fits(creation, snapshot)
+            and self._is_since(creation, snapshot, listing) is not False
+        )
+
+    def _can_only_be_ours(self, creation: _Creation, snapshot: Snapshot, listing: Listing) -> bool:
+        # Another create of the same name that is not answered yet may be about to get it.
+        has_rival = any(
+            rival is not creation and not rival.is_lost and _are_alike(rival, creation)
+            for rival in self._under_way
+        )
+
+        return not has_rival and self._is_since(creation, snapshot, listing) is True
+
+    def _is_since(self, creation: _Creation, snapshot: Snapshot, listing: Listing) -> bool | None:
+        """Tell whether it was made after the create was sent; `None` where nothing tells."""
+        if listing.server_time is None or snapshot.created_at is None:
+            return None
+        sent_at = listing.server_time - timedelta(seconds=self._clock.now() - creation.begun)
+
+        return snapshot.created_at > sent_at - _SECOND
+
+    def _unknown(
+        self,
+        creation: _Creation,
+        lost: CivoSnapshotsError,
+        listing: Listing | None,
+        last_error: CivoSnapshotsError | None,
+    ) -> OutcomeUnknownError:
+        request = creation.request
+        similar = self._similar(creation, listing) if listing else ()
+
+        return OutcomeUnknownError(
+            f"create_snapshot on instance {request.instance_id} (name {creation.name!r}) may or "
+            f"may not have been done, and was not sent again: {lost}. "
+            f"{_what_was_seen(similar, listing, last_error)} "
+            "Look at list_snapshots before you create it again, or use ensure_snapshot.",
+            action=request.call,
+            instance_id=request.instance_id,
+            region=request.region,
+            asked=request.fields or {},
+            baseline=tuple(s for s in listing.snapshots if s not in similar) if listing else (),
+            candidates=similar,
+            last_error=last_error,
+        )
+
+
+def may_be_done(error: CivoSnapshotsError) -> bool:
+    """Tell whether what was asked for may have been done all the same."""
+    if isinstance(error, TransportError):
+        return error.may_have_arrived
+
+    return isinstance(error, (DecodeError, ServerError))
+
+
+def restore_unknown(request: Request[Restore], lost: CivoSnapshotsError) -> OutcomeUnknownError:
+    """Say that a restore may have been done: nothing can be listed that would tell."""
+    fields = request.fields or {}
+    named = f" {fields['hostname']}" if "hostname" in fields else ""
+    what = f"A new instance{named} may be in the making"
+    if fields.get("overwrite_existing"):
+        what = f"The disk of instance {request.instance_id} may have been replaced"
+
+    return OutcomeUnknownError(
+        f"restore_snapshot on instance {request.instance_id} may or may not have been done, and "
+        f"was not sent again: {lost}. {what}: look before you restore again.",
+        action=request.call,
+        instance_id=request.instance_id,
+        region=request.region,
+        asked=fields,
+    )
+
+
+def _key(snapshot: Snapshot) -> tuple[str, str]:
+    return snapshot.region, snapshot.id
+
+
+def _forget_oldest(memory: dict[tuple[str, str], Any]) -> None:
+    while len(memory) > _MOST_KNOWN:
+        del memory[next(iter(memory))]
+
+
+def _fits(creation: _Creation, snapshot: Snapshot) -> bool:
+    fields = creation.request.fields or {}
+    # A list is a summary: what it leaves out does not differ.
+    return fields.get("name", snapshot.name) == snapshot.name and (
+        not snapshot.description or fields.get("description", "") == snapshot.description
+    )
+
+
+def _are_alike(one: _Creation, other: _Creation) -> bool:
+    return (one.name, one.request.instance_id, one.request.region) == (
+        other.name,
+        other.request.instance_id,
+        other.request.region,
+    )
+
+
+def _what_was_seen(
+    similar: tuple[Snapshot, ...], listing: Listing | None, error: CivoSnapshotsError | None
+) -> str:
+    if similar:
+        names = ", ".join(f"{snapshot.name} ({snapshot.id})" for snapshot in similar)
+        return f"This may be it: {names}."
+    if listing is not None:
+        return "No new snapshot like it was seen, which proves nothing: it may come yet."
+
+    return f"The snapshots could not be listed: {error}." if error else "Nothing was looked at."
