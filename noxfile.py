@@ -89,9 +89,9 @@ def package(session: nox.Session) -> None:
     session.install(*PYPROJECT["project"]["dependencies"])
     away = dist.parent / "away"
     shutil.rmtree(away, ignore_errors=True)
-    for folder in ("docs", "examples", "tests"):
+    for folder in (".ci", "docs", "examples", "tests"):
         shutil.copytree(folder, away / folder)
-    for file in ("README.md", "pyproject.toml"):
+    for file in ("CHANGELOG.md", "CONTRIBUTING.md", "README.md", "noxfile.py", "pyproject.toml"):
         shutil.copy(file, away)
     session.chdir(away)
     session.run("pytest", *(session.posargs or IN_PARALLEL))

@@ -1,0 +1,228 @@
+"""The README and the site: every block runs, every output is real, every link leads somewhere."""
+
+import asyncio
+import io
+import logging
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+
+import attrs
+import pytest
+
+import civo_snapshots_async
+from civo_snapshots_async import SnapshotSession, testing, wait_until_complete
+from civo_snapshots_async.testing import FakeCivo, FakeClock, pytest_plugin, scripts
+
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts),
+]
+FENCE = re.compile(r"^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE_NAME = re.compile(r"# (\w+\.(?:py|toml))\n")
+in_the_source_tree = pytest.mark.skipif(
+    not (ROOT / ".ci" / "run").exists(), reason="the tests run without the rest of the source tree"
+)
+
+
+@attrs.frozen(kw_only=True)
+class Block:
+    """A block of code in a document, and the block that follows it."""
+
+    document: Path
+    line: int
+    language: str
+    text: str
+    following: "Block | None" = None
+
+    def __str__(self) -> str:
+        return f"{self.document.relative_to(ROOT)}:{self.line}"
+
+    @property
+    def file_name(self) -> str | None:
+        """The file that the block shows, where its first line names one: `# conftest.py`."""
+        named = FILE_NAME.match(self.text)
+        return named and named[1]
+
+    @property
+    def output(self) -> str | None:
+        """What it is said to print."""
+        return self.following.text if self.following and self.following.language == "text" else None
+
+
+def blocks_of(document: Path) -> list[Block]:
+    """Return the blocks of a document, in order."""
+    if not document.exists():
+        return []
+    content = document.read_text(encoding="utf-8")
+    blocks: list[Block] = []
+    for found in reversed(list(FENCE.finditer(content))):
+        line = content.count("\n", 0, found.start()) + 1
+        following = blocks[0] if blocks else None
+        block = Block(document=document, line=line, following=following, **found.groupdict())
+        blocks.insert(0, block)
+    return blocks
+
+
+BLOCKS = [block for document in DOCUMENTS for block in blocks_of(document)]
+PROGRAMS = [b for b in BLOCKS if b.language == "python" and not b.file_name]
+FOLDERS = sorted({b.document for b in BLOCKS if b.file_name})
+SHELL = [b for b in BLOCKS if b.language in {"sh", "console"}]
+
+
+@pytest.fixture
+def _time_passes_at_once(monkeypatch: pytest.MonkeyPatch, fake_clock: FakeClock) -> None:
+    """Give what the documents make, where they name no clock, one that does not wait."""
+    for made in (FakeCivo.__init__, SnapshotSession.__init__, wait_until_complete):
+        assert made.__kwdefaults__ is not None
+        monkeypatch.setitem(made.__kwdefaults__, "clock", fake_clock)
+
+
+@pytest.fixture
+def _account(monkeypatch: pytest.MonkeyPatch, fake_clock: FakeClock) -> Iterator[None]:
+    """Give the documents the account that their environment is said to name."""
+    civo = FakeCivo(clock=fake_clock)
+    civo.add_instance("web-1")
+    with serving(civo):
+        monkeypatch.setenv("CIVO_TOKEN", civo.token)
+        monkeypatch.setenv("CIVO_REGION", civo.region)
+        monkeypatch.setenv("CIVO_API_URL", civo.api_url)
+        yield
+
+
+@contextmanager
+def serving(civo: FakeCivo) -> Iterator[None]:
+    """Serve a FakeCivo beside code that runs an event loop of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(civo.__aenter__(), loop).result()
+    try:
+        yield
+    finally:
+        asyncio.run_coroutine_threadsafe(civo.__aexit__(None, None, None), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@contextmanager
+def logging_as_in_a_new_process() -> Iterator[None]:
+    """Let a block set logging up, and put it back."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    root.handlers = []
+    try:
+        yield
+    finally:
+        root.handlers = handlers
+        root.setLevel(level)
+
+
+@pytest.mark.usefixtures("_time_passes_at_once", "_account")
+@pytest.mark.parametrize("block", PROGRAMS, ids=str)
+def test_a_block_runs_and_prints_what_it_is_said_to(block: Block) -> None:
+    """Each Python block is a whole program; a `text` block after it is what it prints."""
+    code = compile("\n" * block.line + block.text, block.document, "exec")
+
+    with logging_as_in_a_new_process(), redirect_stdout(io.StringIO()) as printed:
+        exec(code, {"__name__": "__main__"})  # noqa: S102 - that is the test
+
+    assert block.output in {None, printed.getvalue()}
+
+
+@pytest.mark.parametrize("document", FOLDERS, ids=lambda path: path.name)
+def test_the_tests_that_a_document_shows_pass(document: Path, pytester: pytest.Pytester) -> None:
+    """Blocks that name their file stand in one folder, and pytest runs it."""
+    files = {b.file_name: b.text for b in blocks_of(document) if b.file_name}
+    for name, text in files.items():
+        (pytester.path / name).write_text(text, encoding="utf-8")
+
+    result = pytester.runpytest_inprocess("-p", "no:randomly", "-p", "no:cacheprovider")
+
+    result.assert_outcomes(passed=sum(t.count("def test_") for t in files.values()))
+
+
+def test_the_readme_begins_with_the_main_job_and_then_the_tests() -> None:
+    """Two lines to paste: see it work, and run the tests."""
+    first, second = [b.text for b in SHELL if b.document.name == "README.md"][:2]
+
+    assert [text.count("\n") for text in (first, second)] == [1, 1]
+    assert first.endswith(" examples/create_wait_restore.py\n")
+    assert second.endswith("nox --session tests\n")
+
+
+@in_the_source_tree
+def test_ci_runs_the_readmes_second_command() -> None:
+    """What `.ci/run` takes from the README is that line, and it runs it."""
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    takes = re.search(r"^tests=.*$", script, re.MULTILINE)
+    assert takes is not None
+
+    taken = subprocess.check_output(  # noqa: S603 - it is our own
+        ["/usr/bin/env", "bash", "-c", f'{takes[0]}; echo "$tests"'], cwd=ROOT, text=True
+    )
+
+    assert taken == [b.text for b in SHELL if b.document.name == "README.md"][1]
+    assert re.search(r'^bash .*"\$tests"$', script, re.MULTILINE)
+
+
+@in_the_source_tree
+@pytest.mark.parametrize("block", SHELL, ids=str)
+def test_a_command_names_files_that_exist(block: Block) -> None:
+    """Whoever pastes it finds them."""
+    named = re.findall(r"(?<![\w~$/.-])([\w.][\w./-]*\.(?:py|md|toml)|\.ci/\w+)\b", block.text)
+
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@in_the_source_tree
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_link_is_broken(document: Path) -> None:
+    """Each link inside the repository leads to a file, and to a heading of it where it says so."""
+    prose = FENCE.sub("", document.read_text(encoding="utf-8"))
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", prose)
+
+    assert [link for link in links if not leads_somewhere(document, *link)] == []
+
+
+def leads_somewhere(document: Path, path: str, anchor: str) -> bool:
+    """Tell whether a relative link has a target."""
+    target = (document.parent / path).resolve() if path else document
+    if not target.exists() or not anchor:
+        return target.exists()
+    headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+    return anchor in {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+@in_the_source_tree
+@pytest.mark.parametrize(
+    "document",
+    [path for path in DOCUMENTS if path.name not in {"README.md", "changelog.md"}],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_a_page_says_first_when_to_use_it(document: Path) -> None:
+    """Its first sentence is for those who wonder whether to read on."""
+    first = document.read_text(encoding="utf-8").split("\n\n")[1]
+
+    assert re.search(r"\b(when|Start here)\b", first)
+
+
+def test_the_reference_has_every_public_name() -> None:
+    """Public means listed; neither a name that is missing nor one that is no more."""
+    public = {
+        f"{module.__name__}.{name}"
+        for module in (civo_snapshots_async, testing, scripts, pytest_plugin)
+        for name in module.__all__
+    } - {scripts.__name__}
+
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\.\. (?!automodule)\w+:: (\S+)$", page, re.MULTILINE)
+
+    assert sorted(shown) == sorted(public)

@@ -1,0 +1,97 @@
+"""The examples do what they say, in no time."""
+
+import asyncio
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from civo_snapshots_async import SnapshotSession
+from civo_snapshots_async.testing import FakeCivo, FakeClock
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture(autouse=True)
+def _time_passes_at_once(monkeypatch: pytest.MonkeyPatch, fake_clock: FakeClock) -> None:
+    """Give what the examples make a clock that does not wait."""
+    for made in (FakeCivo.__init__, SnapshotSession.__init__):
+        assert made.__kwdefaults__ is not None
+        monkeypatch.setitem(made.__kwdefaults__, "clock", fake_clock)
+
+
+def load(name: str) -> ModuleType:
+    """Import an example, without running it."""
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: str) -> int:
+    """Call an example's `main` with these arguments, and return its exit status."""
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
+    status: int = load(name).main()
+    return status
+
+
+def said(printed: str) -> list[str]:
+    """Return what was said, without the seconds before it."""
+    return [line.partition(" s  ")[2] for line in printed.splitlines() if " s  " in line]
+
+
+def test_the_main_job_runs_on_a_fake(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It creates, tells each change of each volume, and restores into a new instance."""
+    assert run(monkeypatch, "create_wait_restore") == 0
+
+    created, *changes, complete, restoring = said(capsys.readouterr().out)
+    assert created.startswith("created snapshot before-upgrade-")
+    assert changes == [
+        "snapshot: (no state) -> Pending",
+        *(f"volume {name}: (not reported) -> Pending" for name in ("root", "data", "logs")),
+        *(f"volume {name}: Pending -> Completed" for name in ("root", "data", "logs")),
+        "snapshot: Pending -> Complete",
+    ]
+    assert complete == "complete: the snapshot and its 3 volumes"
+    assert restoring == "restoring into a new instance: web-1-copy (in_progress)"
+
+
+def test_the_main_job_needs_a_token(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without one, it is one line and exit status 1, and no traceback."""
+    assert run(monkeypatch, "create_wait_restore", "web-1") == 1
+
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("ConfigurationError: no token: looked at the argument token, ")
+    assert printed.err.count("\n") == 1
+
+
+def test_every_call_is_made(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each step gets as far as its last line."""
+    asyncio.run(load("every_call").main())
+
+    printed = capsys.readouterr().out
+    for line in (
+        "delete:  to-be-deleted",
+        "         now: Complete - still pending: 0",
+        "wait:    both complete: True",
+        "poll:    four policies",
+        "restore: web-1 holds release 1",
+        "failed:   ['vol-2']",
+        "vanished: was Pending",
+        "late:     2 volumes pending",
+        "conflict: database_snapshot_create_already_in_process",
+        "missing:  404 database_snapshot_not_found",
+        "refused:  name must be an RFC 1123 label",
+        "token:    404 is not a missing snapshot, but database_account_not_found",
+        "session:  7 snapshots; yours is closed: False",
+    ):
+        assert line in printed.splitlines()
