@@ -61,7 +61,7 @@ class Looking:
         while True:
             look = await self._look()
             yield look
-            if look.is_fatal or self._is_last or self._clock.now() >= self._deadline:
+            if look.is_fatal or self._is_last or self._begun + look.elapsed >= self._deadline:
                 return
             await self._clock.sleep(self._pause(look))
 
@@ -99,7 +99,9 @@ class Looking:
 
     def _pause(self, look: Look) -> float:
         retry_after = look.outcome.retry_after if isinstance(look.outcome, ApiError) else None
-        interval = self._pacing.next_interval(look.elapsed, look.outcome, at_least=retry_after or 0)
+        # Not the look's own time: whoever it was given to may have taken some since.
+        elapsed = self._clock.now() - self._begun
+        interval = self._pacing.next_interval(elapsed, look.outcome, at_least=retry_after or 0)
         # The last look begins so that its answer, coming as the one before, comes in time.
         reserve = min(self._answered_in, _LONGEST_RESERVE)
         if not self._pacing.is_past_limit(reserve):

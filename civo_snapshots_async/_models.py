@@ -164,6 +164,13 @@ class Snapshot:
     region: str = ""
     """The region, as it was named in the call that gave this snapshot."""
 
+    def __str__(self) -> str:
+        volumes = self.status.volumes
+        done = sum(volume.phase is Phase.COMPLETE for volume in volumes)
+        progress = f", {done} of {len(volumes)} volumes complete" if volumes else ""
+
+        return f"snapshot {self.name} ({self.id}): {self.phase.value}{progress}"
+
     @property
     def verdict(self) -> Verdict:
         """Our reading of the whole snapshot, with the reasons in words."""

@@ -253,15 +253,21 @@ class SnapshotSession:
         snapshots = await self._call(endpoints.list_snapshots(instance_id, region=self._in(region)))
         self._creations.see(*snapshots)
 
-        return snapshots
+        return tuple(map(self._creations.with_volumes, snapshots))
 
     async def get_snapshot(
         self, instance_id: str, snapshot_id: str, *, region: str | None = None
     ) -> Snapshot:
-        """Return one snapshot, by its id or name."""
-        return await self._call(
+        """Return one snapshot, by its id or name.
+
+        Of one that this session has created, `included_volumes` is known from then; Civo itself
+        tells it only there.
+        """
+        snapshot = await self._call(
             endpoints.get_snapshot(instance_id, snapshot_id, region=self._in(region))
         )
+
+        return self._creations.with_volumes(snapshot)
 
     async def update_snapshot(
         self,
@@ -361,9 +367,12 @@ class SnapshotSession:
         """
         request = endpoints.get_snapshot(instance_id, snapshot_id, region=self._in(region))
 
+        async def look() -> Snapshot:
+            return self._creations.with_volumes(await self._look(request))
+
         async with self._lifetime.inside():
             return await wait_for(
-                lambda: self._look(request),
+                look,
                 instance_id,
                 snapshot_id,
                 timeout=timeout,

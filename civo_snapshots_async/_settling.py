@@ -82,7 +82,15 @@ class Creations:
         self._list = list_snapshots
         self._under_way: list[_Creation] = []
         self._first_seen: dict[tuple[str, str], float] = {}
-        self._taken: dict[tuple[str, str], None] = {}
+        self._taken: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    def with_volumes(self, snapshot: Snapshot) -> Snapshot:
+        """Fill in the volumes that its creation named: Civo tells them only there."""
+        included = self._taken.get(_key(snapshot), ())
+        if not included or snapshot.included_volumes:
+            return snapshot
+
+        return attrs.evolve(snapshot, included_volumes=included)
 
     def see(self, *snapshots: Snapshot) -> None:
         """Remember that these were there now: no create that begins later has made them."""
@@ -101,7 +109,7 @@ class Creations:
         finally:
             self._under_way.remove(creation)
         # Nothing was awaited since it was found, so nobody else has taken it.
-        self._taken[_key(snapshot)] = None
+        self._taken[_key(snapshot)] = snapshot.included_volumes
         _forget_oldest(self._taken)
 
         return snapshot

@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from inspect import isawaitable
 from typing import NoReturn, Protocol, TypeVar
@@ -34,8 +34,9 @@ _TIMELINE_ENDS = 25
 class SnapshotSource(Protocol):
     """Whatever can get a snapshot: a `SnapshotSession`, or something of yours."""
 
-    async def get_snapshot(self, instance_id: str, snapshot_id: str, /) -> Snapshot:
-        """Return the snapshot as it is now."""
+    @property
+    def get_snapshot(self) -> Callable[..., Awaitable[Snapshot]]:
+        """A coroutine function of `instance_id` and `snapshot_id`; of `region` where you use it."""
         ...
 
 
@@ -47,14 +48,16 @@ async def wait_until_complete(
     timeout: float | None = 1800.0,
     poll: PollPolicy = PollPolicy(),
     on_change: OnChange | None = None,
+    region: str | None = None,
     clock: Clock | None = None,
 ) -> Snapshot:
     """Look at a snapshot until it and every volume in it are complete, and return it.
 
     It looks at once, then at intervals that `poll` sets. `timeout` is in seconds and bounds
     everything, a poll that hangs included; when it is up, there is one last look. `None` waits for
-    ever. `on_change(before, after)`, plain or async, is called once for each change of a state.
-    `clock` is the session's own unless given.
+    ever. `on_change(before, after)`, plain or async, is called once for each change of a state; its
+    time counts, and is not cut. `region` is handed on to `get_snapshot` where it is given. `clock`
+    is the session's own unless given.
 
     Raises `SnapshotFailedError` as soon as the snapshot or a volume in it has failed,
     `WaitTimeoutError` when the time is up, and `SnapshotVanishedError` when Civo does not know it.
@@ -62,8 +65,10 @@ async def wait_until_complete(
     other error that further polls would not mend, such as `AuthenticationError`, is raised as it
     is, with the last snapshot in `.snapshot` and a note.
     """
+    where = {} if region is None else {"region": region}
+
     return await wait_for(
-        lambda: session.get_snapshot(instance_id, snapshot_id),
+        lambda: session.get_snapshot(instance_id, snapshot_id, **where),
         instance_id,
         snapshot_id,
         timeout=timeout,

@@ -189,6 +189,14 @@ def test_keeps_what_the_server_said() -> None:
     assert snapshot.status.phase is Phase.COMPLETE
 
 
+def test_a_snapshot_reads_as_a_short_line() -> None:
+    """For a log or a chat, where its repr would fill a screen."""
+    assert str(make_snapshot()) == "snapshot before-upgrade (snap-1): pending"
+    assert str(make_snapshot("Complete", {"a": "Completed", "b": "Pending"})) == (
+        "snapshot before-upgrade (snap-1): pending, 1 of 2 volumes complete"
+    )
+
+
 def test_only_complete_and_failed_are_settled() -> None:
     """A settled snapshot does not change any more."""
     assert [phase for phase in Phase if phase.is_settled] == [Phase.COMPLETE, Phase.FAILED]

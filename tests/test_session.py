@@ -222,6 +222,23 @@ class TestWaiting:
         with pytest.raises(error, match=says):
             await session.wait_until_complete("web-1", snapshot.id, timeout=60)
 
+    async def test_a_volume_that_is_never_reported_is_waited_for(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """The answer to the creation named it; what comes after does not."""
+        half = {"state": "Complete", "volumes": [{"id": "vol-1", "state": "Completed"}]}
+        civo.script_next("web-1", scripts.timeline([(0.0, half), (60.0, scripts.completed())]))
+        snapshot = await session.create_snapshot("web-1")
+
+        with pytest.raises(WaitTimeoutError, match="volume vol-2 has no state yet"):
+            await session.wait_until_complete("web-1", snapshot.id, timeout=20)
+        with pytest.raises(SnapshotNotCompleteError, match="volume vol-2 has no state yet"):
+            await session.restore_snapshot("web-1", snapshot.id)
+        snapshot = await session.wait_until_complete("web-1", snapshot.id)
+
+        assert snapshot.included_volumes == ("vol-1", "vol-2")
+        assert (await session.list_snapshots("web-1"))[0].included_volumes == ("vol-1", "vol-2")
+
     async def test_a_revoked_token_ends_it(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
@@ -246,6 +263,16 @@ class TestWaiting:
 
         assert snapshot.is_complete
         assert fake_clock.now() >= 500
+
+    async def test_the_modules_coroutine_takes_a_region(self, fake_clock: FakeClock) -> None:
+        """It goes along with each look."""
+        async with FakeCivo(clock=fake_clock, takes=0, other_regions=["FAKE2"]) as civo:
+            civo.add_instance("db-1", region="FAKE2")
+            civo.add_snapshot("db-1", "snap-1")
+            async with SnapshotSession(civo.token, region="FAKE1", api_url=civo.api_url) as session:
+                snapshot = await wait_until_complete(session, "db-1", "snap-1", region="FAKE2")
+
+        assert snapshot.region == "FAKE2"
 
     async def test_refuses_a_bad_id_before_it_looks(
         self, civo: FakeCivo, session: SnapshotSession

@@ -253,6 +253,18 @@ async def test_an_async_observer_is_awaited(fake_clock: FakeClock) -> None:
     assert told == [13, 26]
 
 
+async def test_a_slow_observer_does_not_cost_the_last_look(fake_clock: FakeClock) -> None:
+    """Its time counts, and what is complete when the time is up is complete all the same."""
+
+    async def dawdle(_: Snapshot, __: Snapshot) -> None:
+        await fake_clock.sleep(100)
+
+    script = Script(fake_clock, make_snapshot(), PENDING, COMPLETE)
+
+    assert await wait(script, timeout=30, on_change=dawdle) is COMPLETE
+    assert script.looked_at == [0, 10, 110]
+
+
 async def test_a_failure_is_told_before_it_is_raised(fake_clock: FakeClock) -> None:
     """The last change is a change."""
     told: list[Snapshot] = []

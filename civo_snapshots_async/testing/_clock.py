@@ -29,7 +29,7 @@ class FakeClock:
         self._wake: dict[int, Callable[[], object]] = {}
         self._busy = 0
         self._quiet = 0
-        self._is_turning = False
+        self._turning: asyncio.AbstractEventLoop | None = None
         self.slept: list[float] = []
         """The seconds of each sleep that was begun, in order."""
 
@@ -79,10 +79,12 @@ class FakeClock:
         number = next(self._number)
         self._wake[number] = wake
         heapq.heappush(self._due, (self._now + max(seconds, 0.0), number))
-        if self._auto and not self._is_turning:
-            self._is_turning = True
+        loop = asyncio.get_running_loop()
+        # A loop that was closed in the midst of it has taken its turns along.
+        if self._auto and self._turning is not loop:
+            self._turning = loop
             self._quiet = 0
-            asyncio.get_running_loop().call_soon(self._turn)
+            loop.call_soon(self._turn)
 
         return number
 
@@ -90,8 +92,8 @@ class FakeClock:
         """Count a turn of the event loop; after enough quiet ones, jump to the next moment."""
         while self._due and self._due[0][1] not in self._wake:
             heapq.heappop(self._due)
-        self._is_turning = bool(self._due)
-        if not self._is_turning:
+        if not self._due:
+            self._turning = None
             return
         self._quiet += 1
         if self._quiet > _QUIET_TURNS:

@@ -88,6 +88,19 @@ async def test_a_cancelled_sleeper_is_forgotten(fake_clock: FakeClock) -> None:
     assert fake_clock.now() == 7
 
 
+def test_it_goes_on_in_another_event_loop(fake_clock: FakeClock) -> None:
+    """Also after one that ended while somebody was asleep."""
+
+    async def leave_a_sleeper() -> None:
+        asyncio.ensure_future(fake_clock.sleep(1000)).add_done_callback(lambda _: None)
+        await fake_clock.sleep(1)
+
+    asyncio.run(leave_a_sleeper())
+    asyncio.run(fake_clock.sleep(5))
+
+    assert fake_clock.now() == 6
+
+
 async def test_no_time_passes_while_somebody_works(fake_clock: FakeClock) -> None:
     """A task that asks for the time again and again is not waiting."""
 
