@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
 from typing import Protocol
 
 import attrs
@@ -13,6 +14,10 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Return the seconds since some fixed moment; never goes back."""
+        ...
+
+    def utcnow(self) -> datetime:
+        """Return the date and time, in UTC: for what another machine reads, not to wait by."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -31,6 +36,10 @@ class SystemClock:
     def now(self) -> float:
         """Return `time.monotonic()`."""
         return time.monotonic()
+
+    def utcnow(self) -> datetime:
+        """Return the machine's date and time, in UTC."""
+        return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:
         """Wait that many seconds."""

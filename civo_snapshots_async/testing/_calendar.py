@@ -1,12 +1,16 @@
 """The moments of a clock, and how Civo writes them."""
 
+import asyncio
 import time
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from email.utils import format_datetime
+from typing import Protocol, runtime_checkable
 
-__all__ = ["Calendar", "Clock"]
+__all__ = ["EPOCH", "Calendar", "Clock"]
 
-_GIVEN_CLOCK_STARTS = datetime(2025, 4, 1, 9, 11, 14, tzinfo=UTC)
+EPOCH = datetime(2025, 4, 1, 9, 11, 14, tzinfo=UTC)
+"""The date at second 0 of a clock that was given."""
 
 
 class Clock(Protocol):
@@ -14,6 +18,15 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Return the moment, in seconds since whenever."""
+        ...
+
+
+@runtime_checkable
+class _Sleeper(Protocol):
+    """A clock that can be waited for as well."""
+
+    def sleep(self, seconds: float, /) -> Awaitable[None]:
+        """Wait that many seconds."""
         ...
 
 
@@ -26,8 +39,16 @@ class Calendar:
             self._start = datetime.now(UTC) - timedelta(seconds=self.now())
         else:
             self.now = clock.now
-            self._start = _GIVEN_CLOCK_STARTS
+            self._start = EPOCH
+        self.sleep = clock.sleep if isinstance(clock, _Sleeper) else asyncio.sleep
 
     def written(self, moment: float) -> str:
         """Return a moment as Civo writes dates: `2025-04-01T09:11:14Z`."""
-        return (self._start + timedelta(seconds=moment)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._date(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def http_date(self) -> str:
+        """Return this moment as HTTP writes dates: `Tue, 01 Apr 2025 09:11:14 GMT`."""
+        return format_datetime(self._date(self.now()), usegmt=True)
+
+    def _date(self, moment: float) -> datetime:
+        return self._start + timedelta(seconds=moment)

@@ -5,6 +5,9 @@ import heapq
 import itertools
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from ._calendar import GIVEN_CLOCK_STARTS
 
 # Turns of the event loop in which nobody asked for the time, before time jumps.
 _QUIET_TURNS = 50
@@ -38,6 +41,10 @@ class FakeClock:
         self._quiet = 0
 
         return self._now
+
+    def utcnow(self) -> datetime:
+        """Return the date that FakeCivo shows on this clock: 2025-04-01T09:11:14Z and on."""
+        return GIVEN_CLOCK_STARTS + timedelta(seconds=self.now())
 
     async def sleep(self, seconds: float) -> None:
         """Wait until that many seconds have passed."""

@@ -116,3 +116,10 @@ async def test_no_time_passes_while_somebody_works(fake_clock: FakeClock) -> Non
 
     assert worked.result() == 0
     assert fake_clock.now() == 60
+
+
+async def test_it_shows_the_date_that_fake_civo_shows(fake_clock: FakeClock) -> None:
+    """So that a date of the one can be compared with the other's."""
+    await fake_clock.sleep(60)
+
+    assert fake_clock.utcnow().isoformat() == "2025-04-01T09:12:14+00:00"
