@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Protocol, runtime_checkable
 
-__all__ = ["EPOCH", "Calendar", "Clock"]
+__all__ = ["GIVEN_CLOCK_STARTS", "Calendar", "Clock"]
 
-EPOCH = datetime(2025, 4, 1, 9, 11, 14, tzinfo=UTC)
+GIVEN_CLOCK_STARTS = datetime(2025, 4, 1, 9, 11, 14, tzinfo=UTC)
 """The date at second 0 of a clock that was given."""
 
 
@@ -39,7 +39,7 @@ class Calendar:
             self._start = datetime.now(UTC) - timedelta(seconds=self.now())
         else:
             self.now = clock.now
-            self._start = EPOCH
+            self._start = GIVEN_CLOCK_STARTS
         self.sleep = clock.sleep if isinstance(clock, _Sleeper) else asyncio.sleep
 
     def written(self, moment: float) -> str:

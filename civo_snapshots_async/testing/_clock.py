@@ -5,7 +5,7 @@ import heapq
 import itertools
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ._calendar import GIVEN_CLOCK_STARTS
 

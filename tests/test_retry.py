@@ -1,0 +1,290 @@
+"""What is sent again, how often and when: on a transport of three lines and a clock."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from civo_snapshots_async import Attempt, RetryPolicy, TransportError, TransportTimeoutError
+from civo_snapshots_async import _endpoints as endpoints
+from civo_snapshots_async._http import Request, Response
+from civo_snapshots_async._retry import RetryingTransport
+from civo_snapshots_async.testing import FakeClock
+
+ONE: Any = {"region": "LON1"}
+LIST = endpoints.list_snapshots("web-1", **ONE)
+GET = endpoints.get_snapshot("web-1", "snap-1", **ONE)
+DELETE = endpoints.delete_snapshot("web-1", "snap-1", **ONE)
+UPDATE = endpoints.update_snapshot("web-1", "snap-1", name="a", **ONE)
+CREATE = endpoints.create_snapshot("web-1", **ONE)
+RESTORE = endpoints.restore_snapshot("web-1", "snap-1", **ONE)
+OVERWRITE = endpoints.restore_snapshot("web-1", "snap-1", overwrite_existing=True, **ONE)
+REQUESTS: dict[str, Request[Any]] = {
+    "list": LIST,
+    "get": GET,
+    "delete": DELETE,
+    "update": UPDATE,
+    "create": CREATE,
+    "restore": RESTORE,
+    "overwrite": OVERWRITE,
+}
+OK = Response(status=200)
+
+
+def lost(*, sent: bool = True) -> TransportError:
+    """Make a loss of the connection, after or before anything was sent."""
+    return TransportError("lost", method="GET", path="/v2", may_have_arrived=sent)
+
+
+def answer(status: int, code: str = "", **headers: str) -> Response:
+    """Make an answer."""
+    return Response(
+        status=status,
+        body=f'{{"code": "{code}"}}'.encode(),
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+    )
+
+
+class Script:
+    """A transport that gives, or raises, one thing a sending, and the last one for ever."""
+
+    def __init__(self, clock: FakeClock, *outcomes: Response | Exception, takes: float = 0) -> None:
+        self.clock = clock
+        self.outcomes = list(outcomes)
+        self.takes = takes
+        self.sent_at: list[float] = []
+        self.limits: list[float] = []
+
+    async def send(self, request: Request[object], *, limit: float) -> Response:
+        """Give the next outcome."""
+        self.sent_at.append(self.clock.now())
+        self.limits.append(limit)
+        if self.takes:
+            await self.clock.sleep(self.takes)
+        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+async def send(
+    script: Script, request: Request[Any] = GET, *, limit: float = 120, **policy: Any
+) -> Response:
+    """Send a request through a retrying transport."""
+    return await RetryingTransport(script, RetryPolicy(**policy), script.clock).send(
+        request, limit=limit
+    )
+
+
+# What each kind of request does when it meets each kind of trouble: is it sent again?
+MEETS: dict[str, Callable[[], Response | Exception]] = {
+    "unsent": lambda: lost(sent=False),
+    "lost": lost,
+    "late": lambda: TransportTimeoutError("late", method="GET", path="/v2"),
+    "429": lambda: answer(429),
+    "500": lambda: answer(500),
+    "502": lambda: answer(502),
+    "503": lambda: answer(503),
+    "504": lambda: answer(504),
+    "quota lock": lambda: answer(409, "database_quota_lock_failed"),
+    "conflict": lambda: answer(409),
+    "404": lambda: answer(404, "database_snapshot_not_found"),
+    "bad token": lambda: answer(404, "database_account_not_found"),
+    "400": lambda: answer(400),
+    "501": lambda: answer(501),
+    "redirect": lambda: answer(307),
+}
+PASSING = {"unsent", "lost", "late", "429", "500", "502", "503", "504", "quota lock"}
+AGAIN: dict[str, set[str]] = {
+    "list": PASSING,
+    "get": PASSING,
+    "delete": PASSING,
+    "update": {"unsent"},
+    "create": {"unsent", "429"},
+    "restore": {"unsent"},
+    "overwrite": set(),
+}
+
+
+@pytest.mark.parametrize("kind", REQUESTS)
+@pytest.mark.parametrize("meets", MEETS)
+async def test_sends_again_only_what_may_be(fake_clock: FakeClock, kind: str, meets: str) -> None:
+    """The whole table: a create or restore never after a byte of it may have left."""
+    script = Script(fake_clock, MEETS[meets](), OK)
+
+    outcome: Response | TransportError
+    try:
+        outcome = await send(script, REQUESTS[kind])
+    except TransportError as error:
+        outcome = error
+
+    assert len(script.sent_at) == (2 if meets in AGAIN[kind] else 1)
+    assert (isinstance(outcome, Response) and outcome.status == 200) == (meets in AGAIN[kind])
+
+
+@pytest.mark.parametrize("meets", sorted(PASSING))
+async def test_updates_are_sent_again_when_asked(fake_clock: FakeClock, meets: str) -> None:
+    """It does no harm, unless somebody else updates the same snapshot."""
+    script = Script(fake_clock, MEETS[meets](), OK)
+
+    await send(script, UPDATE, retry_updates=True)
+
+    assert len(script.sent_at) == 2
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 3, 7])
+async def test_sends_no_more_often_than_it_may(fake_clock: FakeClock, attempts: int) -> None:
+    """Attempts are sendings in all."""
+    script = Script(fake_clock, answer(503))
+
+    response = await send(script, attempts=attempts)
+
+    assert (len(script.sent_at), response.status) == (attempts, 503)
+
+
+async def test_what_goes_well_costs_no_time(fake_clock: FakeClock) -> None:
+    """One sending, no pause, no history."""
+    script = Script(fake_clock, OK)
+
+    assert await send(script) is OK
+    assert (script.sent_at, fake_clock.slept) == ([0], [])
+
+
+async def test_a_bug_is_not_sent_again(fake_clock: FakeClock) -> None:
+    """Nor anything else that is no loss of an answer."""
+    script = Script(fake_clock, KeyError("bug"))
+
+    with pytest.raises(KeyError):
+        await send(script)
+
+    assert len(script.sent_at) == 1
+
+
+async def test_the_answer_says_what_each_sending_met(fake_clock: FakeClock) -> None:
+    """So that the error made of it can tell."""
+    script = Script(fake_clock, answer(503), lost(sent=False), answer(429, "slow_down"))
+
+    response = await send(script)
+
+    assert response.attempts == (
+        Attempt(met="503", may_have_arrived=True),
+        Attempt(met="lost", may_have_arrived=False),
+        Attempt(met="429 slow_down", may_have_arrived=False),
+    )
+
+
+async def test_the_last_loss_says_what_each_sending_met(fake_clock: FakeClock) -> None:
+    """And that the request may have arrived, if any sending of it may have."""
+    script = Script(fake_clock, lost(), lost(sent=False), lost(sent=False))
+
+    with pytest.raises(TransportError, match=r"^lost \(sent 3 times: lost; lost; lost\)$") as caught:
+        await send(script)
+
+    assert caught.value.may_have_arrived
+    assert [attempt.may_have_arrived for attempt in caught.value.attempts] == [True, False, False]
+
+
+async def test_pauses_are_drawn_from_a_growing_range(fake_clock: FakeClock) -> None:
+    """Full jitter: anything from almost nothing to 0.5, 1, 2, … and at most 8 s."""
+    for _ in range(20):
+        await send(Script(fake_clock, answer(503)), attempts=8)
+
+    by_attempt = [fake_clock.slept[n::7] for n in range(7)]
+    for pauses, longest in zip(by_attempt, (0.5, 1, 2, 4, 8, 8, 8), strict=True):
+        assert all(0.05 <= pause <= longest for pause in pauses)
+        assert len(set(pauses)) == 20
+        assert max(pauses) > longest / 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "at_least", "at_most"),
+    [
+        ("7", 7, 7.1),
+        ("0", 0, 0.1),
+        ("60", 60, 60.1),
+        ("61", 60, 60.1),
+        ("3600", 60, 60.1),
+        ("1_000", 0.05, 0.5),
+        ("99999999", 0.05, 0.5),
+        ("-1", 0.05, 0.5),
+        ("nan", 0.05, 0.5),
+        ("inf", 0.05, 0.5),
+        ("٧", 0.05, 0.5),
+        ("soon", 0.05, 0.5),
+    ],
+)
+async def test_retry_after_is_obeyed_up_to_a_minute(
+    fake_clock: FakeClock, asked: str, at_least: float, at_most: float
+) -> None:
+    """What is absurd is left aside, and never becomes a loop without pause."""
+    await send(Script(fake_clock, answer(429, retry_after=asked), OK))
+
+    assert at_least <= fake_clock.slept[0] <= at_most
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_retry_after_past_the_limit_is_not_waited_for(
+    fake_clock: FakeClock, status: int
+) -> None:
+    """The answer is handed on at once, with what the server asked for."""
+    script = Script(fake_clock, answer(status, retry_after="30"))
+
+    response = await send(script, limit=20)
+
+    assert (response.status, script.sent_at, fake_clock.now()) == (status, [0], 0)
+
+
+async def test_every_attempt_gets_what_is_left_of_the_limit(fake_clock: FakeClock) -> None:
+    """The whole call takes no longer than it may."""
+    script = Script(fake_clock, answer(503), takes=10)
+
+    await send(script, limit=25, attempts=9)
+
+    assert script.limits[0] == 25
+    assert script.limits == [pytest.approx(25 - at) for at in script.sent_at]
+    assert fake_clock.now() <= 35
+
+
+async def test_an_outage_is_not_multiplied(fake_clock: FakeClock) -> None:
+    """Of 500 reads that meet 503 only, few are sent again."""
+    script = Script(fake_clock, answer(503))
+    transport = RetryingTransport(script, RetryPolicy(), fake_clock)
+
+    for _ in range(500):
+        await transport.send(GET, limit=120)
+
+    assert 500 < len(script.sent_at) <= 550
+
+
+async def test_successes_give_the_budget_back(fake_clock: FakeClock) -> None:
+    """Five of them pay for one more repeat; the first sendings and the second ones count."""
+    script = Script(fake_clock, answer(503))
+    transport = RetryingTransport(script, RetryPolicy(budget=1), fake_clock)
+    await transport.send(GET, limit=120)
+    assert len(script.sent_at) == 2
+
+    script.outcomes = [OK] * 5 + [answer(503), OK, answer(503)]
+    for _ in range(7):
+        await transport.send(GET, limit=120)
+
+    assert len(script.sent_at) == 2 + 5 + 2 + 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"attempts": 0}, ValueError, "attempts must be at least 1, not 0"),
+        ({"attempts": 1.5}, TypeError, "attempts must be a whole number, not 1.5"),
+        ({"shortest_pause": 0}, ValueError, "shortest_pause must be more than 0 seconds"),
+        ({"longest_pause": 0.01}, ValueError, r"longest_pause must not be below .*\(0.05\)"),
+        ({"retry_updates": 1}, TypeError, "retry_updates must be True or False, not 1"),
+        ({"budget": -1}, ValueError, "budget must be at least 0, not -1"),
+        ({"settle_window": -1}, ValueError, "settle_window must be at least 0, not -1"),
+    ],
+)
+def test_refuses_a_policy_that_is_none(
+    wrong: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    """Before anything is sent."""
+    with pytest.raises(error, match=message):
+        RetryPolicy(**wrong)
