@@ -1,0 +1,367 @@
+"""What becomes of a create whose answer was lost: on functions that send and list, and a clock."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+
+from civo_snapshots_async import (
+    AuthenticationError,
+    CivoSnapshotsError,
+    ConflictError,
+    DecodeError,
+    OutcomeUnknownError,
+    ServerError,
+    Snapshot,
+    TransportError,
+)
+from civo_snapshots_async import _endpoints as endpoints
+from civo_snapshots_async._http import Response
+from civo_snapshots_async._settling import Creations, Listing
+from civo_snapshots_async.testing import FakeClock
+
+from .make import make_snapshot
+
+LOST = TransportError("lost", method="POST", path="/v2")
+REQUEST = endpoints.create_snapshot("web-1", region="FAKE1", name="nightly", description="of Monday")
+MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def refused(kind: type[Any], status: int, code: str = "") -> CivoSnapshotsError:
+    """Make a refusal."""
+    error: CivoSnapshotsError = kind("no", status=status, method="GET", path="/v2", code=code)
+    return error
+
+
+def made(
+    at: float | None, snapshot_id: str = "snap-1", name: str = "nightly", description: str = ""
+) -> Snapshot:
+    """Make a snapshot that the server made at that second of the test."""
+    return attrs.evolve(
+        make_snapshot(snapshot_id=snapshot_id, name=name),
+        created_at=None if at is None else MIDNIGHT + timedelta(seconds=int(at)),
+        description=description,
+    )
+
+
+class Server:
+    """An account as its lists show it, its clock a little off ours."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.snapshots: list[Snapshot] = []
+        self.errors: list[Exception] = []
+        self.listed_at: list[float] = []
+        self.shows_its_time = True
+
+    async def list(self, instance_id: str, region: str) -> Listing:
+        """List what is there."""
+        assert (instance_id, region) == ("web-1", "FAKE1")
+        self.listed_at.append(self.clock.now())
+        if self.errors:
+            raise self.errors.pop(0)
+        now = MIDNIGHT + timedelta(seconds=int(self.clock.now()))
+        return Listing(
+            snapshots=tuple(self.snapshots), server_time=now if self.shows_its_time else None
+        )
+
+
+@pytest.fixture
+def server(fake_clock: FakeClock) -> Server:
+    """Return a server that has been there for an hour."""
+    fake_clock.advance(3600)
+    return Server(fake_clock)
+
+
+@pytest.fixture
+def creations(fake_clock: FakeClock, server: Server) -> Creations:
+    """Return the creates of a session."""
+    return Creations(fake_clock, 60.0, server.list)
+
+
+async def lose(*_: object) -> Snapshot:
+    """Send, and lose the answer."""
+    raise LOST
+
+
+class TestAdopting:
+    """A snapshot that can only be ours is ours."""
+
+    async def test_a_new_snapshot_of_that_name_is_adopted(
+        self, creations: Creations, server: Server, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """It is listed at once, and said in the log."""
+        server.snapshots = [made(3600, description="of Monday"), made(0, "old"), made(3600, "b", "b")]
+
+        snapshot = await creations.create(REQUEST, lose)
+
+        assert snapshot.id == "snap-1"
+        assert server.listed_at == [3600]
+        assert "adopted snapshot nightly (snap-1)" in caplog.text
+
+    async def test_it_may_take_its_time(self, creations: Creations, server: Server) -> None:
+        """An empty list is no proof: it is looked for again and again."""
+        task = asyncio.ensure_future(creations.create(REQUEST, lose))
+        await server.clock.sleep(40)
+        server.snapshots = [made(3635)]
+
+        assert (await task).id == "snap-1"
+        assert len(server.listed_at) > 4
+
+    async def test_a_list_may_fail_in_passing(self, creations: Creations, server: Server) -> None:
+        """The network that lost the answer may lose these as well."""
+        server.errors = [LOST, refused(ServerError, 502)]
+        server.snapshots = [made(3600)]
+
+        assert (await creations.create(REQUEST, lose)).id == "snap-1"
+        assert len(server.listed_at) == 3
+
+    @pytest.mark.parametrize(
+        "lost",
+        [
+            LOST,
+            refused(ServerError, 502),
+            refused(ServerError, 500),
+            DecodeError("?", status=201, method="POST", path="/v2", problems=("id: missing",)),
+        ],
+        ids=["lost", "502", "500", "unreadable"],
+    )
+    async def test_every_lost_answer_is_settled(
+        self, creations: Creations, server: Server, lost: CivoSnapshotsError
+    ) -> None:
+        """Whatever hid it."""
+        server.snapshots = [made(3600)]
+
+        async def send() -> Snapshot:
+            raise lost
+
+        assert (await creations.create(REQUEST, send)).id == "snap-1"
+
+    async def test_a_list_that_we_got_meanwhile_is_no_reason_against_it(
+        self, creations: Creations, server: Server
+    ) -> None:
+        """Another task of the session may list while the create is under way."""
+        server.snapshots = [made(3600)]
+
+        async def send() -> Snapshot:
+            creations.see(*server.snapshots)
+            raise LOST
+
+        assert (await creations.create(REQUEST, send)).id == "snap-1"
+
+
+class TestNotAdopting:
+    """What could be somebody else's is nobody's."""
+
+    @pytest.mark.parametrize(
+        "snapshots",
+        [
+            pytest.param([], id="none"),
+            pytest.param([made(3598)], id="made before"),
+            pytest.param([made(3600, name="weekly")], id="another name"),
+            pytest.param([made(3600, description="of Sunday")], id="another description"),
+        ],
+    )
+    async def test_what_does_not_fit_is_no_candidate(
+        self, creations: Creations, server: Server, snapshots: list[Snapshot]
+    ) -> None:
+        """The error says what was there."""
+        server.snapshots = snapshots
+
+        with pytest.raises(OutcomeUnknownError, match="No new snapshot like it was seen") as caught:
+            await creations.create(REQUEST, lose)
+
+        assert (caught.value.candidates, caught.value.baseline) == ((), tuple(snapshots))
+        assert 3650 < server.listed_at[-1] <= 3660
+
+    @pytest.mark.parametrize(
+        ("snapshots", "shows_its_time"),
+        [
+            pytest.param([made(3600), made(3601, "snap-2")], True, id="two"),
+            pytest.param([made(None)], True, id="without a time"),
+            pytest.param([made(3600)], False, id="without the server's time"),
+        ],
+    )
+    async def test_what_may_be_it_is_told(
+        self,
+        creations: Creations,
+        server: Server,
+        snapshots: list[Snapshot],
+        shows_its_time: bool,  # noqa: FBT001
+    ) -> None:
+        """The caller decides, with the candidates in hand."""
+        server.snapshots, server.shows_its_time = snapshots, shows_its_time
+
+        with pytest.raises(OutcomeUnknownError, match=r"This may be it: nightly \(snap-1\)") as got:
+            await creations.create(REQUEST, lose)
+
+        assert got.value.candidates == tuple(snapshots)
+
+    async def test_a_snapshot_that_was_seen_before_is_not_ours(
+        self, creations: Creations, server: Server
+    ) -> None:
+        """Not even one of the same second and name."""
+        server.snapshots = [made(3600)]
+        creations.see(*server.snapshots)
+        await server.clock.sleep(0.5)
+
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await creations.create(REQUEST, lose)
+
+        assert caught.value.candidates == ()
+
+    async def test_without_a_name_it_could_be_anybodys(
+        self, creations: Creations, server: Server
+    ) -> None:
+        """It is a candidate, and no more."""
+        server.snapshots = [made(3600)]
+        unnamed = endpoints.create_snapshot("web-1", region="FAKE1")
+
+        with pytest.raises(OutcomeUnknownError, match="name None") as caught:
+            await creations.create(unnamed, lose)
+
+        assert len(caught.value.candidates) == 1
+        assert server.listed_at == [3600]
+
+    async def test_a_refused_list_ends_the_search(
+        self, creations: Creations, server: Server
+    ) -> None:
+        """With what it was, and what is still unknown."""
+        denied = refused(AuthenticationError, 404, "database_account_not_found")
+        server.errors = [denied]
+
+        with pytest.raises(OutcomeUnknownError, match="could not be listed: no") as caught:
+            await creations.create(REQUEST, lose)
+
+        assert caught.value.last_error is denied
+        assert len(server.listed_at) == 1
+
+    async def test_the_error_says_all(self, creations: Creations, server: Server) -> None:
+        """What was asked, what it met, what was seen, and what to do."""
+        server.snapshots = [made(0, "old")]
+
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await creations.create(REQUEST, lose)
+
+        error = caught.value
+        assert str(error) == (
+            "create_snapshot on instance web-1 (name 'nightly') may or may not have been done, "
+            "and was not sent again: lost. No new snapshot like it was seen, which proves nothing: "
+            "it may come yet. Look at list_snapshots before you create it again, or use "
+            "ensure_snapshot."
+        )
+        assert error.__cause__ is LOST
+        assert (error.action, error.instance_id, error.region) == (
+            "create_snapshot", "web-1", "FAKE1",
+        )  # fmt: skip
+        assert error.asked == {"name": "nightly", "description": "of Monday"}
+
+    async def test_a_window_of_0_looks_for_nothing(self, server: Server) -> None:
+        """Then the error comes at once."""
+        creations = Creations(server.clock, 0.0, server.list)
+
+        with pytest.raises(OutcomeUnknownError, match="Nothing was looked at"):
+            await creations.create(REQUEST, lose)
+
+        assert server.listed_at == []
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            refused(ConflictError, 409),
+            TransportError("refused", method="POST", path="/v2", may_have_arrived=False),
+            KeyError("bug"),
+        ],
+        ids=lambda error: type(error).__name__,
+    )
+    async def test_a_definite_failure_is_what_it_is(
+        self, creations: Creations, server: Server, error: Exception
+    ) -> None:
+        """Nothing was done, so nothing is looked for."""
+
+        async def send() -> Snapshot:
+            raise error
+
+        with pytest.raises(type(error)) as caught:
+            await creations.create(REQUEST, send)
+
+        assert caught.value is error
+        assert server.listed_at == []
+
+
+class TestTwoAtOnce:
+    """Two creates of the same name never get the same snapshot."""
+
+    @pytest.mark.parametrize("there", [0, 1, 2])
+    async def test_both_lose_their_answers(
+        self, creations: Creations, server: Server, there: int
+    ) -> None:
+        """One snapshot is one's; of two, nobody can tell whose is which."""
+        server.snapshots = [made(3600, f"snap-{n}") for n in range(there)]
+
+        got = [
+            outcome.id
+            for outcome in await both(creations.create(REQUEST, lose), creations.create(REQUEST, lose))
+            if isinstance(outcome, Snapshot)
+        ]
+
+        assert got == ["snap-0"] * (there == 1)
+
+    @pytest.mark.parametrize("after", [1.0, 20.0])
+    async def test_one_loses_its_answer_and_one_does_not(
+        self, creations: Creations, server: Server, after: float
+    ) -> None:
+        """While the other is not answered, its snapshot is not taken away from it."""
+        server.snapshots = [made(3600)]
+
+        async def send() -> Snapshot:
+            await server.clock.sleep(after)
+            return server.snapshots[0]
+
+        lost, answered = await both(creations.create(REQUEST, lose), creations.create(REQUEST, send))
+
+        assert isinstance(lost, OutcomeUnknownError)
+        assert answered == server.snapshots[0]
+
+    async def test_another_name_is_no_rival(self, creations: Creations, server: Server) -> None:
+        """Both find their own."""
+        server.snapshots = [made(3600), made(3600, "snap-2", "weekly")]
+        weekly = endpoints.create_snapshot("web-1", region="FAKE1", name="weekly")
+
+        one, other = await both(creations.create(REQUEST, lose), creations.create(weekly, lose))
+
+        assert isinstance(one, Snapshot)
+        assert isinstance(other, Snapshot)
+        assert (one.id, other.id) == ("snap-1", "snap-2")
+
+
+async def both(*creates: Any) -> list[Snapshot | BaseException]:
+    """Run two creates at once, and return what each came to."""
+    return await asyncio.gather(*creates, return_exceptions=True)
+
+
+async def test_what_is_remembered_is_bounded(creations: Creations, server: Server) -> None:
+    """A service that runs for years does not grow by it."""
+    for number in range(5000):
+        creations.see(made(0, f"snap-{number}"))
+
+    assert len(creations._first_seen) == 4096
+
+
+@pytest.mark.parametrize(
+    ("date", "moment"),
+    [
+        ({"date": "Mon, 23 Nov 2026 00:00:00 GMT"}, MIDNIGHT),
+        ({"date": "yesterday"}, None),
+        ({}, None),
+    ],
+)
+def test_a_listing_knows_the_servers_time(date: dict[str, str], moment: datetime | None) -> None:
+    """By its Date header."""
+    request = endpoints.list_snapshots("web-1", region="FAKE1")
+
+    listing = Listing.read(request, Response(status=200, body=b"[]", headers=date))
+
+    assert (listing.snapshots, listing.server_time) == ((), moment)
