@@ -1,7 +1,8 @@
-"""When a wait looks at a snapshot, and which of what it meets is worth another look."""
+"""When a wait looks, and which of what it meets is worth another look."""
 
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Generic, TypeVar
 
 import attrs
 
@@ -17,6 +18,7 @@ from ._errors import (
 from ._models import Snapshot
 from ._pacing import Pacing, PollPolicy
 
+T = TypeVar("T")
 Fetch = Callable[[], Awaitable[Snapshot]]
 
 # A look that begins when the time is nearly up may outlive it by this many seconds.
@@ -26,23 +28,28 @@ _LONGEST_RESERVE = 5.0
 
 
 @attrs.frozen(kw_only=True)
-class Look:
-    """One look at a snapshot: what it showed, or what it met."""
+class LookAt(Generic[T]):
+    """One look at something: what it showed, or what it met."""
 
     polls: int
     """How many looks there were, this one included."""
     elapsed: float
     """The seconds from the beginning of the wait to the end of this look."""
-    outcome: Snapshot | CivoSnapshotsError
+    outcome: T | CivoSnapshotsError
     is_fatal: bool = False
     """Whether further looks would not help after this error, so that this one was the last."""
 
 
-class Looking:
+class LookingAt(Generic[T]):
     """One wait's looks: at once, again and again until the time is up, and a last one then."""
 
     def __init__(
-        self, fetch: Fetch, *, timeout: float | None, poll: PollPolicy, clock: Clock
+        self,
+        fetch: Callable[[], Awaitable[T]],
+        *,
+        timeout: float | None,
+        poll: PollPolicy,
+        clock: Clock,
     ) -> None:
         self._fetch = fetch
         self._poll = poll
@@ -56,7 +63,7 @@ class Looking:
         self._is_last = False
         self._answered_in = 0.0
 
-    async def looks(self) -> AsyncGenerator[Look, None]:
+    async def looks(self) -> AsyncGenerator[LookAt[T], None]:
         """Give each look as it is made."""
         while True:
             look = await self._look()
@@ -65,22 +72,22 @@ class Looking:
                 return
             await self._clock.sleep(self._pause(look))
 
-    async def _look(self) -> Look:
+    async def _look(self) -> LookAt[T]:
         asked = self._clock.now()
         outcome = await self._outcome(self._deadline - asked)
         now = self._clock.now()
         self._polls += 1
         is_fatal = False
-        if isinstance(outcome, Snapshot):
-            self._is_seen, self._failures, self._answered_in = True, 0, now - asked
-        else:
+        if isinstance(outcome, CivoSnapshotsError):
             is_fatal = not self._is_passing(outcome, now)
+        else:
+            self._is_seen, self._failures, self._answered_in = True, 0, now - asked
 
-        return Look(
+        return LookAt(
             polls=self._polls, elapsed=now - self._begun, outcome=outcome, is_fatal=is_fatal
         )
 
-    async def _outcome(self, remaining: float) -> Snapshot | CivoSnapshotsError:
+    async def _outcome(self, remaining: float) -> T | CivoSnapshotsError:
         limit = None if remaining == math.inf else max(remaining, _LAST_LOOK_GRACE)
         try:
             async with self._clock.timeout(limit):
@@ -97,7 +104,7 @@ class Looking:
 
         return is_passing(error) and self._failures <= self._poll.max_failures
 
-    def _pause(self, look: Look) -> float:
+    def _pause(self, look: LookAt[T]) -> float:
         retry_after = look.outcome.retry_after if isinstance(look.outcome, ApiError) else None
         # Not the look's own time: whoever it was given to may have taken some since.
         elapsed = self._clock.now() - self._begun
@@ -109,6 +116,10 @@ class Looking:
         self._is_last = True
 
         return max(self._deadline - self._clock.now() - reserve, 0.0)
+
+
+Look = LookAt[Snapshot]
+Looking = LookingAt[Snapshot]
 
 
 def _is_unknown(error: CivoSnapshotsError) -> bool:

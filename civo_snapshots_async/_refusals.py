@@ -92,11 +92,16 @@ def _sentence(request: Request[object], response: Response, code: str, reason: s
     if response.is_redirect:
         host = _host(response.headers.get("location", ""))
         return f"{call}: Civo answered {response.status}, a redirect to {host}: not followed"
-    said = " ".join(reason.split()) or ("" if code else excerpt(response.body, longest=120))
+    said = " ".join(reason.split()) or ("" if code else _page(response.body))
+    what = " ".join(filter(None, (str(response.status), code)))
 
-    return f"{call}: Civo answered {' '.join(filter(None, (str(response.status), code)))}" + (
-        f": {said}" if said else ""
-    )
+    return f"{call}: Civo answered {what}{f': {said}' if said else ''}"
+
+
+def _page(body: bytes) -> str:
+    text = excerpt(body, longest=120)
+    # A gateway's page says in a hundred tags what the status says as well.
+    return "an HTML page" if text.startswith("<") else text
 
 
 def _host(location: str) -> str:

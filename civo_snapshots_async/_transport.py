@@ -247,8 +247,10 @@ class _ConnectionLostError(aiohttp.ClientError):
 def _named(error: Exception) -> str:
     if isinstance(error, _ConnectionLostError):
         return str(error)
+    # The text of this one may be the answer's whole head.
+    text = "" if isinstance(error, aiohttp.ServerDisconnectedError) else f": {error}"
 
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}{text}"
 
 
 def _connect_limits(settings: TransportSettings, *, has_own_pool: bool) -> aiohttp.ClientTimeout:

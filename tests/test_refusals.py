@@ -109,7 +109,7 @@ def test_an_older_refusal_of_a_token_has_only_a_result() -> None:
         ({"code": None, "reason": {"a": 1}}, "Civo answered 404: {'a': 1}"),
         ({"code": 7}, "Civo answered 404 7"),
         (["no", "object"], 'Civo answered 404: ["no", "object"]'),
-        (b"<html>\n<h1>Not here</h1>", "Civo answered 404: <html> <h1>Not here</h1>"),
+        (b"<html>\n<h1>Not here</h1>", "Civo answered 404: an HTML page"),
         (b"", "Civo answered 404"),
     ],
 )

@@ -177,7 +177,9 @@ async def test_the_last_loss_says_what_each_sending_met(fake_clock: FakeClock) -
     """And that the request may have arrived, if any sending of it may have."""
     script = Script(fake_clock, lost(), lost(sent=False), lost(sent=False))
 
-    with pytest.raises(TransportError, match=r"^lost \(sent 3 times: lost; lost; lost\)$") as caught:
+    with pytest.raises(
+        TransportError, match=r"^lost \(sent 3 times: lost; lost; lost\)$"
+    ) as caught:
         await send(script)
 
     assert caught.value.may_have_arrived

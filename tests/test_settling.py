@@ -25,7 +25,9 @@ from civo_snapshots_async.testing import FakeClock
 from .make import make_snapshot
 
 LOST = TransportError("lost", method="POST", path="/v2")
-REQUEST = endpoints.create_snapshot("web-1", region="FAKE1", name="nightly", description="of Monday")
+REQUEST = endpoints.create_snapshot(
+    "web-1", region="FAKE1", name="nightly", description="of Monday"
+)
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
 
 
@@ -93,7 +95,11 @@ class TestAdopting:
         self, creations: Creations, server: Server, caplog: pytest.LogCaptureFixture
     ) -> None:
         """It is listed at once, and said in the log."""
-        server.snapshots = [made(3600, description="of Monday"), made(0, "old"), made(3600, "b", "b")]
+        server.snapshots = [
+            made(3600, description="of Monday"),
+            made(0, "old"),
+            made(3600, "b", "b"),
+        ]
 
         snapshot = await creations.create(REQUEST, lose)
 
@@ -303,7 +309,9 @@ class TestTwoAtOnce:
 
         got = [
             outcome.id
-            for outcome in await both(creations.create(REQUEST, lose), creations.create(REQUEST, lose))
+            for outcome in await both(
+                creations.create(REQUEST, lose), creations.create(REQUEST, lose)
+            )
             if isinstance(outcome, Snapshot)
         ]
 
@@ -320,7 +328,9 @@ class TestTwoAtOnce:
             await server.clock.sleep(after)
             return server.snapshots[0]
 
-        lost, answered = await both(creations.create(REQUEST, lose), creations.create(REQUEST, send))
+        lost, answered = await both(
+            creations.create(REQUEST, lose), creations.create(REQUEST, send)
+        )
 
         assert isinstance(lost, OutcomeUnknownError)
         assert answered == server.snapshots[0]

@@ -1,0 +1,152 @@
+"""Following a restore, as far as that can be: by the instance that it leads to."""
+
+from collections.abc import Awaitable, Callable
+
+from ._clock import Clock
+from ._errors import CivoSnapshotsError, WaitError, WaitTimeoutError
+from ._instances import Instance, InstancePage
+from ._models import Restore
+from ._pacing import PollPolicy
+from ._until import look_until
+
+ListPage = Callable[[int], Awaitable[InstancePage]]
+
+# However many pages a server says that there are.
+_MOST_PAGES = 100
+
+
+class InstanceFailedError(WaitError):
+    """The instance is in a state of failure: there is nothing to wait for."""
+
+    def __init__(self, message: str, *, instance_id: str, instance: Instance) -> None:
+        super().__init__(message, instance_id=instance_id, snapshot_id="")
+        self.instance = instance
+        """The instance as it was last seen."""
+
+
+class InstanceAmbiguousError(WaitError):
+    """Several instances have the host name that was looked for: which one is not guessed."""
+
+    def __init__(
+        self, message: str, *, instance_id: str, snapshot_id: str, instances: tuple[Instance, ...]
+    ) -> None:
+        super().__init__(message, instance_id=instance_id, snapshot_id=snapshot_id)
+        self.instances = instances
+        """All of them."""
+
+
+async def wait_until_active(
+    look: Callable[[], Awaitable[Instance]],
+    instance_id: str,
+    *,
+    timeout: float | None,
+    poll: PollPolicy,
+    clock: Clock,
+) -> Instance:
+    """Look at an instance until Civo says that it is `ACTIVE`, and return it."""
+    name = f"instance {instance_id}"
+    looked = await look_until(_is_settled, look, name=name, timeout=timeout, poll=poll, clock=clock)
+    instance = looked.seen
+    status = (instance.status or "without a status") if instance else "never seen"
+    if instance is None or not looked.is_over:
+        raise WaitTimeoutError(
+            f"{name} was not ACTIVE when the time was up ({looked.effort}): it was {status}"
+            f"{looked.failure}",
+            instance_id=instance_id,
+            snapshot_id="",
+            polls=looked.polls,
+            elapsed=looked.elapsed,
+            last_error=looked.last_error,
+        )
+    if instance.is_failed:
+        raise InstanceFailedError(
+            f"{name} failed ({looked.effort}): it is {status}",
+            instance_id=instance_id,
+            instance=instance,
+        )
+
+    return instance
+
+
+def _is_settled(outcome: Instance | CivoSnapshotsError) -> bool:
+    return isinstance(outcome, Instance) and (outcome.is_active or outcome.is_failed)
+
+
+async def find_restored_instance(
+    list_page: ListPage,
+    restore: Restore,
+    *,
+    timeout: float | None,
+    poll: PollPolicy,
+    clock: Clock,
+) -> Instance:
+    """Look for the restored host name in the list of instances until it is there."""
+    hostname = _mark_of(restore)
+    name = f"the new instance {hostname} of restore {restore.id}"
+    looked = await look_until(
+        lambda outcome: isinstance(outcome, Instance),
+        lambda: _find(list_page, restore, hostname),
+        name=name,
+        timeout=timeout,
+        poll=poll,
+        clock=clock,
+    )
+    if looked.seen is not None:
+        return looked.seen
+    raise WaitTimeoutError(
+        f"{name} was not listed when the time was up ({looked.effort}){looked.failure}",
+        instance_id=restore.instance_id,
+        snapshot_id=restore.from_snapshot or "",
+        polls=looked.polls,
+        elapsed=looked.elapsed,
+        last_error=looked.last_error,
+    )
+
+
+def _mark_of(restore: Restore) -> str:
+    """Return the host name, the only mark of a new instance; ValueError where it marks none."""
+    if restore.overwrite_existing:
+        raise ValueError(
+            f"restore {restore.id} makes no new instance: it overwrites {restore.instance_id}, "
+            "which wait_until_active can follow"
+        )
+    if not restore.hostname:
+        raise ValueError(f"restore {restore.id} has no host name by which to find its instance")
+    if restore.hostname.casefold() == restore.instance_id.casefold():
+        raise ValueError(
+            f"restore {restore.id} has the host name of the snapshot's own instance, "
+            f"{restore.hostname}: the new one can't be told from it"
+        )
+
+    return restore.hostname
+
+
+async def _find(list_page: ListPage, restore: Restore, hostname: str) -> Instance | None:
+    found = {
+        instance.id: instance
+        for instance in await _all_instances(list_page)
+        if instance.hostname.casefold() == hostname.casefold()
+        and instance.id.casefold() != restore.instance_id.casefold()
+    }
+    if len(found) > 1:
+        raise InstanceAmbiguousError(
+            f"{len(found)} instances have the host name {hostname}, and nothing tells which one "
+            f"restore {restore.id} has made: {', '.join(found)}",
+            instance_id=restore.instance_id,
+            snapshot_id=restore.from_snapshot or "",
+            instances=tuple(found.values()),
+        )
+
+    return next(iter(found.values()), None)
+
+
+async def _all_instances(list_page: ListPage) -> list[Instance]:
+    """Return what all pages show: an instance twice, perhaps, or not, if it moves meanwhile."""
+    instances: list[Instance] = []
+    for number in range(1, _MOST_PAGES + 1):
+        page = await list_page(number)
+        instances += page.items
+        if number >= page.pages:
+            break
+
+    return instances

@@ -1,0 +1,94 @@
+"""Looking until something is so: what all waits but the one for a complete snapshot are made of."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Generic, TypeVar
+
+import attrs
+
+from . import _checks as check
+from ._clock import Clock
+from ._errors import CivoSnapshotsError
+from ._looking import LookAt, LookingAt
+from ._models import Snapshot
+from ._pacing import PollPolicy
+
+logger = logging.getLogger("civo_snapshots_async")
+
+T = TypeVar("T")
+
+
+@attrs.define(kw_only=True)
+class Looked(Generic[T]):
+    """All looks so far: how many, how long, and what they came to."""
+
+    name: str
+    """What is looked at, to begin a sentence with."""
+    is_over: bool = False
+    """Whether it has come to be so; otherwise, at the end, the time was up."""
+    seen: T | None = None
+    """What was last seen, where anything was."""
+    polls: int = 0
+    elapsed: float = 0.0
+    last_error: CivoSnapshotsError | None = None
+    """What the last look met, where it failed."""
+
+    @property
+    def effort(self) -> str:
+        """Say how many looks there were, and how long they took."""
+        return f"{self.polls} {'poll' if self.polls == 1 else 'polls'} in {self.elapsed:.1f} s"
+
+    @property
+    def failure(self) -> str:
+        """Say what the last look met, to end a sentence with; nothing where it went well."""
+        return f"; the last poll failed: {self.last_error}" if self.last_error else ""
+
+    def take(self, look: LookAt[T]) -> None:
+        """Take in one look more."""
+        self.polls, self.elapsed = look.polls, look.elapsed
+        if isinstance(look.outcome, CivoSnapshotsError):
+            self.last_error = look.outcome
+        else:
+            self.seen, self.last_error = look.outcome, None
+        logger.debug("%s: poll %d: %s", self.name, look.polls, _summary(look.outcome))
+
+
+async def look_until(
+    is_so: Callable[[T | CivoSnapshotsError], bool],
+    fetch: Callable[[], Awaitable[T]],
+    *,
+    name: str,
+    timeout: float | None,
+    poll: PollPolicy,
+    clock: Clock,
+) -> Looked[T]:
+    """Look until what a look showed or met is so, or the time is up.
+
+    An error that is not what was looked for, and that further looks would not mend, is raised as it
+    is, with a note, and with the snapshot where one was seen.
+    """
+    looked: Looked[T] = Looked(name=name)
+    looking = LookingAt(fetch, timeout=check.timeout(timeout), poll=poll, clock=clock)
+    async with aclosing(looking.looks()) as looks:
+        async for look in looks:
+            looked.take(look)
+            looked.is_over = is_so(look.outcome)
+            if looked.is_over:
+                break
+            if look.is_fatal and isinstance(look.outcome, CivoSnapshotsError):
+                raise _noted(look.outcome, looked)
+
+    return looked
+
+
+def _noted(error: CivoSnapshotsError, looked: Looked[T]) -> CivoSnapshotsError:
+    if isinstance(looked.seen, Snapshot):
+        error.snapshot = looked.seen
+    error.add_note(f"while waiting for {looked.name} ({looked.effort})")
+
+    return error
+
+
+def _summary(outcome: object) -> str:
+    return f"{type(outcome).__name__}: {outcome}" if isinstance(outcome, Exception) else "answered"

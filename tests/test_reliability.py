@@ -1,0 +1,543 @@
+"""Nothing sent twice, nothing lost: a session and a FakeCivo with faults, over real sockets."""
+
+import asyncio
+import re
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from civo_snapshots_async import (
+    AuthenticationError,
+    CivoSnapshotsError,
+    ConflictError,
+    DecodeError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PollPolicy,
+    RateLimitedError,
+    RetryPolicy,
+    ServerError,
+    Snapshot,
+    SnapshotNotFoundError,
+    SnapshotSession,
+    TransportError,
+    TransportTimeoutError,
+)
+from civo_snapshots_async.testing import FakeCivo, FakeClock, faults
+
+LOST_ANSWERS = [
+    faults.reset("after", effect=True),
+    faults.reset("midway"),
+    faults.reset("before", effect=True),
+    faults.close("before", effect=True),
+    faults.close("midway"),
+    faults.bad_json(),
+    faults.bad_json(b""),
+    faults.bad_json(b'{"id": 5}'),
+    faults.gateway_timeout(effect=True),
+    faults.bad_gateway(effect=True),
+    faults.status(500, effect=True),
+    faults.hang(effect=True),
+    faults.huge(),
+    faults.bomb(),
+]
+LOST = pytest.mark.parametrize("fault", LOST_ANSWERS[1:], ids=repr)
+
+
+def kinds(civo: FakeCivo) -> list[str]:
+    """Return what was asked of a FakeCivo, in order."""
+    return [request.kind for request in civo.requests]
+
+
+def effects(civo: FakeCivo) -> list[str]:
+    """Return what took place on a FakeCivo, in order."""
+    return [effect.kind for effect in civo.effects]
+
+
+class TestReads:
+    """What does the same however often it arrives is sent at most three times."""
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            faults.reset(),
+            faults.reset("midway"),
+            faults.close(),
+            faults.status(500),
+            faults.bad_gateway(),
+            faults.status(503),
+            faults.gateway_timeout(),
+            faults.rate_limited(),
+            faults.status(409, code="database_quota_lock_failed"),
+            faults.hang(),
+        ],
+        ids=repr,
+    )
+    @pytest.mark.parametrize("kind", ["list", "get", "delete"])
+    async def test_two_faults_are_survived(
+        self, civo: FakeCivo, session: SnapshotSession, fault: faults.Fault, kind: Any
+    ) -> None:
+        """And not a request more goes out than was counted."""
+        civo.add_snapshot("web-1", "snap-1")
+        civo.inject(kind, fault, fault)
+
+        await {
+            "list": lambda: session.list_snapshots("web-1"),
+            "get": lambda: session.get_snapshot("web-1", "snap-1"),
+            "delete": lambda: session.delete_snapshot("web-1", "snap-1"),
+        }[kind]()
+
+        assert kinds(civo) == [kind] * 3
+        assert civo.unmet_faults == ()
+
+    async def test_the_error_tells_of_every_sending(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """How many there were, and what each met."""
+        civo.inject("get", faults.status(503), faults.reset(), faults.status(502, body="x"))
+
+        with pytest.raises(ServerError, match=r"502: x \(sent 3 times: 503; .*; 502\)$") as caught:
+            await session.get_snapshot("web-1", "snap-1")
+
+        assert [attempt.may_have_arrived for attempt in caught.value.attempts] == [True, True, True]
+
+    async def test_an_update_is_sent_once(self, civo: FakeCivo, session: SnapshotSession) -> None:
+        """Unless it is asked for."""
+        civo.add_snapshot("web-1", "snap-1")
+        civo.inject("update", faults.status(503))
+
+        with pytest.raises(ServerError):
+            await session.update_snapshot("web-1", "snap-1", description="x")
+
+        assert kinds(civo) == ["update"]
+
+    async def test_an_update_is_sent_again_when_asked(
+        self, civo: FakeCivo, fake_clock: FakeClock
+    ) -> None:
+        """It sets the same values again."""
+        civo.add_snapshot("web-1", "snap-1")
+        civo.inject("update", faults.reset("midway"))
+        async with open_session(civo, fake_clock, retry=RetryPolicy(retry_updates=True)) as session:
+            snapshot = await session.update_snapshot("web-1", "snap-1", description="x")
+
+        assert (kinds(civo), snapshot.description) == (["update"] * 2, "x")
+
+    async def test_a_429_is_raised_at_once_where_the_pause_would_not_fit(
+        self, civo: FakeCivo, fake_clock: FakeClock
+    ) -> None:
+        """With what the server asked for."""
+        civo.inject("list", faults.rate_limited(30))
+        async with open_session(civo, fake_clock, call_timeout=20) as session:
+            with pytest.raises(RateLimitedError) as caught:
+                await session.list_snapshots("web-1")
+
+        assert (caught.value.retry_after, fake_clock.slept) == (30.0, [])
+
+    async def test_an_outage_is_not_multiplied(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """500 reads against a server that only answers 503 are at most 550 requests."""
+        civo.inject("list", *[faults.status(503)] * 600)
+
+        for _ in range(500):
+            with pytest.raises(ServerError):
+                await session.list_snapshots("web-1")
+
+        assert 500 <= len(civo.requests) <= 550
+
+    async def test_a_poll_is_not_repeated_within_itself(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """The next poll is its repetition."""
+        civo.add_snapshot("web-1", "snap-1")
+        civo.inject("get", faults.status(503), faults.reset())
+
+        await session.wait_until_complete("web-1", "snap-1", poll=PollPolicy(interval=10))
+
+        assert [request.at for request in civo.requests] == [0, 10, 20]
+
+    @pytest.mark.parametrize("fault", [faults.status(503), faults.reset(), faults.bad_json()])
+    @pytest.mark.parametrize("kind", ["create", "list", "get", "update", "restore", "delete"])
+    async def test_retries_can_be_switched_off(
+        self, civo: FakeCivo, fake_clock: FakeClock, kind: Any, fault: faults.Fault
+    ) -> None:
+        """Then exactly one request goes out, of each kind, whatever it meets."""
+        civo.add_snapshot("web-1", "snap-1")
+        civo.inject(kind, *[fault] * 9)
+        async with open_session(civo, fake_clock, retry=None) as session:
+            calls: dict[str, Any] = {
+                "create": lambda: session.create_snapshot("web-1", name="nightly"),
+                "list": lambda: session.list_snapshots("web-1"),
+                "get": lambda: session.get_snapshot("web-1", "snap-1"),
+                "update": lambda: session.update_snapshot("web-1", "snap-1", name="a"),
+                "restore": lambda: session.restore_snapshot(
+                    "web-1", "snap-1", require_complete=False
+                ),
+                "delete": lambda: session.delete_snapshot("web-1", "snap-1"),
+            }
+            if (kind, fault.name) != ("delete", "bad_json"):
+                with pytest.raises(CivoSnapshotsError):
+                    await calls[kind]()
+            else:
+                await calls[kind]()
+
+        assert kinds(civo) == [kind]
+
+
+class TestDeletions:
+    """Gone is gone, but for a reason that is known."""
+
+    @pytest.mark.parametrize(
+        "fault",
+        [faults.reset("before", effect=True), faults.reset("midway"), faults.gateway_timeout()],
+        ids=repr,
+    )
+    async def test_not_found_after_a_lost_attempt_is_success(
+        self, civo: FakeCivo, session: SnapshotSession, fault: faults.Fault
+    ) -> None:
+        """It was that attempt that did it."""
+        civo.add_snapshot("web-1", "snap-1")
+        civo.inject("delete", fault)
+
+        await session.delete_snapshot("web-1", "snap-1")
+
+        assert (kinds(civo), effects(civo)) == (["delete"] * 2, ["delete"])
+
+    async def test_not_found_at_once_is_an_error(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """It may be a slip in the id."""
+        with pytest.raises(SnapshotNotFoundError):
+            await session.delete_snapshot("web-1", "snap-1")
+
+    async def test_not_found_after_a_429_is_an_error(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """That attempt can't have done it."""
+        civo.inject("delete", faults.rate_limited())
+
+        with pytest.raises(SnapshotNotFoundError):
+            await session.delete_snapshot("web-1", "snap-1")
+
+    @pytest.mark.parametrize(
+        ("second", "error"),
+        [
+            (faults.status(404, code="database_account_not_found"), AuthenticationError),
+            (faults.status(404, code="database_instance_not_found"), NotFoundError),
+            (faults.status(404, body="nothing here"), NotFoundError),
+        ],
+        ids=repr,
+    )
+    async def test_another_404_is_not_taken_for_gone(
+        self,
+        civo: FakeCivo,
+        session: SnapshotSession,
+        second: faults.Fault,
+        error: type[CivoSnapshotsError],
+    ) -> None:
+        """A bad token is one of them."""
+        civo.add_snapshot("web-1", "snap-1")
+        civo.inject("delete", faults.reset(), second)
+
+        with pytest.raises(error):
+            await session.delete_snapshot("web-1", "snap-1")
+
+        assert effects(civo) == []
+
+
+class TestCreates:
+    """A snapshot is made once, and what became of it is found out."""
+
+    @LOST
+    async def test_a_lost_answer_is_settled_by_listing(
+        self, civo: FakeCivo, session: SnapshotSession, fault: faults.Fault, fake_clock: FakeClock
+    ) -> None:
+        """The snapshot that was made is returned; nothing was sent again."""
+        civo.add_snapshot("web-1", name="nightly")
+        fake_clock.advance(3600)
+        civo.inject("create", fault)
+
+        snapshot = await session.create_snapshot("web-1", name="nightly")
+
+        assert effects(civo) == ["create"]
+        assert kinds(civo) == ["create", "list"]
+        assert snapshot.id == civo.effects[0].snapshot_id
+        assert (snapshot.instance_id, snapshot.region) == ("web-1", civo.region)
+
+    @pytest.mark.parametrize(
+        "fault",
+        [faults.reset(), faults.close(), faults.hang(), faults.bad_gateway(), faults.status(500)],
+        ids=repr,
+    )
+    async def test_what_was_not_made_is_not_made_up(
+        self, civo: FakeCivo, session: SnapshotSession, fault: faults.Fault, fake_clock: FakeClock
+    ) -> None:
+        """One of that name that was there before is not taken for it."""
+        civo.add_snapshot("web-1", name="nightly")
+        fake_clock.advance(3600)
+        civo.inject("create", fault)
+
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await session.create_snapshot("web-1", name="nightly")
+
+        assert effects(civo) == []
+        assert kinds(civo).count("create") == 1
+        assert caught.value.candidates == ()
+        assert [snapshot.name for snapshot in caught.value.baseline] == ["nightly"]
+
+    async def test_a_refused_connection_is_tried_again(
+        self, civo: FakeCivo, fake_clock: FakeClock
+    ) -> None:
+        """Nothing has left, so nothing can arrive twice."""
+        async with FakeCivo() as other:
+            pass
+        async with SnapshotSession(
+            civo.token, region="FAKE1", api_url=other.api_url, clock=fake_clock
+        ) as session:
+            with pytest.raises(TransportError, match="sent 3 times") as caught:
+                await session.create_snapshot("web-1", name="nightly")
+
+        assert not caught.value.may_have_arrived
+        assert len(fake_clock.slept) == 2
+
+    async def test_a_429_is_sent_again(self, civo: FakeCivo, session: SnapshotSession) -> None:
+        """It says that the request was not taken."""
+        civo.inject("create", faults.rate_limited(1), faults.rate_limited(1))
+
+        await session.create_snapshot("web-1", name="nightly")
+
+        assert (kinds(civo), effects(civo)) == (["create"] * 3, ["create"])
+
+    async def test_a_dropped_idle_connection_does_not_eat_it(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """Creates and restores go out on fresh ones; a get, which does not, is sent again."""
+        civo.add_snapshot("web-1", "snap-1")
+        for kind in ("create", "restore", "get"):
+            civo.inject(kind, faults.stale())
+
+        await session.get_snapshot("web-1", "snap-1")
+        await session.create_snapshot("web-1", name="nightly")
+        await session.get_snapshot("web-1", "snap-1")
+        await session.restore_snapshot("web-1", "snap-1", require_complete=False)
+
+        assert kinds(civo) == ["get", "create", "get", "get", "restore"]
+        assert effects(civo) == ["create", "restore"]
+        assert [fault.name for fault in civo.unmet_faults] == ["stale", "stale"]
+
+    @pytest.mark.parametrize("effect", [True, False])
+    async def test_two_of_one_name_that_lose_their_answers(
+        self,
+        civo: FakeCivo,
+        session: SnapshotSession,
+        effect: bool,  # noqa: FBT001
+    ) -> None:
+        """They never get the same snapshot."""
+        civo.inject("create", faults.reset("before", effect=True), faults.reset(effect=effect))
+
+        outcomes = await asyncio.gather(
+            session.create_snapshot("web-1", name="nightly"),
+            session.create_snapshot("web-1", name="nightly"),
+            return_exceptions=True,
+        )
+
+        got = [outcome.id for outcome in outcomes if isinstance(outcome, Snapshot)]
+        assert len(got) == 1
+        assert sum(isinstance(outcome, OutcomeUnknownError) for outcome in outcomes) == 1
+        assert effects(civo) == ["create"]
+
+
+class TestRestores:
+    """A restore is never sent again once any of it may have left."""
+
+    @LOST
+    @pytest.mark.parametrize("overwrite", [True, False])
+    async def test_a_lost_answer_is_told_at_once(
+        self,
+        civo: FakeCivo,
+        session: SnapshotSession,
+        fault: faults.Fault,
+        overwrite: bool,  # noqa: FBT001
+    ) -> None:
+        """For an overwrite it says that the disk may have been replaced."""
+        civo.add_snapshot("web-1", "snap-1")
+        civo.inject("restore", fault)
+        how: dict[str, Any] = {"overwrite_existing": True} if overwrite else {"hostname": "copy"}
+
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await session.restore_snapshot("web-1", "snap-1", **how)
+
+        assert kinds(civo) == ["get", "restore"]
+        assert effects(civo) == ["restore"]
+        assert caught.value.asked == how
+        assert re.search(
+            "The disk of instance web-1 may have been replaced"
+            if overwrite
+            else "A new instance copy may be in the making",
+            str(caught.value),
+        )
+
+    @pytest.mark.parametrize(
+        "fault", [faults.rate_limited(0), faults.status(409, code="database_quota_lock_failed")]
+    )
+    @pytest.mark.parametrize("overwrite", [True, False])
+    async def test_a_refusal_is_not_sent_again(
+        self,
+        civo: FakeCivo,
+        session: SnapshotSession,
+        fault: faults.Fault,
+        overwrite: bool,  # noqa: FBT001
+    ) -> None:
+        """Not even one that would pass."""
+        civo.add_snapshot("web-1", "snap-1")
+        civo.inject("restore", fault)
+
+        with pytest.raises((RateLimitedError, ConflictError)):
+            await session.restore_snapshot("web-1", "snap-1", overwrite_existing=overwrite)
+
+        assert kinds(civo).count("restore") == 1
+
+    @pytest.mark.parametrize(("overwrite", "connects"), [(True, 1), (False, 3)])
+    async def test_a_refused_connection_is_tried_again_unless_it_overwrites(
+        self,
+        fake_clock: FakeClock,
+        overwrite: bool,  # noqa: FBT001
+        connects: int,
+    ) -> None:
+        """For an overwrite, nothing at all is sent again."""
+        async with FakeCivo() as gone:
+            pass
+        async with open_session(gone, fake_clock) as session:
+            with pytest.raises(TransportError):
+                await session.restore_snapshot(
+                    "web-1", "snap-1", overwrite_existing=overwrite, require_complete=False
+                )
+
+        assert len(fake_clock.slept) == connects - 1
+
+
+class TestEnsuring:
+    """A job that is delivered twice makes one snapshot."""
+
+    async def test_it_is_made_once(self, civo: FakeCivo, session: SnapshotSession) -> None:
+        """The second delivery gets the first one's, whatever its phase."""
+        first = await session.ensure_snapshot("web-1", name="nightly", description="of Monday")
+        second = await session.ensure_snapshot("web-1", name="nightly")
+
+        assert first.id == second.id
+        assert effects(civo) == ["create"]
+        assert kinds(civo) == ["list", "create", "list"]
+
+    async def test_of_several_it_is_the_newest(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """By the server's time."""
+        for number in (1, 2, 3):
+            civo.add_snapshot("web-1", f"snap-{number}", name="nightly")
+            fake_clock.advance(60)
+        civo.add_snapshot("web-1", name="weekly")
+
+        assert (await session.ensure_snapshot("web-1", name="nightly")).id == "snap-3"
+
+    async def test_both_at_once_make_one(self, civo: FakeCivo, session: SnapshotSession) -> None:
+        """The one that comes second finds what the first one has begun."""
+        one, other = await asyncio.gather(
+            session.ensure_snapshot("web-1", name="nightly"),
+            session.ensure_snapshot("web-1", name="nightly"),
+        )
+
+        assert one.id == other.id
+        assert effects(civo) == ["create"]
+
+    async def test_another_conflict_is_an_error(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """Such as a snapshot of another name that is being made."""
+        await session.create_snapshot("web-1", name="weekly")
+
+        with pytest.raises(ConflictError):
+            await session.ensure_snapshot("web-1", name="nightly")
+
+    async def test_a_bad_name_is_refused_before_anything_is_sent(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """As by every call."""
+        with pytest.raises(ValueError, match="name must be an RFC 1123 label"):
+            await session.ensure_snapshot("web-1", name="Nightly")
+
+        assert civo.requests == []
+
+
+class TestLimits:
+    """Every call ends in time, whatever the server does."""
+
+    @pytest.mark.parametrize(
+        "fault",
+        [faults.hang(), faults.drip(0.001), faults.endless_1xx(), faults.delay(60.0)],
+        ids=repr,
+    )
+    async def test_a_call_ends_at_its_limit(self, fault: faults.Fault) -> None:
+        """By the wall's clock, to within 0.3 s."""
+        async with FakeCivo() as civo:
+            civo.add_instance("web-1")
+            civo.add_snapshot("web-1", "snap-1", description="x" * 1000)
+            civo.inject("get", *[fault] * 3)
+            async with SnapshotSession(
+                civo.token, region="FAKE1", api_url=civo.api_url, call_timeout=0.2
+            ) as session:
+                begun = asyncio.get_running_loop().time()
+                with pytest.raises(TransportTimeoutError, match="no complete answer within"):
+                    await session.get_snapshot("web-1", "snap-1")
+                took = asyncio.get_running_loop().time() - begun
+
+        assert 0.15 < took < 0.5
+
+    async def test_a_full_pool_does_not_lengthen_it(self) -> None:
+        """Who gets no place in time is told so, and that nothing of it was sent."""
+        async with FakeCivo() as civo:
+            civo.add_instance("web-1")
+            civo.inject("list", faults.hang())
+            async with SnapshotSession(
+                civo.token, region="FAKE1", api_url=civo.api_url, call_timeout=0.1,
+                max_connections=1, retry=None,
+            ) as session:  # fmt: skip
+                outcomes = await asyncio.gather(
+                    *(session.list_snapshots("web-1") for _ in range(5)), return_exceptions=True
+                )
+
+        assert [type(outcome) for outcome in outcomes] == [TransportTimeoutError] * 5
+        assert [error.may_have_arrived for error in outcomes] == [True] + [False] * 4  # type: ignore[union-attr]
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            faults.huge(),
+            faults.huge(declared=False),
+            faults.bomb(),
+            faults.status(500, body="x" * 10**6),
+        ],
+        ids=repr,
+    )
+    async def test_a_huge_answer_costs_little(
+        self, civo: FakeCivo, fake_clock: FakeClock, fault: faults.Fault
+    ) -> None:
+        """At most 10 MB of memory, and an error of ours."""
+        civo.inject("get", fault)
+        async with open_session(civo, fake_clock, retry=None) as session:
+            tracemalloc.start()
+            try:
+                with pytest.raises((DecodeError, ServerError)):
+                    await session.get_snapshot("web-1", "snap-1")
+                peak = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+
+        assert peak < 10_000_000
+
+
+def open_session(civo: FakeCivo, clock: FakeClock, **options: Any) -> SnapshotSession:
+    """Make a session on a FakeCivo, with its clock."""
+    return SnapshotSession(
+        civo.token, region=civo.region, api_url=civo.api_url, clock=clock, **options
+    )
