@@ -2,14 +2,17 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from civo_snapshots_async import SnapshotSession
+from civo_snapshots_async import CivoSnapshotsError, SnapshotSession
 from civo_snapshots_async.testing import FakeCivo, FakeClock
+
+from .secrets import CANARY, told_by
 
 # The first text that hypothesis draws on a machine makes it build its tables, which takes seconds.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -33,6 +36,25 @@ def pytest_collection_finish() -> None:
     """Let the collections of garbage below look at what the tests make, and at nothing else."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _the_token_is_told_to_nobody(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> Iterator[None]:
+    """Fail a test in which any error, or any record of our log, tells FakeCivo's token."""
+    errors: list[CivoSnapshotsError] = []
+
+    def remember(error: CivoSnapshotsError, *args: object) -> None:
+        super(CivoSnapshotsError, error).__init__(*args)
+        errors.append(error)
+
+    monkeypatch.setattr(CivoSnapshotsError, "__init__", remember)
+    caplog.set_level(logging.DEBUG, logger="civo_snapshots_async")
+    yield
+    assert CANARY not in caplog.text
+    for error in errors[:100]:
+        assert CANARY not in told_by(error)
 
 
 @pytest.fixture(autouse=True)

@@ -115,14 +115,16 @@ def serving(civo: FakeCivo) -> Iterator[None]:
 @contextmanager
 def logging_as_in_a_new_process() -> Iterator[None]:
     """Let a block set logging up, and put it back."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
+    root, ours = logging.getLogger(), logging.getLogger("civo_snapshots_async")
+    handlers, level, our_level = root.handlers, root.level, ours.level
     root.handlers = []
+    ours.setLevel(logging.NOTSET)
     try:
         yield
     finally:
         root.handlers = handlers
         root.setLevel(level)
+        ours.setLevel(our_level)
 
 
 @pytest.mark.usefixtures("_time_passes_at_once", "_account")

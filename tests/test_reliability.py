@@ -82,11 +82,12 @@ class TestReads:
         civo.add_snapshot("web-1", "snap-1")
         civo.inject(kind, fault, fault)
 
-        await {
+        calls: dict[str, Any] = {
             "list": lambda: session.list_snapshots("web-1"),
             "get": lambda: session.get_snapshot("web-1", "snap-1"),
             "delete": lambda: session.delete_snapshot("web-1", "snap-1"),
-        }[kind]()
+        }
+        await calls[kind]()
 
         assert kinds(civo) == [kind] * 3
         assert civo.unmet_faults == ()
@@ -147,7 +148,7 @@ class TestReads:
         assert 500 <= len(civo.requests) <= 550
 
     async def test_a_poll_is_not_repeated_within_itself(
-        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+        self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """The next poll is its repetition."""
         civo.add_snapshot("web-1", "snap-1")
@@ -204,9 +205,7 @@ class TestDeletions:
 
         assert (kinds(civo), effects(civo)) == (["delete"] * 2, ["delete"])
 
-    async def test_not_found_at_once_is_an_error(
-        self, civo: FakeCivo, session: SnapshotSession
-    ) -> None:
+    async def test_not_found_at_once_is_an_error(self, session: SnapshotSession) -> None:
         """It may be a slip in the id."""
         with pytest.raises(SnapshotNotFoundError):
             await session.delete_snapshot("web-1", "snap-1")
@@ -286,15 +285,11 @@ class TestCreates:
         assert caught.value.candidates == ()
         assert [snapshot.name for snapshot in caught.value.baseline] == ["nightly"]
 
-    async def test_a_refused_connection_is_tried_again(
-        self, civo: FakeCivo, fake_clock: FakeClock
-    ) -> None:
+    async def test_a_refused_connection_is_tried_again(self, fake_clock: FakeClock) -> None:
         """Nothing has left, so nothing can arrive twice."""
-        async with FakeCivo() as other:
+        async with FakeCivo() as gone:
             pass
-        async with SnapshotSession(
-            civo.token, region="FAKE1", api_url=other.api_url, clock=fake_clock
-        ) as session:
+        async with open_session(gone, fake_clock) as session:
             with pytest.raises(TransportError, match="sent 3 times") as caught:
                 await session.create_snapshot("web-1", name="nightly")
 
@@ -450,9 +445,7 @@ class TestEnsuring:
         assert one.id == other.id
         assert effects(civo) == ["create"]
 
-    async def test_another_conflict_is_an_error(
-        self, civo: FakeCivo, session: SnapshotSession
-    ) -> None:
+    async def test_another_conflict_is_an_error(self, session: SnapshotSession) -> None:
         """Such as a snapshot of another name that is being made."""
         await session.create_snapshot("web-1", name="weekly")
 

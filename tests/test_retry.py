@@ -50,13 +50,14 @@ class Script:
 
     def __init__(self, clock: FakeClock, *outcomes: Response | Exception, takes: float = 0) -> None:
         self.clock = clock
-        self.outcomes = list(outcomes)
+        self.outcomes: list[Response | Exception] = list(outcomes)
         self.takes = takes
         self.sent_at: list[float] = []
         self.limits: list[float] = []
 
     async def send(self, request: Request[object], *, limit: float) -> Response:
         """Give the next outcome."""
+        assert request.region == "LON1"
         self.sent_at.append(self.clock.now())
         self.limits.append(limit)
         if self.takes:
@@ -211,7 +212,7 @@ async def test_pauses_are_drawn_from_a_growing_range(fake_clock: FakeClock) -> N
         ("-1", 0.05, 0.5),
         ("nan", 0.05, 0.5),
         ("inf", 0.05, 0.5),
-        ("٧", 0.05, 0.5),
+        ("\u0667", 0.05, 0.5),
         ("soon", 0.05, 0.5),
     ],
 )
@@ -265,7 +266,7 @@ async def test_successes_give_the_budget_back(fake_clock: FakeClock) -> None:
     await transport.send(GET, limit=120)
     assert len(script.sent_at) == 2
 
-    script.outcomes = [OK] * 5 + [answer(503), OK, answer(503)]
+    script.outcomes = [*[OK] * 5, answer(503), OK, answer(503)]
     for _ in range(7):
         await transport.send(GET, limit=120)
 

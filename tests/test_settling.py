@@ -349,10 +349,13 @@ class TestTwoAtOnce:
 
 async def both(*creates: Any) -> list[Snapshot | BaseException]:
     """Run two creates at once, and return what each came to."""
-    return await asyncio.gather(*creates, return_exceptions=True)
+    outcomes: list[Snapshot | BaseException] = await asyncio.gather(
+        *creates, return_exceptions=True
+    )
+    return outcomes
 
 
-async def test_what_is_remembered_is_bounded(creations: Creations, server: Server) -> None:
+async def test_what_is_remembered_is_bounded(creations: Creations) -> None:
     """A service that runs for years does not grow by it."""
     for number in range(5000):
         creations.see(made(0, f"snap-{number}"))

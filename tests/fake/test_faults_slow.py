@@ -1,0 +1,296 @@
+"""Answers that take their time, or never come, and what becomes of them."""
+
+import asyncio
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from civo_snapshots_async.testing import FakeCivo, FakeClock, faults
+from civo_snapshots_async.testing.faults import Fault
+
+from .wire import Wire, connected, turns
+
+ENDLESS = [
+    pytest.param(faults.hang(), id="hang"),
+    pytest.param(faults.delay(3600), id="delay"),
+    pytest.param(faults.drip(3600), id="drip"),
+    pytest.param(faults.endless_1xx(), id="endless_1xx"),
+    pytest.param(faults.huge(), id="huge"),
+    pytest.param(faults.bomb(10_000_000_000), id="bomb"),
+]
+
+
+@pytest.fixture
+def fake_clock() -> FakeClock:
+    """Return a clock that stands still until it is moved."""
+    return FakeClock(auto=False)
+
+
+async def test_nothing_comes_of_a_hang(civo: FakeCivo) -> None:
+    """Neither a byte nor an end."""
+    civo.inject("create", faults.hang())
+
+    async with connected(civo) as wire:
+        await wire.ask()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await wire.some()
+
+    assert civo.effects == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(faults.hang(effect=True), id="hang"),
+        pytest.param(faults.delay(3600), id="delay"),
+        pytest.param(faults.drip(3600), id="drip"),
+        pytest.param(faults.endless_1xx(effect=True), id="endless_1xx"),
+        pytest.param(faults.huge(), id="huge"),
+        pytest.param(faults.bomb(), id="bomb"),
+    ],
+)
+async def test_the_effect_comes_first(civo: FakeCivo, fault: Fault) -> None:
+    """A client that goes before the answer has had what it asked for."""
+    civo.inject("create", fault)
+
+    async with connected(civo) as wire:
+        await wire.ask()
+        await until_met(civo)
+
+    assert [effect.kind for effect in civo.effects] == ["create"]
+
+
+@pytest.mark.parametrize(
+    "fault", [faults.hang(), faults.drip(0, effect=False), faults.endless_1xx()], ids=str
+)
+async def test_without_an_effect_there_is_none(civo: FakeCivo, fault: Fault) -> None:
+    """Nothing is made, however long the client waits."""
+    civo.inject("create", fault)
+
+    async with connected(civo) as wire:
+        await wire.ask()
+        await until_met(civo)
+        await turns()
+
+    assert civo.snapshots("web-1") == ()
+
+
+async def test_a_delay_goes_by_fakecivos_clock(civo: FakeCivo, fake_clock: FakeClock) -> None:
+    """The answer comes as late as was said, with the date of that moment."""
+    civo.inject("create", faults.delay(30))
+
+    async with connected(civo) as wire:
+        await wire.ask()
+        await until_met(civo)
+        assert not await has_come(wire)
+        fake_clock.advance(30)
+        head, body = await wire.answer()
+
+    assert b"\r\nDate: Tue, 01 Apr 2025 09:11:44 GMT\r\n" in head
+    assert b'"created_at": "2025-04-01T09:11:14Z"' in body
+
+
+async def test_a_drip_goes_by_fakecivos_clock(civo: FakeCivo, fake_clock: FakeClock) -> None:
+    """One byte with each interval, from the first byte of the head on."""
+    civo.inject("create", faults.drip(10))
+
+    got: list[bytes] = []
+    async with connected(civo) as wire:
+        await wire.ask()
+        await until_met(civo)
+        for _ in range(4):
+            assert not await has_come(wire)
+            fake_clock.advance(10)
+            got.append(await wire.some())
+
+    assert got == [b"H", b"T", b"T", b"P"]
+
+
+async def test_a_drip_comes_to_an_end(civo: FakeCivo) -> None:
+    """The answer is whole then, and the connection as good as before."""
+    civo.inject("create", faults.drip(0))
+
+    async with connected(civo) as wire:
+        await wire.ask()
+        _, first = await wire.answer()
+        await wire.ask("GET")
+        _, second = await wire.answer()
+
+    assert first.startswith(b'{"id": ')
+    assert second.startswith(b'[{"id": ')
+
+
+class Moments:
+    """A clock that cannot be waited for."""
+
+    def now(self) -> float:
+        """Return the same moment each time."""
+        return 0.0
+
+
+async def test_without_a_sleeping_clock_seconds_are_the_walls() -> None:
+    """A clock may do no more than tell the time."""
+    began = time.monotonic()
+    async with FakeCivo(clock=Moments()) as civo:
+        civo.inject("any", faults.delay(0.05))
+        async with connected(civo) as wire:
+            await wire.ask()
+            await wire.answer()
+
+    assert time.monotonic() - began >= 0.05
+
+
+@pytest.mark.parametrize(
+    ("fault", "line"),
+    [
+        pytest.param(faults.endless_1xx(), b"HTTP/1.1 103 Early Hints\r\n\r\n", id="103"),
+        pytest.param(faults.endless_1xx(100), b"HTTP/1.1 100 Continue\r\n\r\n", id="100"),
+    ],
+)
+async def test_interim_answers_go_on(civo: FakeCivo, fault: Fault, line: bytes) -> None:
+    """One after the other, and never a final one."""
+    civo.inject("create", fault)
+
+    got = b""
+    async with connected(civo) as wire:
+        await wire.ask()
+        while len(got) < 5 * len(line):
+            got += await wire.some()
+
+    assert got.startswith(line * 5)
+
+
+@pytest.mark.parametrize("fault", ENDLESS)
+async def test_it_ends_when_the_client_goes(
+    civo: FakeCivo, caplog: pytest.LogCaptureFixture, fault: Fault
+) -> None:
+    """No task is left, and nobody complains."""
+    caplog.set_level(logging.DEBUG)
+    civo.inject("create", fault)
+    before = asyncio.all_tasks()
+
+    async with connected(civo) as wire:
+        await wire.ask()
+        await until_met(civo)
+    await until(lambda: asyncio.all_tasks() == before)
+
+    assert quiet(caplog)
+
+
+@pytest.mark.parametrize("fault", ENDLESS)
+async def test_it_ends_with_fakecivo(caplog: pytest.LogCaptureFixture, fault: Fault) -> None:
+    """At once, whether or not the client reads."""
+    caplog.set_level(logging.DEBUG)
+    async with FakeCivo(clock=FakeClock(auto=False)) as civo:
+        civo.add_instance()
+        civo.inject("create", fault)
+        async with connected(civo) as wire:
+            await wire.ask()
+            await until_met(civo)
+            await turns()
+            began = time.monotonic()
+            await civo.__aexit__(None, None, None)
+            took = time.monotonic() - began
+
+    # aiohttp's own patience with what is still open would be 0.05 s, twice.
+    assert took < 0.05
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert quiet(caplog)
+
+
+async def test_a_client_may_go_in_the_midst_of_its_request(
+    civo: FakeCivo, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such a request has not arrived: it is not recorded, and meets no fault."""
+    caplog.set_level(logging.DEBUG)
+    civo.inject("create", faults.hang())
+    before = asyncio.all_tasks()
+
+    async with connected(civo) as wire:
+        await wire.ask("POST", "web-1/snapshots", "Content-Length: 9")
+        await turns()
+    await until(lambda: asyncio.all_tasks() == before)
+
+    assert (civo.requests, civo.unmet_faults) == ([], (faults.hang(),))
+    assert quiet(caplog)
+
+
+def test_it_warns_of_nothing() -> None:
+    """Every fault, met by a client that goes, in Python's development mode: not a word."""
+    program = """
+import asyncio, aiohttp
+from civo_snapshots_async.testing import FakeCivo, faults
+
+async def ask(session, civo, give_up):
+    url = civo.api_url + "/v2/instances/web-1/snapshots?region=FAKE1"
+    headers = {"Authorization": "bearer " + civo.token}
+    try:
+        async with asyncio.timeout(give_up):
+            async with session.post(url, headers=headers, allow_redirects=False) as answer:
+                await answer.read()
+    except (TimeoutError, aiohttp.ClientError):
+        pass
+
+async def main():
+    endless = faults.hang(), faults.delay(60), faults.drip(), faults.endless_1xx(), faults.huge()
+    met = (*faults.USUAL, *endless, faults.bomb(100_000))
+    async with FakeCivo() as civo:
+        civo.add_instance()
+        civo.inject("create", *met)
+        async with aiohttp.ClientSession() as session:
+            await ask(session, civo, 1)
+            for _ in met:
+                await ask(session, civo, 0.02)
+        civo.inject("create", *endless)
+        session = aiohttp.ClientSession()
+        asking = [asyncio.ensure_future(ask(session, civo, 5)) for _ in endless]
+        while civo.unmet_faults:
+            await asyncio.sleep(0)
+    await asyncio.gather(*asking)
+    await session.close()
+
+asyncio.run(main())
+"""
+
+    ended = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-X", "dev", "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+async def until_met(civo: FakeCivo) -> None:
+    """Wait until the request has arrived; its fault is being met by then."""
+    await until(lambda: bool(civo.requests))
+    await turns(2)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    for _ in range(100_000):
+        if is_so():
+            return
+        await asyncio.sleep(0)
+    pytest.fail("that was never so")
+
+
+async def has_come(wire: Wire) -> bool:
+    """Tell whether there is anything to read, after giving it time to come."""
+    await turns()
+    try:
+        return bool(wire.socket.recv(1))
+    except BlockingIOError:
+        return False
+
+
+def quiet(caplog: pytest.LogCaptureFixture) -> bool:
+    """Tell whether neither aiohttp nor asyncio logged anything."""
+    return [r.name for r in caplog.records if r.levelno > logging.DEBUG] == []
