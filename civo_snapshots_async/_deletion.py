@@ -1,15 +1,16 @@
 """Waiting until a snapshot is gone."""
 
+from collections.abc import Awaitable, Callable
+
 from ._clock import Clock
-from ._errors import CivoSnapshotsError, SnapshotNotFoundError, WaitTimeoutError
-from ._looking import Fetch
+from ._errors import CivoSnapshotsError, SnapshotNotFoundError
 from ._models import Snapshot
 from ._pacing import PollPolicy
 from ._until import look_until
 
 
 async def wait_until_deleted(
-    look: Fetch,
+    look: Callable[[], Awaitable[Snapshot]],
     instance_id: str,
     snapshot_id: str,
     *,
@@ -20,19 +21,10 @@ async def wait_until_deleted(
     """Look at a snapshot until Civo says, by code, that the instance has no such snapshot."""
     name = f"snapshot {snapshot_id} of instance {instance_id}"
     looked = await look_until(_is_gone, look, name=name, timeout=timeout, poll=poll, clock=clock)
-    if looked.is_over:
-        return
-    there = f"its state is {looked.seen.state!r}" if looked.seen else "it was never seen"
-    raise WaitTimeoutError(
-        f"{name} was not known to be gone when the time was up ({looked.effort}): "
-        f"{there}{looked.failure}",
-        instance_id=instance_id,
-        snapshot_id=snapshot_id,
-        snapshot=looked.seen,
-        polls=looked.polls,
-        elapsed=looked.elapsed,
-        last_error=looked.last_error,
-    )
+    if not looked.is_over:
+        raise looked.timed_out(
+            "was not seen to be gone", instance_id=instance_id, snapshot_id=snapshot_id
+        )
 
 
 def _is_gone(outcome: Snapshot | CivoSnapshotsError) -> bool:

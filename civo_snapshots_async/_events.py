@@ -1,10 +1,18 @@
-"""What happens to a snapshot, as values."""
+"""What happens to a snapshot, as values; applied to the first report, they give the last one."""
 
 from collections.abc import Iterator
 
 import attrs
 
-from ._models import Snapshot
+from ._errors import CivoSnapshotsError
+from ._models import Snapshot, VolumeStatus
+
+
+@attrs.frozen(kw_only=True)
+class SnapshotSeen:
+    """The snapshot was seen for the first time."""
+
+    snapshot: Snapshot
 
 
 @attrs.frozen(kw_only=True)
@@ -23,13 +31,99 @@ class StateChanged:
         return f"{what}: {_shown(self.before)} -> {_shown(self.after)}"
 
 
-def _shown(state: str | None) -> str:
-    return "(not reported)" if state is None else state or "(no state)"
+@attrs.frozen(kw_only=True)
+class DetailsChanged:
+    """Something else of the snapshot has changed, such as its name or its description."""
+
+    snapshot: Snapshot
+    """As it is now."""
+
+
+@attrs.frozen(kw_only=True)
+class UnknownStateSeen:
+    """A state was seen whose meaning is not known; it is taken for pending. Told once a word."""
+
+    state: str
+
+
+@attrs.frozen(kw_only=True)
+class PollFailed:
+    """A look failed in passing; there will be another."""
+
+    error: CivoSnapshotsError
+    in_a_row: int
+    """How many have failed since the last one that did not."""
+
+
+@attrs.frozen(kw_only=True)
+class SnapshotStalled:
+    """Nothing has changed for a while. Told once, until something changes."""
+
+    snapshot: Snapshot
+    unchanged_for: float
+    """In seconds."""
+
+
+@attrs.frozen(kw_only=True)
+class SnapshotSettled:
+    """The snapshot is complete, or it has failed: nothing more will happen."""
+
+    snapshot: Snapshot
+
+
+Event = (
+    SnapshotSeen
+    | StateChanged
+    | DetailsChanged
+    | UnknownStateSeen
+    | PollFailed
+    | SnapshotStalled
+    | SnapshotSettled
+)
 
 
 def changes(before: Snapshot, after: Snapshot) -> tuple[StateChanged, ...]:
     """Say what is different in the states of two reports of one snapshot."""
     return tuple(_changes(before, after))
+
+
+def events_between(before: Snapshot, after: Snapshot) -> tuple[StateChanged | DetailsChanged, ...]:
+    """Say everything that is different in two reports of one snapshot."""
+    states = changes(before, after)
+    if apply(before, *states) == after:
+        return states
+
+    return (*states, DetailsChanged(snapshot=after))
+
+
+def apply(snapshot: Snapshot, *events: Event) -> Snapshot:
+    """Return what a snapshot was after these events."""
+    for event in events:
+        match event:
+            case StateChanged(volume_id=None):
+                status = attrs.evolve(snapshot.status, state=event.after or "")
+                snapshot = attrs.evolve(snapshot, status=status)
+            case StateChanged():
+                status = attrs.evolve(
+                    snapshot.status, volumes=tuple(_volumes(snapshot.status.volumes, event))
+                )
+                snapshot = attrs.evolve(snapshot, status=status)
+            case SnapshotSeen() | DetailsChanged() | SnapshotSettled():
+                snapshot = event.snapshot
+            case _:
+                pass
+
+    return snapshot
+
+
+def _volumes(volumes: tuple[VolumeStatus, ...], event: StateChanged) -> Iterator[VolumeStatus]:
+    for volume in volumes:
+        if volume.id != event.volume_id:
+            yield volume
+        elif event.after is not None:
+            yield attrs.evolve(volume, state=event.after)
+    if event.before is None and event.volume_id is not None:
+        yield VolumeStatus(id=event.volume_id, state=event.after or "")
 
 
 def _changes(before: Snapshot, after: Snapshot) -> Iterator[StateChanged]:
@@ -41,3 +135,7 @@ def _changes(before: Snapshot, after: Snapshot) -> Iterator[StateChanged]:
             yield StateChanged(
                 volume_id=volume_id, before=old.get(volume_id), after=new.get(volume_id)
             )
+
+
+def _shown(state: str | None) -> str:
+    return "(not reported)" if state is None else state or "(no state)"

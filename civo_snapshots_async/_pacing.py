@@ -38,6 +38,8 @@ class PollPolicy:
     """How many looks in a row may fail in passing (lost connection, time-out, 429, 5xx)."""
     missing_grace: float = 30.0
     """For how long a snapshot that was not seen yet may be unknown to Civo; 0 for not at all."""
+    stall_after: float = 300.0
+    """After how long without a change a watch tells of a stall."""
 
     def __attrs_post_init__(self) -> None:
         check.seconds("min_interval", self.min_interval)
@@ -50,6 +52,7 @@ class PollPolicy:
         check.number("jitter", self.jitter, at_least=0, below=1)
         check.number("missing_grace", self.missing_grace, at_least=0)
         check.count("max_failures", self.max_failures)
+        check.seconds("stall_after", self.stall_after)
         self._check_alternatives()
 
     def _check_alternatives(self) -> None:
@@ -81,10 +84,15 @@ class GrowingInterval(wait_base):
     random: Callable[[], float] = random.random
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> float:
-        elapsed = retry_state.seconds_since_start or 0.0
+        shortest, longest = self.range(retry_state.seconds_since_start or 0.0)
+
+        return shortest + (longest - shortest) * self.random()
+
+    def range(self, elapsed: float) -> tuple[float, float]:
+        """Return the shortest and the longest interval that the jitter allows."""
         interval = min(max(math.sqrt(elapsed), self.shortest), self.longest)
 
-        return interval * (1 + self.jitter * (2 * self.random() - 1))
+        return interval * (1 - self.jitter), interval * (1 + self.jitter)
 
 
 class Pacing:
@@ -96,15 +104,26 @@ class Pacing:
         self._state = tenacity.RetryCallState(_NOT_RUN, fn=None, args=(), kwargs={})
         self._state.start_time = 0.0
 
-    def next_interval(self, elapsed: float, outcome: object, at_least: float) -> float:
-        """Return the seconds until the next look, by the strategy, but `at_least` so many."""
+    def next_interval(
+        self,
+        elapsed: float,
+        outcome: object,
+        *,
+        at_least: float,
+        planned: Callable[[float, float], float | None],
+    ) -> float:
+        """Return the seconds until the next look, by the strategy, but `at_least` so many.
+
+        Where the strategy leaves room, `planned` may choose: a moment, in seconds from now, between
+        the shortest and the longest, at which somebody else looks anyway.
+        """
         state = self._state
         if isinstance(outcome, Exception):
             state.set_exception((type(outcome), outcome, outcome.__traceback__))
         else:
             state.set_result(outcome)
         state.outcome_timestamp = elapsed
-        interval = self._wait(state)
+        interval = self._interval(elapsed, planned)
         if not (math.isfinite(interval) and interval >= 0):
             raise ValueError(
                 f"the wait strategy gave an interval of {interval!r} s: {self._wait!r}"
@@ -115,6 +134,14 @@ class Pacing:
         state.attempt_number += 1
 
         return interval
+
+    def _interval(self, elapsed: float, planned: Callable[[float, float], float | None]) -> float:
+        if isinstance(self._wait, GrowingInterval):
+            moment = planned(*self._wait.range(elapsed))
+            if moment is not None:
+                return moment
+
+        return self._wait(self._state)
 
     def is_past_limit(self, reserve: float) -> bool:
         """Tell whether after the interval just asked for there is no more than `reserve` left."""

@@ -53,7 +53,8 @@ _LONGEST_RETRY_AFTER = 3600.0
 def refusal(request: Request[object], response: Response) -> ApiError:
     """Make the error that an answer other than 2xx means."""
     envelope = _envelope(response.body)
-    code = envelope.get("code") or envelope.get("result", "")
+    # Older refusals of a token say it in `result`, which elsewhere is just "failed".
+    code = envelope.get("code") or envelope.get("result", "").replace("failed", "")
     reason = envelope.get("reason") or envelope.get("details", "")
 
     return _kind(code, response.status)(

@@ -1,6 +1,8 @@
 """The face of the library: one session, six calls, waiting, and restoring safely."""
 
 import ssl
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from types import TracebackType
@@ -19,15 +21,17 @@ from ._errors import (
     SnapshotNotCompleteError,
     SnapshotNotFoundError,
 )
+from ._events import Event
 from ._http import Request, Transport
 from ._lifetime import Lifetime
 from ._models import Restore, Snapshot
 from ._pacing import PollPolicy
 from ._retry import NO_RETRIES, RetryingTransport, RetryPolicy
 from ._settling import Creations, Listing, may_be_done, restore_unknown
+from ._sharing import SharedLooks
 from ._token import Token
 from ._transport import AiohttpTransport, TransportSettings
-from ._waiting import OnChange, wait_for
+from ._waiting import OnChange, wait_for, watch_for
 
 T = TypeVar("T")
 
@@ -126,6 +130,7 @@ class SnapshotSession:
         self._transport: Transport = RetryingTransport(self._http, policy, clock)
         self._lifetime = Lifetime()
         self._creations = Creations(clock, policy.settle_window, self._listing)
+        self._looks = SharedLooks(clock, self._look, self._look_at_all)
 
     @classmethod
     def from_env(
@@ -367,12 +372,9 @@ class SnapshotSession:
         """
         request = endpoints.get_snapshot(instance_id, snapshot_id, region=self._in(region))
 
-        async def look() -> Snapshot:
-            return self._creations.with_volumes(await self._look(request))
-
         async with self._lifetime.inside():
             return await wait_for(
-                look,
+                self._looks.at(instance_id, snapshot_id, request.region),
                 instance_id,
                 snapshot_id,
                 timeout=timeout,
@@ -380,6 +382,44 @@ class SnapshotSession:
                 on_change=on_change,
                 clock=self._clock,
             )
+
+    async def watch(
+        self,
+        instance_id: str,
+        snapshot_id: str,
+        *,
+        timeout: float | None = 1800.0,
+        poll: PollPolicy = PollPolicy(),
+        region: str | None = None,
+    ) -> AsyncGenerator[Event, None]:
+        """Give what happens to a snapshot, as events, until it is settled.
+
+        First `SnapshotSeen`, then `StateChanged` for each change of the snapshot and of each
+        volume, `DetailsChanged`, `PollFailed`, `UnknownStateSeen` and `SnapshotStalled` as they
+        come, and `SnapshotSettled` last, whether it is complete or has failed. A wait that ends
+        otherwise raises what `wait_until_complete` raises. It looks only while it is asked for the
+        next event, so a slow consumer fills no memory, and is told all that has changed since.
+
+        Leave it early with `contextlib.aclosing`, so that it ends there and then.
+        """
+        where = endpoints.get_snapshot(instance_id, snapshot_id, region=self._in(region)).region
+        watching = watch_for(
+            self._looks.at(instance_id, snapshot_id, where),
+            instance_id,
+            snapshot_id,
+            timeout=timeout,
+            poll=poll,
+            clock=self._clock,
+        )
+        async with aclosing(watching) as events:
+            while True:
+                # Not around the whole: while the consumer has the event, it is not ours to end.
+                async with self._lifetime.inside():
+                    try:
+                        event = await anext(events)
+                    except StopAsyncIteration:
+                        return
+                yield event
 
     async def restore_when_complete(
         self,
@@ -423,9 +463,17 @@ class SnapshotSession:
     async def _send(self, request: Request[T]) -> T:
         return decode(request, await self._transport.send(request, limit=self._call_timeout))
 
-    async def _look(self, request: Request[T]) -> T:
+    async def _look(self, instance_id: str, snapshot_id: str, region: str) -> Snapshot:
+        request = endpoints.get_snapshot(instance_id, snapshot_id, region=region)
         # Not sent again within itself: the next look is its repetition.
-        return decode(request, await self._http.send(request, limit=self._call_timeout))
+        response = await self._http.send(request, limit=self._call_timeout)
+
+        return self._creations.with_volumes(decode(request, response))
+
+    async def _look_at_all(self, instance_id: str, region: str) -> tuple[Snapshot, ...]:
+        listing = await self._listing(instance_id, region)
+
+        return tuple(map(self._creations.with_volumes, listing.snapshots))
 
     async def _listing(self, instance_id: str, region: str) -> Listing:
         request = endpoints.list_snapshots(instance_id, region=region)

@@ -9,8 +9,8 @@ import attrs
 
 from . import _checks as check
 from ._clock import Clock
-from ._errors import CivoSnapshotsError
-from ._looking import LookAt, LookingAt
+from ._errors import CivoSnapshotsError, WaitTimeoutError
+from ._looking import Alone, Look, Looking
 from ._models import Snapshot
 from ._pacing import PollPolicy
 
@@ -40,11 +40,11 @@ class Looked(Generic[T]):
         return f"{self.polls} {'poll' if self.polls == 1 else 'polls'} in {self.elapsed:.1f} s"
 
     @property
-    def failure(self) -> str:
-        """Say what the last look met, to end a sentence with; nothing where it went well."""
-        return f"; the last poll failed: {self.last_error}" if self.last_error else ""
+    def snapshot(self) -> Snapshot | None:
+        """What was last seen, where that is a snapshot."""
+        return self.seen if isinstance(self.seen, Snapshot) else None
 
-    def take(self, look: LookAt[T]) -> None:
+    def take(self, look: Look[T]) -> None:
         """Take in one look more."""
         self.polls, self.elapsed = look.polls, look.elapsed
         if isinstance(look.outcome, CivoSnapshotsError):
@@ -52,6 +52,21 @@ class Looked(Generic[T]):
         else:
             self.seen, self.last_error = look.outcome, None
         logger.debug("%s: poll %d: %s", self.name, look.polls, _summary(look.outcome))
+
+    def timed_out(self, what: str, *, instance_id: str, snapshot_id: str = "") -> WaitTimeoutError:
+        """Say `what` it was not when the time was up, and how it was then."""
+        was = _summary(self.seen) if self.seen else "it was never seen"
+        failure = f"; the last poll failed: {self.last_error}" if self.last_error else ""
+
+        return WaitTimeoutError(
+            f"{self.name} {what} when the time was up ({self.effort}): {was}{failure}",
+            instance_id=instance_id,
+            snapshot_id=snapshot_id,
+            snapshot=self.snapshot,
+            polls=self.polls,
+            elapsed=self.elapsed,
+            last_error=self.last_error,
+        )
 
 
 async def look_until(
@@ -69,7 +84,7 @@ async def look_until(
     is, with a note, and with the snapshot where one was seen.
     """
     looked: Looked[T] = Looked(name=name)
-    looking = LookingAt(fetch, timeout=check.timeout(timeout), poll=poll, clock=clock)
+    looking = Looking(Alone(fetch, clock), timeout=check.timeout(timeout), poll=poll, clock=clock)
     async with aclosing(looking.looks()) as looks:
         async for look in looks:
             looked.take(look)
@@ -83,12 +98,17 @@ async def look_until(
 
 
 def _noted(error: CivoSnapshotsError, looked: Looked[T]) -> CivoSnapshotsError:
-    if isinstance(looked.seen, Snapshot):
-        error.snapshot = looked.seen
+    error.snapshot = looked.snapshot
     error.add_note(f"while waiting for {looked.name} ({looked.effort})")
 
     return error
 
 
 def _summary(outcome: object) -> str:
-    return f"{type(outcome).__name__}: {outcome}" if isinstance(outcome, Exception) else "answered"
+    match outcome:
+        case CivoSnapshotsError():
+            return f"{type(outcome).__name__}: {outcome}"
+        case None:
+            return "it is not there yet"
+        case _:
+            return str(outcome)

@@ -47,13 +47,14 @@ def _the_token_is_told_to_nobody(
 
     def remember(error: CivoSnapshotsError, *args: object) -> None:
         super(CivoSnapshotsError, error).__init__(*args)
-        errors.append(error)
+        if len(errors) < 20:  # noqa: PLR2004 - a test of a thousand errors makes them all alike
+            errors.append(error)
 
     monkeypatch.setattr(CivoSnapshotsError, "__init__", remember)
     caplog.set_level(logging.DEBUG, logger="civo_snapshots_async")
     yield
     assert CANARY not in caplog.text
-    for error in errors[:100]:
+    for error in errors:
         assert CANARY not in told_by(error)
 
 

@@ -16,10 +16,17 @@ from .make import make_snapshot
 LOST = TransportError("lost", method="GET", path="/v2")
 
 
+def nobody(_: float, __: float) -> None:
+    """Say that nobody else looks."""
+
+
 def intervals(policy: PollPolicy, *elapsed: float) -> list[float]:
     """Return the interval after a look at each of these moments."""
     pacing = Pacing(policy, None)
-    return [pacing.next_interval(moment, make_snapshot(), at_least=0) for moment in elapsed]
+    return [
+        pacing.next_interval(moment, make_snapshot(), at_least=0, planned=nobody)
+        for moment in elapsed
+    ]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +58,27 @@ def test_the_default_intervals_differ_from_each_other() -> None:
     random.seed(1)
 
     assert len(set(intervals(PollPolicy(), *[9000.0] * 10))) == 10
+
+
+def test_the_jitter_makes_room_for_a_look_that_is_planned_anyway() -> None:
+    """It is asked for between the shortest and the longest interval."""
+    asked: list[tuple[float, float]] = []
+
+    def planned(shortest: float, longest: float) -> float:
+        asked.append((shortest, longest))
+        return 11.5
+
+    pacing = Pacing(PollPolicy(), None)
+
+    assert pacing.next_interval(100, make_snapshot(), at_least=0, planned=planned) == 11.5
+    assert asked == [(7.5, 12.5)]
+
+
+def test_a_fixed_interval_leaves_no_room() -> None:
+    """What was asked for is what is done, whoever else looks."""
+    pacing = Pacing(PollPolicy(interval=7), None)
+
+    assert pacing.next_interval(0, make_snapshot(), at_least=0, planned=lambda *_: 6.9) == 7
 
 
 def test_a_fixed_interval_has_no_jitter() -> None:
@@ -86,8 +114,8 @@ def test_a_strategy_sees_what_the_look_met() -> None:
         return 1.0
 
     pacing = Pacing(PollPolicy(wait=strategy), None)
-    pacing.next_interval(0, make_snapshot(), at_least=0)
-    pacing.next_interval(1, LOST, at_least=0)
+    pacing.next_interval(0, make_snapshot(), at_least=0, planned=nobody)
+    pacing.next_interval(1, LOST, at_least=0, planned=nobody)
 
     assert seen == [make_snapshot(), LOST]
 
@@ -103,8 +131,8 @@ def test_what_the_server_asks_for_lengthens_the_interval() -> None:
     """And never shortens it."""
     pacing = Pacing(PollPolicy(interval=5), None)
 
-    assert pacing.next_interval(0, LOST, at_least=30) == 30
-    assert pacing.next_interval(0, LOST, at_least=1) == 5
+    assert pacing.next_interval(0, LOST, at_least=30, planned=nobody) == 30
+    assert pacing.next_interval(0, LOST, at_least=1, planned=nobody) == 5
 
 
 @pytest.mark.parametrize(
@@ -118,7 +146,7 @@ def test_tells_an_interval_that_ends_after_the_limit(
 ) -> None:
     """After 100 s an interval of 5 s ends at 105 s."""
     pacing = Pacing(PollPolicy(interval=5), timeout)
-    pacing.next_interval(100, make_snapshot(), at_least=0)
+    pacing.next_interval(100, make_snapshot(), at_least=0, planned=nobody)
 
     assert pacing.is_past_limit(reserve) is is_past
 

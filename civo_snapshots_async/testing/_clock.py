@@ -21,12 +21,14 @@ class FakeClock:
 
     When everything is waiting, time jumps to the earliest moment that somebody waits for. With
     `auto=False` it stands still until the test calls `advance`. Give the same one to the session
-    (`clock=`) and to `FakeCivo`.
+    (`clock=`) and to `FakeCivo`. With `sockets=False` it does not allow for answers that are on
+    their way through a socket, which is quicker where a test uses none.
     """
 
-    def __init__(self, now: float = 0.0, *, auto: bool = True) -> None:
+    def __init__(self, now: float = 0.0, *, auto: bool = True, sockets: bool = True) -> None:
         self._now = now
         self._auto = auto
+        self._sockets = sockets
         self._number = itertools.count()
         self._due: list[tuple[float, int]] = []
         self._wake: dict[int, Callable[[], object]] = {}
@@ -106,7 +108,7 @@ class FakeClock:
         if self._quiet > _QUIET_TURNS:
             self._pass_until(self._due[0][0])
         loop = asyncio.get_running_loop()
-        if self._busy:
+        if self._busy and self._sockets:
             loop.call_later(_BUSY_TURN, self._turn)
         else:
             loop.call_soon(self._turn)

@@ -1,0 +1,156 @@
+"""What one wait has seen so far: as events, in the log, and all in one error."""
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from typing import NoReturn, TypeVar
+
+from ._errors import (
+    CivoSnapshotsError,
+    SnapshotFailedError,
+    SnapshotNotFoundError,
+    SnapshotVanishedError,
+    WaitError,
+    WaitTimeoutError,
+)
+from ._events import (
+    Event,
+    PollFailed,
+    SnapshotSeen,
+    SnapshotStalled,
+    StateChanged,
+    UnknownStateSeen,
+    events_between,
+)
+from ._looking import Look
+from ._models import Snapshot, TimelineEntry, is_known
+
+logger = logging.getLogger("civo_snapshots_async")
+
+E = TypeVar("E", bound=WaitError)
+
+# A timeline keeps this many of its first entries, and as many of its last.
+_TIMELINE_ENDS = 25
+
+
+class Progress:
+    """Takes in each look of one wait."""
+
+    def __init__(self, instance_id: str, snapshot_id: str, stall_after: float) -> None:
+        self.snapshot: Snapshot | None = None
+        """As it was last seen."""
+        self._instance_id = instance_id
+        self._snapshot_id = snapshot_id
+        self._stall_after = stall_after
+        self._polls = 0
+        self._elapsed = 0.0
+        self._changed_at = 0.0
+        self._is_stalled = False
+        self._failures = 0
+        self._last_error: CivoSnapshotsError | None = None
+        self._first: list[TimelineEntry] = []
+        self._latest: deque[TimelineEntry] = deque(maxlen=_TIMELINE_ENDS)
+        self._unknown: set[str] = set()
+
+    def follow(self, look: Look[Snapshot]) -> tuple[Event, ...]:
+        """Take in one look, and return what is new in it."""
+        self._polls, self._elapsed = look.polls, look.elapsed
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("%s: poll %d: %s", self._name, look.polls, _summary(look.outcome))
+        if isinstance(look.outcome, CivoSnapshotsError):
+            self._last_error = look.outcome
+            self._failures += 1
+            return (PollFailed(error=look.outcome, in_a_row=self._failures),)
+        before, self.snapshot = self.snapshot, look.outcome
+        self._last_error, self._failures = None, 0
+
+        return tuple(self._news(before, look.outcome))
+
+    def _news(self, before: Snapshot | None, after: Snapshot) -> Iterator[Event]:
+        new = (SnapshotSeen(snapshot=after),) if before is None else events_between(before, after)
+        yield from new
+        yield from self._unknown_states(after)
+        if not new:
+            yield from self._stall(after)
+            return
+        self._changed_at, self._is_stalled = self._elapsed, False
+        self._remember(after)
+        for event in new:
+            if isinstance(event, StateChanged):
+                logger.info("%s: %s", self._name, event)
+
+    def _stall(self, snapshot: Snapshot) -> Iterator[SnapshotStalled]:
+        unchanged_for = self._elapsed - self._changed_at
+        if unchanged_for >= self._stall_after and not self._is_stalled:
+            self._is_stalled = True
+            yield SnapshotStalled(snapshot=snapshot, unchanged_for=unchanged_for)
+
+    def _unknown_states(self, snapshot: Snapshot) -> Iterator[UnknownStateSeen]:
+        for state in (snapshot.state, *snapshot.volume_states.values()):
+            if state not in self._unknown and not is_known(state):
+                self._unknown.add(state)
+                logger.warning("%s: unknown state %r is taken for pending", self._name, state)
+                yield UnknownStateSeen(state=state)
+
+    def _remember(self, snapshot: Snapshot) -> None:
+        entry = TimelineEntry.of(snapshot, self._elapsed)
+        if len(self._first) < _TIMELINE_ENDS:
+            self._first.append(entry)
+        else:
+            self._latest.append(entry)
+
+    def failed(self) -> SnapshotFailedError:
+        """Say which volumes have failed."""
+        return self._error(SnapshotFailedError, f"failed ({self._effort}): {self._seen}")
+
+    def timed_out(self) -> WaitTimeoutError:
+        """Say how far it has got in the time that it had."""
+        last = f"; the last poll failed: {self._last_error}" if self._last_error else ""
+
+        return self._error(
+            WaitTimeoutError,
+            f"was not complete when the time was up ({self._effort}): {self._seen}{last}",
+        )
+
+    def give_up(self, error: CivoSnapshotsError) -> NoReturn:
+        """Raise an error that no further poll would mend, with what was known before it."""
+        if isinstance(error, SnapshotNotFoundError):
+            raise self._error(
+                SnapshotVanishedError, f"is not known to Civo ({self._effort}): {self._seen}"
+            ) from error
+        error.snapshot = self.snapshot
+        error.add_note(f"while waiting for {self._name} ({self._effort}): {self._seen}")
+        raise error
+
+    @property
+    def _name(self) -> str:
+        return f"snapshot {self._snapshot_id} of instance {self._instance_id}"
+
+    @property
+    def _effort(self) -> str:
+        polls = "1 poll" if self._polls == 1 else f"{self._polls} polls"
+
+        return f"{polls} in {self._elapsed:.1f} s"
+
+    @property
+    def _seen(self) -> str:
+        return "it was never seen" if self.snapshot is None else _summary(self.snapshot)
+
+    def _error(self, kind: type[E], what: str) -> E:
+        return kind(
+            f"{self._name} {what}",
+            instance_id=self._instance_id,
+            snapshot_id=self._snapshot_id,
+            snapshot=self.snapshot,
+            polls=self._polls,
+            elapsed=self._elapsed,
+            timeline=(*self._first, *self._latest),
+            last_error=self._last_error,
+        )
+
+
+def _summary(outcome: Snapshot | CivoSnapshotsError) -> str:
+    if isinstance(outcome, CivoSnapshotsError):
+        return f"{type(outcome).__name__}: {outcome}"
+
+    return ", ".join(outcome.verdict.reasons) or "it was complete"

@@ -1,0 +1,546 @@
+"""Waits of one session share their looks: fewer requests, and the same results."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from civo_snapshots_async import (
+    CivoSnapshotsError,
+    PollPolicy,
+    RateLimitedError,
+    ServerError,
+    Snapshot,
+    SnapshotFailedError,
+    SnapshotNotFoundError,
+    SnapshotSession,
+    SnapshotVanishedError,
+    TransportError,
+    WaitTimeoutError,
+)
+from civo_snapshots_async._looking import Alone
+from civo_snapshots_async._sharing import SharedLooks
+from civo_snapshots_async._waiting import wait_for
+from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
+
+from .make import make_snapshot
+
+PENDING = make_snapshot("Pending", {"vol-1": "Pending"})
+HALF = make_snapshot("Complete", {"vol-1": "Pending"})
+COMPLETE = make_snapshot("Complete", {"vol-1": "Completed"})
+FAILED = make_snapshot("Failed", {"vol-1": "Failed"})
+LOST = TransportError("lost", method="GET", path="/v2")
+GONE = SnapshotNotFoundError(
+    "gone", status=404, method="GET", path="/v2", code="database_snapshot_not_found"
+)
+Timeline = Sequence[tuple[float, Snapshot | Exception]]
+
+
+class Server:
+    """An instance's snapshots as they are at each moment, and what was asked of them."""
+
+    def __init__(self, clock: FakeClock, timelines: dict[str, Timeline], takes: float = 0) -> None:
+        self.clock = clock
+        self.timelines = timelines
+        self.takes = takes
+        self.asked: list[tuple[float, str]] = []
+        self.shows_volumes_in_lists = True
+
+    def now(self, snapshot_id: str) -> Snapshot | Exception:
+        """Return what a snapshot is now."""
+        state: Snapshot | Exception = GONE
+        for at, then in self.timelines[snapshot_id]:
+            if at <= self.clock.now():
+                state = then
+        if isinstance(state, Exception):
+            return state
+        return attrs.evolve(state, id=snapshot_id, name=f"{snapshot_id}-name")
+
+    async def get(self, _: str, snapshot_id: str, __: str) -> Snapshot:
+        """Show one."""
+        self.asked.append((self.clock.now(), snapshot_id))
+        state = self.now(snapshot_id)
+        await self.work()
+        if isinstance(state, Exception):
+            raise state
+        return state
+
+    async def list(self, _: str, __: str) -> tuple[Snapshot, ...]:
+        """Show all that are there."""
+        self.asked.append((self.clock.now(), "list"))
+        states = [self.now(snapshot_id) for snapshot_id in self.timelines]
+        await self.work()
+        for state in states:
+            if isinstance(state, Exception) and state is not GONE:
+                raise state
+        shown = [state for state in states if isinstance(state, Snapshot)]
+        if self.shows_volumes_in_lists:
+            return tuple(shown)
+        bare = [attrs.evolve(each.status, volumes=()) for each in shown]
+        return tuple(
+            attrs.evolve(each, status=status) for each, status in zip(shown, bare, strict=True)
+        )
+
+    async def work(self) -> None:
+        """Take a while."""
+        if self.takes:
+            await self.clock.sleep(self.takes)
+
+    @property
+    def kinds(self) -> Counter[str]:
+        """Count the gets and the lists."""
+        return Counter("list" if what == "list" else "get" for _, what in self.asked)
+
+
+class Waits:
+    """Waits on a server, that share their looks or do not."""
+
+    def __init__(self, server: Server, *, shared: bool = True) -> None:
+        self.server = server
+        self.looks = SharedLooks(server.clock, server.get, server.list) if shared else None
+        self.told: dict[str, float] = {}
+
+    async def wait(
+        self, name: str, snapshot_id: str, *, poll: PollPolicy, start: float = 0, **more: Any
+    ) -> Snapshot:
+        """Begin at some moment, wait, and note when it ended."""
+        clock = self.server.clock
+        if start > 0:
+            await clock.sleep(start)
+        source = (
+            self.looks.at("web-1", snapshot_id, "FAKE1")
+            if self.looks
+            else Alone(lambda: self.server.get("web-1", snapshot_id, "FAKE1"), clock)
+        )
+        given: dict[str, Any] = {"timeout": 1800.0, "on_change": None, **more}
+        try:
+            return await wait_for(source, "web-1", snapshot_id, poll=poll, clock=clock, **given)
+        finally:
+            self.told[name] = clock.now()
+
+
+async def outcomes(*waits: Any) -> list[Any]:
+    """Run waits at once, and return what each came to."""
+    results: list[Any] = await asyncio.gather(*waits, return_exceptions=True)
+    return results
+
+
+EVERY = {seconds: PollPolicy(interval=seconds) for seconds in (2, 3, 5, 7, 10)}
+
+
+class TestRequests:
+    """What sharing saves."""
+
+    async def test_fifty_waits_on_one_instance_cost_two_requests_each(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """Fifty snapshots, 300 s: one list a look, and one get for each end."""
+        async with FakeCivo(clock=fake_clock) as civo:
+            civo.add_instance("web-1")
+            for number in range(50):
+                civo.add_snapshot("web-1", f"snap-{number}", script=scripts.completes(300))
+            async with SnapshotSession(
+                civo.token, region="FAKE1", api_url=civo.api_url, clock=fake_clock
+            ) as session:
+                snapshots = await asyncio.gather(
+                    *(session.wait_until_complete("web-1", f"snap-{n}") for n in range(50))
+                )
+
+            kinds = Counter(request.kind for request in civo.requests)
+            assert kinds["get"] == 50
+            assert kinds["list"] <= 50
+            assert all(snapshot.is_complete for snapshot in snapshots)
+            assert 300 <= fake_clock.now() < 325
+
+    async def test_a_thousand_waits_on_one_snapshot_cost_as_many_as_one(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """Whoever begins with the others looks with the others."""
+        server = Server(fake_clock, {"a": [(0, PENDING), (300, COMPLETE)]})
+        waits = Waits(server)
+
+        await outcomes(*(waits.wait(f"{n}", "a", poll=PollPolicy()) for n in range(1000)))
+
+        assert server.kinds["list"] == 0
+        assert server.kinds["get"] < 45
+
+    async def test_a_wait_alone_on_its_instance_uses_get(self, fake_clock: FakeClock) -> None:
+        """It shows more than a list."""
+        server = Server(fake_clock, {"a": [(0, PENDING), (20, COMPLETE)], "b": [(0, PENDING)]})
+
+        await Waits(server).wait("one", "a", poll=EVERY[10])
+
+        assert server.asked == [(0, "a"), (10, "a"), (20, "a")]
+
+    async def test_waits_that_began_apart_come_together(self, fake_clock: FakeClock) -> None:
+        """The jitter makes room for a look that is planned anyway."""
+        ids = [f"snap-{number}" for number in range(20)]
+        server = Server(fake_clock, {each: [(0, PENDING)] for each in ids})
+        waits = Waits(server)
+
+        await outcomes(
+            *(
+                waits.wait(each, each, poll=PollPolicy(), start=number * 1.7, timeout=1800)
+                for number, each in enumerate(ids)
+            )
+        )
+
+        in_the_last_ten_minutes = [at for at, what in server.asked if 1150 < at < 1750]
+        assert len(in_the_last_ten_minutes) < 120
+
+    async def test_a_list_that_shows_no_volumes_is_enough_for_who_wants_only_the_end(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """The volumes that are known stay as they were."""
+        server = Server(fake_clock, {each: [(0, PENDING), (50, COMPLETE)] for each in "ab"})
+        server.shows_volumes_in_lists = False
+        waits = Waits(server)
+
+        await outcomes(*(waits.wait(each, each, poll=EVERY[10]) for each in "ab"))
+
+        assert server.kinds == {"list": 6, "get": 2}
+
+    async def test_who_follows_each_volume_gets_what_a_list_leaves_out(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """One get a look besides the list; the other wait costs none."""
+        two = make_snapshot("Pending", {"vol-1": "Completed", "vol-2": "Pending"})
+        server = Server(
+            fake_clock, {each: [(0, PENDING), (20, two), (50, COMPLETE)] for each in "ab"}
+        )
+        server.shows_volumes_in_lists = False
+        waits, told = Waits(server), list[Snapshot]()
+
+        await outcomes(
+            waits.wait("a", "a", poll=EVERY[10], on_change=lambda _, after: told.append(after)),
+            waits.wait("b", "b", poll=EVERY[10]),
+        )
+
+        assert [snapshot.volume_states for snapshot in told] == [
+            two.volume_states, COMPLETE.volume_states,
+        ]  # fmt: skip
+        assert server.kinds == {"list": 6, "get": 7}
+
+
+class TestResults:
+    """What is the same as without sharing."""
+
+    @pytest.mark.parametrize("takes", [0, 0.5])
+    async def test_each_gets_its_own_news(self, fake_clock: FakeClock, takes: float) -> None:
+        """Complete, failed, late, vanished and never there."""
+        server = Server(
+            fake_clock,
+            {
+                "complete": [(0, PENDING), (25, COMPLETE)],
+                "failed": [(0, PENDING), (35, FAILED)],
+                "half": [(0, HALF)],
+                "vanished": [(0, PENDING), (45, GONE)],
+                "late to come": [(15, PENDING), (25, COMPLETE)],
+                "never": [],
+            },
+            takes,
+        )
+        waits = Waits(server)
+
+        came_to = await outcomes(
+            *(waits.wait(each, each, poll=EVERY[10], timeout=100) for each in server.timelines)
+        )
+
+        kinds = [type(outcome) for outcome in came_to]
+        assert kinds == [
+            Snapshot, SnapshotFailedError, WaitTimeoutError, SnapshotVanishedError, Snapshot,
+            SnapshotVanishedError,
+        ]  # fmt: skip
+        assert came_to[2].snapshot.volume_states == {"vol-1": "Pending"}
+
+    async def test_each_has_its_own_error(self, fake_clock: FakeClock) -> None:
+        """The notes of one wait do not stand in the other's."""
+        server = Server(fake_clock, {each: [(0, PENDING), (5, LOST)] for each in "ab"})
+        waits = Waits(server)
+
+        one, other = await outcomes(*(waits.wait(each, each, poll=EVERY[10]) for each in "ab"))
+
+        assert one is not other
+        assert [len(error.__notes__) for error in (one, other)] == [1, 1]
+        assert "snapshot a of" in one.__notes__[0]
+
+    async def test_a_quick_one_does_not_wear_out_a_slow_ones_patience(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """Looks that fail count for whom they were due, and for nobody else."""
+        server = Server(
+            fake_clock, {each: [(0, PENDING), (9, LOST), (41, COMPLETE)] for each in "ab"}
+        )
+        waits = Waits(server)
+
+        quick, slow = await outcomes(
+            waits.wait("a", "a", poll=EVERY[2]), waits.wait("b", "b", poll=EVERY[10])
+        )
+
+        assert isinstance(quick, TransportError)
+        assert slow.is_complete
+
+    async def test_news_come_early_and_the_own_look_comes_all_the_same(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """The slow one is told when the quick one sees it."""
+        server = Server(fake_clock, {each: [(0, PENDING), (11, COMPLETE)] for each in "ab"})
+        waits = Waits(server)
+
+        await outcomes(waits.wait("a", "a", poll=EVERY[3]), waits.wait("b", "b", poll=EVERY[10]))
+
+        assert waits.told == {"a": 12, "b": 12}
+
+    async def test_a_name_that_two_snapshots_bear_is_got(self, fake_clock: FakeClock) -> None:
+        """A list can't tell which of them is meant."""
+        server = Server(fake_clock, {"a": [(0, PENDING), (15, COMPLETE)], "b": [(0, PENDING)]})
+        waits = Waits(server)
+        original = server.list
+
+        async def twice(instance_id: str, region: str) -> tuple[Snapshot, ...]:
+            shown = await original(instance_id, region)
+            return (*shown, attrs.evolve(shown[0], id="c"))
+
+        waits.looks = SharedLooks(fake_clock, server.get, twice)
+        server.timelines["a-name"] = server.timelines["a"]
+
+        by_name, _ = await outcomes(
+            waits.wait("a", "a-name", poll=EVERY[10]),
+            waits.wait("b", "b", poll=EVERY[10], timeout=30),
+        )
+
+        assert by_name.is_complete
+
+    @given(
+        timelines=st.dictionaries(
+            st.sampled_from("abc"),
+            st.lists(
+                st.tuples(
+                    st.integers(0, 30),
+                    st.sampled_from([PENDING, HALF, COMPLETE, FAILED, GONE]),
+                ),
+                max_size=5,
+            ).map(lambda moments: sorted(moments, key=lambda moment: moment[0])),
+            min_size=1,
+        ),
+        waiters=st.lists(
+            st.tuples(st.sampled_from("abc"), st.sampled_from(sorted(EVERY)), st.integers(0, 20)),
+            min_size=1,
+            max_size=5,
+        ),
+        takes=st.sampled_from([0.0, 0.001]),
+    )
+    def test_the_results_are_those_of_waits_alone_and_no_later(
+        self,
+        timelines: dict[str, list[tuple[int, Snapshot | Exception]]],
+        waiters: list[tuple[str, int, int]],
+        takes: float,
+    ) -> None:
+        """On random timelines, for waits of random paces that begin at random moments."""
+        steady = {name: until_settled(moments) for name, moments in timelines.items()}
+        for name, _, _ in waiters:
+            steady.setdefault(name, [(0, COMPLETE)])
+
+        alone = asyncio.run(self.run(steady, waiters, takes, shared=False))
+        together = asyncio.run(self.run(steady, waiters, takes, shared=True))
+
+        for name in alone:
+            (came_to, told), (came_to_together, told_together) = alone[name], together[name]
+            assert came_to_together == came_to
+            # What a list leaves out or calls settled costs one more request before it is told.
+            assert told_together <= told + 100 * takes
+
+    async def run(
+        self,
+        timelines: dict[str, Timeline],
+        waiters: list[tuple[str, int, int]],
+        takes: float,
+        *,
+        shared: bool,
+    ) -> dict[str, tuple[object, float]]:
+        """Run the waits, and return what each came to, and when."""
+        waits = Waits(Server(FakeClock(sockets=False), timelines, takes), shared=shared)
+        names = [f"{number}" for number in range(len(waiters))]
+        came_to = await outcomes(
+            *(
+                waits.wait(name, snapshot_id, poll=EVERY[pace], start=start, timeout=70.5)
+                for name, (snapshot_id, pace, start) in zip(names, waiters, strict=True)
+            )
+        )
+        return {
+            name: (
+                type(outcome) if isinstance(outcome, Exception) else outcome,
+                waits.told[name],
+            )
+            for name, outcome in zip(names, came_to, strict=True)
+        }
+
+
+def until_settled(moments: Timeline) -> Timeline:
+    """Let nothing change any more once it is settled or gone, as on a real server."""
+    steady: list[tuple[float, Snapshot | Exception]] = []
+    for at, state in moments:
+        if steady and (steady[-1][1] is GONE or getattr(steady[-1][1], "phase", None) is not None):
+            last = steady[-1][1]
+            if last is GONE or (isinstance(last, Snapshot) and last.phase.is_settled):
+                break
+        steady.append((at, state))
+    return steady
+
+
+class TestLeaving:
+    """One waiter's end leaves the others alone."""
+
+    async def test_the_one_who_looks_for_all_may_be_cancelled(self, fake_clock: FakeClock) -> None:
+        """Another one looks in its place, at once."""
+        server = Server(fake_clock, {each: [(0, PENDING), (8, COMPLETE)] for each in "ab"}, takes=5)
+        waits = Waits(server)
+        first = asyncio.ensure_future(waits.wait("a", "a", poll=EVERY[10]))
+        second = asyncio.ensure_future(waits.wait("b", "b", poll=EVERY[10]))
+        await fake_clock.sleep(2)
+
+        first.cancel()
+        snapshot = await second
+
+        assert snapshot.is_complete
+        assert [at for at, _ in server.asked] == [0, 2, 17]
+
+    async def test_the_one_who_looks_for_all_may_run_out_of_time(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """Its limit is not the others'."""
+        server = Server(fake_clock, {each: [(0, COMPLETE)] for each in "ab"}, takes=5)
+        waits = Waits(server)
+
+        hasty, patient = await outcomes(
+            waits.wait("a", "a", poll=EVERY[10], timeout=2),
+            waits.wait("b", "b", poll=EVERY[10], timeout=60),
+        )
+
+        assert isinstance(hasty, WaitTimeoutError)
+        assert patient.is_complete
+        assert waits.told["a"] == 2
+
+    async def test_one_who_waits_for_anothers_look_may_run_out_of_time(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """It does not wait for the end of that look."""
+        server = Server(fake_clock, {each: [(0, COMPLETE)] for each in "ab"}, takes=5)
+        waits = Waits(server)
+
+        patient, hasty = await outcomes(
+            waits.wait("a", "a", poll=EVERY[10], timeout=60),
+            waits.wait("b", "b", poll=EVERY[10], timeout=2),
+        )
+
+        assert patient.is_complete
+        assert isinstance(hasty, WaitTimeoutError)
+        assert waits.told["b"] == 2
+
+    async def test_the_last_one_out_ends_the_looking(self, fake_clock: FakeClock) -> None:
+        """Nothing looks any more, and nothing is kept."""
+        server = Server(fake_clock, {each: [(0, PENDING)] for each in "ab"})
+        waits = Waits(server)
+        tasks = [asyncio.ensure_future(waits.wait(each, each, poll=EVERY[3])) for each in "ab"]
+        await fake_clock.sleep(10)
+        for task in tasks:
+            task.cancel()
+        await outcomes(*tasks)
+        looks = len(server.asked)
+
+        await fake_clock.sleep(100)
+
+        assert len(server.asked) == looks
+        assert waits.looks is not None
+        assert waits.looks._groups == {}
+
+    async def test_a_time_out_of_the_clocks_own_comes_out(self, fake_clock: FakeClock) -> None:
+        """Only being woken is taken for being woken."""
+
+        class Broken(FakeClock):
+            async def sleep(self, seconds: float) -> None:
+                raise TimeoutError("broken")
+
+        waits = Waits(Server(Broken(), {"a": [(0, PENDING)]}))
+
+        with pytest.raises(TimeoutError, match="broken"):
+            await waits.wait("a", "a", poll=EVERY[3])
+
+
+class TestPacing:
+    """A session that is told to slow down does so as a whole."""
+
+    async def test_one_429_slows_all_waits(self, fake_clock: FakeClock) -> None:
+        """Also those on other instances."""
+        async with FakeCivo(clock=fake_clock) as civo:
+            for number in range(5):
+                civo.add_instance(f"web-{number}")
+                civo.add_snapshot(f"web-{number}", "snap-1", script=scripts.completes(40))
+            civo.inject("get", faults.rate_limited(30), nth=8)
+            async with SnapshotSession(
+                civo.token, region="FAKE1", api_url=civo.api_url, clock=fake_clock
+            ) as session:
+                await asyncio.gather(
+                    *(
+                        session.wait_until_complete(f"web-{n}", "snap-1", poll=EVERY[5])
+                        for n in range(5)
+                    )
+                )
+
+        limited = civo.requests[7].at
+        assert [r.at for r in civo.requests if limited < r.at < limited + 30] == []
+        assert fake_clock.now() < limited + 40
+
+    async def test_who_has_little_time_left_still_looks_once_more(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """At its very end, and not after it."""
+        busy = RateLimitedError("no", status=429, method="GET", path="/v2", retry_after=600.0)
+        server = Server(fake_clock, {"a": [(0, busy), (20, COMPLETE)]})
+        waits = Waits(server)
+
+        assert (await waits.wait("a", "a", poll=EVERY[10], timeout=60)).is_complete
+        assert server.asked == [(0, "a"), (60, "a")]
+
+    async def test_a_thousand_waits_that_began_together_spread_out(self) -> None:
+        """After the first minute no second holds more than twice the mean."""
+        fake_clock = FakeClock(sockets=False)
+        looks: Counter[int] = Counter()
+
+        async def get(_: str, snapshot_id: str, __: str) -> Snapshot:
+            looks[int(fake_clock.now())] += 1
+            return attrs.evolve(PENDING, id=snapshot_id)
+
+        async def unused(_: str, __: str) -> tuple[Snapshot, ...]:
+            raise AssertionError
+
+        shared = SharedLooks(fake_clock, get, unused)
+        await outcomes(
+            *(
+                wait_for(
+                    shared.at(f"web-{number}", "snap-1", "FAKE1"), "web-1", "snap-1",
+                    timeout=180.0, poll=PollPolicy(), on_change=None, clock=fake_clock,
+                )
+                for number in range(1000)
+            )
+        )  # fmt: skip
+
+        later = [looks[second] for second in range(60, 178)]
+        assert max(later) <= 2 * sum(later) / len(later)
+
+
+async def test_an_error_of_the_list_is_everybodys_who_was_due(fake_clock: FakeClock) -> None:
+    """Five in a row are borne, by each."""
+    busy = ServerError("no", status=503, method="GET", path="/v2")
+    server = Server(fake_clock, {each: [(0, PENDING), (15, busy), (65, COMPLETE)] for each in "ab"})
+    waits = Waits(server)
+
+    came_to = await outcomes(*(waits.wait(each, each, poll=EVERY[10]) for each in "ab"))
+
+    assert [outcome.is_complete for outcome in came_to] == [True, True]
+    assert not any(isinstance(outcome, CivoSnapshotsError) for outcome in came_to)

@@ -1,0 +1,315 @@
+"""What happens to a snapshot, as events."""
+
+import asyncio
+import logging
+from contextlib import aclosing
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from civo_snapshots_async import (
+    AuthenticationError,
+    DetailsChanged,
+    Event,
+    PollFailed,
+    PollPolicy,
+    SessionClosedError,
+    Snapshot,
+    SnapshotSeen,
+    SnapshotSession,
+    SnapshotSettled,
+    SnapshotStalled,
+    SnapshotStatus,
+    SnapshotVanishedError,
+    StateChanged,
+    UnknownStateSeen,
+    VolumeStatus,
+    WaitTimeoutError,
+    apply,
+    changes,
+)
+from civo_snapshots_async._events import events_between
+from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
+
+from .make import make_snapshot
+
+EVERY_5_S = PollPolicy(interval=5)
+
+
+async def collect(session: SnapshotSession, **more: Any) -> list[Event]:
+    """Watch snap-1 to its end."""
+    return [event async for event in session.watch("web-1", "snap-1", poll=EVERY_5_S, **more)]
+
+
+class TestEvents:
+    """Values that say what is different, and that give the later report again."""
+
+    def test_each_change_is_one_event(self) -> None:
+        """The snapshot's own first, then each volume's; what is the same is left out."""
+        before = make_snapshot("Pending", {"a": "Pending", "b": "Pending", "c": "Pending"})
+        after = make_snapshot("Complete", {"a": "Completed", "b": "Pending", "d": "Pending"})
+
+        assert [str(change) for change in changes(before, after)] == [
+            "snapshot: Pending -> Complete",
+            "volume a: Pending -> Completed",
+            "volume c: Pending -> (not reported)",
+            "volume d: (not reported) -> Pending",
+        ]
+
+    def test_what_is_no_state_is_a_detail(self) -> None:
+        """A new name, say, or another order of the volumes."""
+        before = make_snapshot("Pending", {"a": "", "b": ""})
+        renamed = attrs.evolve(before, name="weekly")
+        turned = make_snapshot("Pending", {"b": "", "a": ""})
+
+        assert events_between(before, renamed) == (DetailsChanged(snapshot=renamed),)
+        assert events_between(before, turned) == (DetailsChanged(snapshot=turned),)
+        assert events_between(before, before) == ()
+
+    def test_states_alone_need_no_detail(self) -> None:
+        """The events are no larger than what has changed."""
+        before = make_snapshot("Pending", {"a": "Pending", "b": "Pending"})
+        after = make_snapshot("Complete", {"a": "Completed", "b": "Completed"})
+
+        assert {type(event) for event in events_between(before, after)} == {StateChanged}
+
+    @given(st.data())
+    def test_applied_to_the_first_report_they_give_the_last(self, data: st.DataObject) -> None:
+        """Whatever the reports are."""
+        reports = data.draw(st.lists(SNAPSHOTS, min_size=1, max_size=6))
+
+        events = [
+            event
+            for before, after in zip(reports, reports[1:], strict=False)
+            for event in events_between(before, after)
+        ]
+
+        assert apply(reports[0], *events) == reports[-1]
+
+    def test_what_changes_nothing_changes_nothing(self) -> None:
+        """A failed poll, a stall and an unknown word are about the watching."""
+        snapshot = make_snapshot("Odd")
+        error = WaitTimeoutError("no", instance_id="web-1", snapshot_id="snap-1")
+
+        assert (
+            apply(
+                snapshot,
+                PollFailed(error=error, in_a_row=1),
+                SnapshotStalled(snapshot=snapshot, unchanged_for=300),
+                UnknownStateSeen(state="Odd"),
+            )
+            is snapshot
+        )
+
+
+TEXT = st.sampled_from(["", "Pending", "Complete", "Completed", "Odd"])
+SNAPSHOTS = st.builds(
+    Snapshot,
+    id=st.just("snap-1"),
+    name=st.sampled_from(["a", "b"]),
+    status=st.builds(
+        SnapshotStatus,
+        state=TEXT,
+        volumes=st.lists(
+            st.builds(VolumeStatus, id=st.sampled_from("abc"), state=TEXT), max_size=4
+        ).map(tuple),
+    ),
+)
+
+
+class TestWatching:
+    """A session's watch, on a FakeCivo."""
+
+    async def test_from_the_first_sight_to_the_end(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """Each change once, and what the events come to is what the end is."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=40))
+
+        events = await collect(session)
+
+        assert [type(event) for event in events] == [
+            SnapshotSeen, StateChanged, StateChanged, StateChanged, StateChanged, StateChanged,
+            StateChanged, SnapshotSettled,
+        ]  # fmt: skip
+        assert [str(event) for event in events[1:-1]] == [
+            "snapshot: (no state) -> Pending",
+            "volume vol-1: (not reported) -> Pending",
+            "volume vol-2: (not reported) -> Pending",
+            "volume vol-1: Pending -> Completed",
+            "volume vol-2: Pending -> Completed",
+            "snapshot: Pending -> Complete",
+        ]
+        seen, *rest, settled = events
+        assert isinstance(seen, SnapshotSeen)
+        assert isinstance(settled, SnapshotSettled)
+        assert apply(seen.snapshot, *rest) == settled.snapshot
+        assert settled.snapshot.is_complete
+
+    async def test_a_failure_is_an_end_like_another(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """It is told, not raised: a bot has to say it anyway."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.fails("vol-2", after=7))
+
+        settled = (await collect(session))[-1]
+
+        assert isinstance(settled, SnapshotSettled)
+        assert settled.snapshot.is_failed
+
+    async def test_a_failed_poll_is_told(self, civo: FakeCivo, session: SnapshotSession) -> None:
+        """With how many have failed in a row."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=30))
+        civo.inject("get", None, faults.status(503), faults.reset(), None, faults.status(500))
+
+        events = await collect(session)
+
+        assert [event.in_a_row for event in events if isinstance(event, PollFailed)] == [1, 2, 1]
+
+    async def test_an_unknown_state_is_told_once(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """Each word once."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.says("Quiescing", until=60))
+
+        events = await collect(session)
+
+        assert [e for e in events if isinstance(e, UnknownStateSeen)] == [
+            UnknownStateSeen(state="Quiescing")
+        ]
+
+    async def test_a_stall_is_told_once_until_something_changes(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """By default after five minutes; a policy may say otherwise."""
+        status = {"state": "Pending", "volumes": [{"id": "vol-1", "state": "Pending"}]}
+        civo.add_snapshot(
+            "web-1",
+            "snap-1",
+            script=scripts.timeline([(0.0, {}), (700.0, status), (1400.0, scripts.completed())]),
+        )
+
+        events = await collect(session)
+
+        stalls = [event for event in events if isinstance(event, SnapshotStalled)]
+        assert [(stall.unchanged_for, stall.snapshot.state) for stall in stalls] == [
+            (300, ""), (300, "Pending"),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("script", "error"),
+        [(scripts.stuck(), WaitTimeoutError), (scripts.vanishes(20), SnapshotVanishedError)],
+    )
+    async def test_what_is_no_end_is_raised(
+        self,
+        civo: FakeCivo,
+        session: SnapshotSession,
+        script: scripts.Script,
+        error: type[Exception],
+    ) -> None:
+        """As by a wait."""
+        civo.add_snapshot("web-1", "snap-1", script=script)
+
+        with pytest.raises(error, match="snapshot snap-1 of instance web-1"):
+            await collect(session, timeout=60)
+
+    async def test_a_refused_token_is_raised(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """And is no passing failure."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.stuck())
+        civo.inject("get", None, faults.status(404, code="database_account_not_found"))
+
+        with pytest.raises(AuthenticationError):
+            await collect(session)
+
+    async def test_a_slow_consumer_loses_no_change(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """It is not looked for in vain, and what has changed meanwhile is told afterwards."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=40))
+        events = []
+
+        async for event in session.watch("web-1", "snap-1", poll=EVERY_5_S):
+            events.append(event)
+            await fake_clock.sleep(25)
+
+        assert len(civo.requests) == 3
+        assert isinstance(events[0], SnapshotSeen)
+        assert apply(events[0].snapshot, *events[1:-1]).is_complete
+
+    async def test_leaving_early_ends_the_looking(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """There and then, with `aclosing`."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.stuck())
+
+        async with aclosing(session.watch("web-1", "snap-1", poll=EVERY_5_S)) as events:
+            async for event in events:
+                assert isinstance(event, SnapshotSeen)
+                break
+        await fake_clock.sleep(100)
+
+        assert len(civo.requests) == 1
+
+    async def test_closing_the_session_ends_it(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """With SessionClosedError, asleep or with an event in hand."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.stuck())
+        watch = asyncio.ensure_future(collect(session))
+        slow = session.watch("web-1", "snap-1", poll=EVERY_5_S)
+        await anext(slow)
+        await fake_clock.sleep(20)
+
+        await session.aclose()
+
+        with pytest.raises(SessionClosedError):
+            await watch
+        with pytest.raises(SessionClosedError):
+            await anext(slow)
+
+    async def test_waits_and_watches_of_one_snapshot_share_their_looks(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """A bot that watches costs nothing beside the job that waits."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=40))
+
+        _, events = await asyncio.gather(
+            session.wait_until_complete("web-1", "snap-1", poll=EVERY_5_S), collect(session)
+        )
+
+        assert isinstance(events[-1], SnapshotSettled)
+        assert len(civo.requests) == 9
+
+    async def test_another_region_can_be_watched(self, fake_clock: FakeClock) -> None:
+        """As by every call."""
+        async with FakeCivo(clock=fake_clock, other_regions=["FAKE2"]) as civo:
+            civo.add_instance("web-1", region="FAKE2")
+            civo.add_snapshot("web-1", "snap-1")
+            async with SnapshotSession(
+                civo.token, region="FAKE1", api_url=civo.api_url, clock=fake_clock
+            ) as session:
+                events = await collect(session, region="FAKE2")
+
+        assert isinstance(events[-1], SnapshotSettled)
+
+    async def test_a_bad_id_is_refused_before_it_looks(self, session: SnapshotSession) -> None:
+        """When the first event is asked for."""
+        with pytest.raises(ValueError, match="snapshot_id must be"):
+            await anext(session.watch("web-1", ".."))
+
+
+async def test_a_poll_costs_no_text_that_nobody_reads(
+    civo: FakeCivo, session: SnapshotSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At INFO and above, looks are not told."""
+    civo.add_snapshot("web-1", "snap-1")
+    caplog.set_level(logging.INFO, logger="civo_snapshots_async")
+
+    await session.wait_until_complete("web-1", "snap-1")
+
+    assert caplog.records == []
