@@ -43,6 +43,7 @@ class SessionOptions(TypedDict, total=False):
     request_timeout: float
     connect_timeout: float
     max_connections: int
+    requests_per_second: float | None
     body_format: Literal["json", "form"]
     proxy: str | None
     trust_env: bool
@@ -71,6 +72,8 @@ class SnapshotSession:
     - `request_timeout`, `connect_timeout`: seconds for one whole request, and for its connection.
     - `max_connections`: how many requests may be under way at once; further ones wait for a place,
       and that wait is not charged to their time. A given `http_session` has a limit of its own.
+    - `requests_per_second`: how many requests may go out in a second, evenly, by the machine's
+      time; `None` for any number. It needs the extra `civo-snapshots-async[rate]`.
     - `body_format`: `"json"`, as the official Go client sends; `"form"`, as the page shows.
     - `proxy`: the URL of an HTTP proxy; `trust_env=True` takes it from the environment
       (`HTTPS_PROXY`, `NO_PROXY`, …). A netrc file is never read.
@@ -97,6 +100,7 @@ class SnapshotSession:
         request_timeout: float = 30.0,
         connect_timeout: float = 10.0,
         max_connections: int = 100,
+        requests_per_second: float | None = None,
         body_format: Literal["json", "form"] = "json",
         proxy: str | None = None,
         trust_env: bool = False,
@@ -117,6 +121,7 @@ class SnapshotSession:
             request_timeout=request_timeout,
             connect_timeout=connect_timeout,
             max_connections=max_connections,
+            requests_per_second=requests_per_second,
             body_format=body_format,
             proxy=proxy,
             trust_env=trust_env,

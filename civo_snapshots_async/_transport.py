@@ -17,7 +17,7 @@ from yarl import URL
 from . import _checks as check
 from ._clock import Clock
 from ._config import Account
-from ._errors import SessionClosedError, TransportError, TransportTimeoutError
+from ._errors import ConfigurationError, SessionClosedError, TransportError, TransportTimeoutError
 from ._http import Repeat, Request, Response, is_2xx
 from ._token import Token
 from ._version import __version__
@@ -35,6 +35,7 @@ class TransportSettings:
     request_timeout: float = 30.0
     connect_timeout: float = 10.0
     max_connections: int = 100
+    requests_per_second: float | None = None
     body_format: Literal["json", "form"] = "json"
     # A proxy's URL may hold its password.
     proxy: str | None = attrs.field(default=None, repr=False)
@@ -46,6 +47,8 @@ class TransportSettings:
         check.seconds("request_timeout", self.request_timeout)
         check.seconds("connect_timeout", self.connect_timeout)
         check.count("max_connections", self.max_connections, at_least=1)
+        if self.requests_per_second is not None:
+            check.number("requests_per_second", self.requests_per_second, at_least=0.001)
         check.boolean("trust_env", self.trust_env)
         if self.body_format not in _CONTENT_TYPES:
             raise ValueError(f"body_format must be 'json' or 'form', not {self.body_format!r}")
@@ -87,6 +90,7 @@ class AiohttpTransport:
         self._proxy = settings.proxy
         if settings.trust_env and self._proxy is None:
             self._proxy = _environment_proxy(account.api_url)
+        self._pace = _pace(settings.requests_per_second)
         # Our pool has no limit: a call that waited inside it would be charged for the wait.
         self._slots: AbstractAsyncContextManager[object] = (
             asyncio.Semaphore(settings.max_connections) if http_session is None else nullcontext()
@@ -100,7 +104,7 @@ class AiohttpTransport:
         """
         sending = _Sending()
         try:
-            async with self._clock.timeout(limit), self._slots:
+            async with self._clock.timeout(limit), self._pace, self._slots:
                 outcome = await self._exchange(
                     self._sessions.session_for(request), request, sending
                 )
@@ -261,6 +265,20 @@ def _connect_limits(settings: TransportSettings, *, has_own_pool: bool) -> aioht
         # Longer ones than this are rounded up to a whole second of the loop's clock.
         ceil_threshold=float("inf"),
     )
+
+
+def _pace(requests_per_second: float | None) -> AbstractAsyncContextManager[object]:
+    if requests_per_second is None:
+        return nullcontext()
+    try:
+        from aiolimiter import AsyncLimiter  # noqa: PLC0415 - few ask for it
+    except ImportError:
+        raise ConfigurationError(
+            "requests_per_second needs aiolimiter: pip install civo-snapshots-async[rate]"
+        ) from None
+
+    # One at a time: a bucket of more would let a burst through on top of the rate.
+    return AsyncLimiter(1, 1 / requests_per_second)
 
 
 def _environment_proxy(api_url: str) -> str | None:

@@ -49,6 +49,7 @@ ARROWS: dict[str, set[str]] = {
 FOREIGN: dict[str, set[str]] = {
     "aiohttp": {"_transport", "_session"},
     "yarl": {"_transport"},
+    "aiolimiter": {"_transport"},
     "cattrs": {"_codec"},
     "tenacity": {"_pacing", "_retry"},
 }

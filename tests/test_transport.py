@@ -6,6 +6,7 @@ import logging
 import pickle
 import re
 import ssl
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from aioresponses import aioresponses
 from civo_snapshots_async import (
     ApiError,
     CivoSnapshotsError,
+    ConfigurationError,
     DecodeError,
     OutcomeUnknownError,
     ServerError,
@@ -381,6 +383,32 @@ class TestSlots:
                 group.create_task(get(session))
 
         assert (most, server.connections) == (2, 2)
+
+
+class TestPace:
+    """When asked, no more than so many requests go out in a second."""
+
+    async def test_requests_go_out_evenly(self) -> None:
+        """Ten at once, at most 100 a second: they take nine hundredths."""
+        at: list[float] = []
+
+        async def note(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            at.append(asyncio.get_running_loop().time())
+            writer.write(http("200 OK", SNAPSHOT))
+
+        options = {"requests_per_second": 100}
+        async with talking_to(note, **options) as (session, _), asyncio.TaskGroup() as group:
+            for _ in range(10):
+                group.create_task(get(session))
+
+        assert at[-1] - at[0] > 0.08
+
+    def test_it_says_what_it_needs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The limiter is a library that few need."""
+        monkeypatch.setitem(sys.modules, "aiolimiter", None)
+
+        with pytest.raises(ConfigurationError, match=r"pip install civo-snapshots-async\[rate\]"):
+            SnapshotSession(TOKEN, region="LON1", requests_per_second=5)
 
 
 class TestClosing:
