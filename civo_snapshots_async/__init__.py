@@ -1,5 +1,7 @@
 """An asyncio client for Civo instance snapshots, with a wait that a restore can trust."""
 
+from ._batch import Batch, BatchOutcome, BatchResult, snapshot_many, wait_many
+from ._checkpoint import checkpoint
 from ._clock import Clock, SystemClock
 from ._errors import (
     ApiError,
@@ -39,6 +41,7 @@ from ._events import (
     apply,
     changes,
 )
+from ._handover import WaitToken
 from ._http import Attempt
 from ._models import (
     Phase,
@@ -60,6 +63,9 @@ __all__ = [
     "ApiError",
     "Attempt",
     "AuthenticationError",
+    "Batch",
+    "BatchOutcome",
+    "BatchResult",
     "CivoSnapshotsError",
     "Clock",
     "ConfigurationError",
@@ -104,8 +110,12 @@ __all__ = [
     "VolumeStatus",
     "WaitError",
     "WaitTimeoutError",
+    "WaitToken",
     "__version__",
     "apply",
     "changes",
+    "checkpoint",
+    "snapshot_many",
+    "wait_many",
     "wait_until_complete",
 ]

@@ -10,16 +10,21 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from ._errors import DecodeError
 from ._http import Request, Response
+from ._instances import Instance, InstancePage
 from ._models import Restore, RestoreStatus, Snapshot, SnapshotStatus, VolumeStatus
 from ._refusals import refusal
 from ._wire import excerpt, parse_json, parse_time
 
 T = TypeVar("T")
+M = TypeVar("M", Snapshot, Restore, Instance)
+N = TypeVar("N", Snapshot, Instance)
 Hook = Callable[[object, Any], object]
 Structure = Callable[[Mapping[str, Any], Any], object]
 
 _MOST_PROBLEMS = 20
 _SHOWN_PROBLEMS = 3
+# Such an answer may hold an instance's first password: no part of it is shown.
+_CONFIDENTIAL = frozenset[object]({Instance, InstancePage})
 
 
 def decode(request: Request[T], response: Response) -> T:
@@ -54,46 +59,66 @@ def _read(request: Request[object], response: Response) -> tuple[object, list[st
 def _interpret(request: Request[object], payload: object) -> tuple[object, list[str]]:
     asked = {"instance_id": request.instance_id, "region": request.region}
     if request.returns is Snapshot:
-        return _read_expected(request, payload, asked)
+        return _read_expected(Snapshot, request, payload, asked)
+    if request.returns is Instance:
+        return _read_expected(Instance, request, payload, asked)
     if request.returns is Restore:
         return _structure(Restore, payload, asked)
+    if request.returns is InstancePage:
+        return _read_page(payload, asked)
 
-    return _read_all(payload, asked)
+    return _read_all(Snapshot, payload, asked)
 
 
 def _read_expected(
-    request: Request[object], payload: object, asked: dict[str, str]
+    model: type[N], request: Request[object], payload: object, asked: dict[str, str]
 ) -> tuple[object, list[str]]:
-    snapshot, problems = _structure(Snapshot, payload, asked)
-    if snapshot is None or not request.expected:
-        return snapshot, problems
+    read, problems = _structure(model, payload, asked)
+    if read is None or not request.expected:
+        return read, problems
+    name = read.name if isinstance(read, Snapshot) else read.hostname
     # Ids are compared without case: a server may write a UUID its own way.
-    expected = {name.casefold() for name in request.expected}
-    if expected.isdisjoint((snapshot.id.casefold(), snapshot.name.casefold())):
+    expected = {wanted.casefold() for wanted in request.expected}
+    if expected.isdisjoint((read.id.casefold(), name.casefold())):
         wanted = " or ".join(sorted(map(repr, request.expected)))
-        problems = [f"id: got {snapshot.id!r} (name {snapshot.name!r}), asked for {wanted}"]
+        problems = [f"id: got {read.id!r} (name {name!r}), asked for {wanted}"]
 
-    return snapshot, problems
+    return read, problems
 
 
-def _read_all(payload: object, asked: dict[str, str]) -> tuple[object, list[str]]:
+def _read_page(payload: object, asked: dict[str, str]) -> tuple[object, list[str]]:
+    if not isinstance(payload, dict):
+        return None, [f"expected an object, got {_kind(payload)}"]
+    page = cast("dict[str, object]", payload)
+    missing = [f"{name}: missing" for name in ("items", "pages") if name not in page]
+    if missing:
+        return None, missing
+    items, problems = _read_all(Instance, page["items"], asked, at="items")
+    pages = page["pages"]
+    if isinstance(pages, bool) or not isinstance(pages, int):
+        return None, [*problems, f"pages: expected a whole number, got {_kind(pages)}"]
+
+    return InstancePage(items=cast("tuple[Instance, ...]", items), pages=pages), problems
+
+
+def _read_all(
+    model: type[M], payload: object, asked: dict[str, str], *, at: str = ""
+) -> tuple[tuple[M | None, ...], list[str]]:
     if payload is None:
         return (), []
     if not isinstance(payload, list):
-        return None, [f"expected an array, got {_kind(payload)}"]
-    snapshots: list[Snapshot | None] = []
+        problem = f"expected an array, got {_kind(payload)}"
+        return (), [f"{at}: {problem}" if at else problem]
+    models: list[M | None] = []
     problems: list[str] = []
     for index, item in enumerate(cast("list[object]", payload)):
-        snapshot, found = _structure(Snapshot, item, asked, at=f"[{index}]")
-        snapshots.append(snapshot)
+        read, found = _structure(model, item, asked, at=f"{at}[{index}]")
+        models.append(read)
         problems += found
         if len(problems) >= _MOST_PROBLEMS:
             break
 
-    return tuple(snapshots), problems
-
-
-M = TypeVar("M", Snapshot, Restore)
+    return tuple(models), problems
 
 
 def _structure(
@@ -135,7 +160,7 @@ def _undocumented(request: Request[object], response: Response, problems: list[s
         method=request.method,
         path=request.path,
         problems=tuple(problems),
-        body_excerpt=excerpt(response.body),
+        body_excerpt="" if request.returns in _CONFIDENTIAL else excerpt(response.body),
     )
 
 
@@ -205,7 +230,7 @@ def _time_or_none(value: object, _: object) -> datetime | None:
 
 def _converter(*, detailed_validation: bool) -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=detailed_validation)
-    state = override(struct_hook=_text_or_empty)
+    state = word = override(struct_hook=_text_or_empty)
     converter.register_structure_hook(str, _text)
     converter.register_structure_hook(str | None, _text_or_none)
     converter.register_structure_hook(bool | None, _boolean_or_none)
@@ -222,6 +247,8 @@ def _converter(*, detailed_validation: bool) -> cattrs.Converter:
     converter.register_structure_hook(Snapshot, _object(snapshot))
     restore = make_dict_structure_fn(Restore, converter)
     converter.register_structure_hook(Restore, _object(restore))
+    instance = make_dict_structure_fn(Instance, converter, hostname=word, status=word)
+    converter.register_structure_hook(Instance, _object(instance))
 
     return converter
 
@@ -264,5 +291,5 @@ _THOROUGH = _converter(detailed_validation=True)
 _QUICK: dict[type, Hook] = {
     model: converter.get_structure_hook(model)
     for converter in [_converter(detailed_validation=False)]
-    for model in (Snapshot, Restore)
+    for model in (Snapshot, Restore, Instance)
 }

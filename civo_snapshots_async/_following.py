@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from ._clock import Clock
-from ._errors import CivoSnapshotsError, WaitError, WaitTimeoutError
+from ._errors import CivoSnapshotsError, WaitError
 from ._instances import Instance, InstancePage
 from ._models import Restore
 from ._pacing import PollPolicy
@@ -18,13 +18,17 @@ _MOST_PAGES = 100
 class InstanceFailedError(WaitError):
     """The instance is in a state of failure: there is nothing to wait for."""
 
-    def __init__(self, message: str, *, instance_id: str, instance: Instance) -> None:
-        super().__init__(message, instance_id=instance_id, snapshot_id="")
+    def __init__(
+        self, message: str, *, instance_id: str, instance: Instance, polls: int, elapsed: float
+    ) -> None:
+        super().__init__(
+            message, instance_id=instance_id, snapshot_id="", polls=polls, elapsed=elapsed
+        )
         self.instance = instance
         """The instance as it was last seen."""
 
 
-class InstanceAmbiguousError(WaitError):
+class AmbiguousInstanceError(WaitError):
     """Several instances have the host name that was looked for: which one is not guessed."""
 
     def __init__(
@@ -46,26 +50,18 @@ async def wait_until_active(
     """Look at an instance until Civo says that it is `ACTIVE`, and return it."""
     name = f"instance {instance_id}"
     looked = await look_until(_is_settled, look, name=name, timeout=timeout, poll=poll, clock=clock)
-    instance = looked.seen
-    status = (instance.status or "without a status") if instance else "never seen"
-    if instance is None or not looked.is_over:
-        raise WaitTimeoutError(
-            f"{name} was not ACTIVE when the time was up ({looked.effort}): it was {status}"
-            f"{looked.failure}",
+    if looked.seen is None or not looked.is_over:
+        raise looked.timed_out("was not ACTIVE", instance_id=instance_id)
+    if looked.seen.is_failed:
+        raise InstanceFailedError(
+            f"{name} failed ({looked.effort}): {looked.seen}",
             instance_id=instance_id,
-            snapshot_id="",
+            instance=looked.seen,
             polls=looked.polls,
             elapsed=looked.elapsed,
-            last_error=looked.last_error,
-        )
-    if instance.is_failed:
-        raise InstanceFailedError(
-            f"{name} failed ({looked.effort}): it is {status}",
-            instance_id=instance_id,
-            instance=instance,
         )
 
-    return instance
+    return looked.seen
 
 
 def _is_settled(outcome: Instance | CivoSnapshotsError) -> bool:
@@ -91,16 +87,14 @@ async def find_restored_instance(
         poll=poll,
         clock=clock,
     )
-    if looked.seen is not None:
-        return looked.seen
-    raise WaitTimeoutError(
-        f"{name} was not listed when the time was up ({looked.effort}){looked.failure}",
-        instance_id=restore.instance_id,
-        snapshot_id=restore.from_snapshot or "",
-        polls=looked.polls,
-        elapsed=looked.elapsed,
-        last_error=looked.last_error,
-    )
+    if looked.seen is None:
+        raise looked.timed_out(
+            "was not listed",
+            instance_id=restore.instance_id,
+            snapshot_id=restore.from_snapshot or "",
+        )
+
+    return looked.seen
 
 
 def _mark_of(restore: Restore) -> str:
@@ -129,7 +123,7 @@ async def _find(list_page: ListPage, restore: Restore, hostname: str) -> Instanc
         and instance.id.casefold() != restore.instance_id.casefold()
     }
     if len(found) > 1:
-        raise InstanceAmbiguousError(
+        raise AmbiguousInstanceError(
             f"{len(found)} instances have the host name {hostname}, and nothing tells which one "
             f"restore {restore.id} has made: {', '.join(found)}",
             instance_id=restore.instance_id,

@@ -1,8 +1,8 @@
 """What a session runs, so that closing it can end that."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import suppress
+from types import TracebackType
 
 from ._errors import SessionClosedError
 
@@ -11,35 +11,62 @@ class Lifetime:
     """Ends with `SessionClosedError` what runs inside it when it is over."""
 
     def __init__(self) -> None:
-        self._running: dict[asyncio.Timeout, asyncio.Task[object] | None] = {}
+        self._running: dict[_Inside, asyncio.Task[object] | None] = {}
         self._is_over = False
 
-    @asynccontextmanager
-    async def inside(self) -> AsyncGenerator[None]:
+    def inside(self) -> "_Inside":
         """Run what is inside until it ends, or until `end`."""
+        return _Inside(self)
+
+    def begin(self, inside: "_Inside") -> None:
+        """Note that something runs."""
         if self._is_over:
             raise SessionClosedError("the session is closed: make a new one")
-        scope = asyncio.timeout(None)
-        try:
-            # A time-out that comes when it is told to: it knows our cancelling from others'.
-            async with scope:
-                self._running[scope] = asyncio.current_task()
-                try:
-                    yield
-                finally:
-                    del self._running[scope]
-        except TimeoutError:
-            if not scope.expired():
-                raise
-        if scope.expired():
+        self._running[inside] = asyncio.current_task()
+
+    def leave(self, inside: "_Inside") -> None:
+        """Note that it does not run any more."""
+        self._running.pop(inside, None)
+
+    def end(self) -> None:
+        """End all that runs inside, but for whoever calls this from there."""
+        self._is_over = True
+        this = asyncio.current_task()
+        for inside, task in list(self._running.items()):
+            if task is not this:
+                self.leave(inside)
+                inside.end()
+
+
+class _Inside:
+    """One thing that runs."""
+
+    __slots__ = ("_lifetime", "_scope")
+
+    def __init__(self, lifetime: Lifetime) -> None:
+        self._lifetime = lifetime
+        # A time-out that comes when it is told to: it knows our cancelling from others'.
+        self._scope = asyncio.timeout(None)
+
+    async def __aenter__(self) -> None:
+        self._lifetime.begin(self)
+        await self._scope.__aenter__()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._lifetime.leave(self)
+        with suppress(TimeoutError):
+            await self._scope.__aexit__(exc_type, exc, traceback)
+        # Raised here and not above, where it would have the cancelling for its context.
+        if self._scope.expired():
             raise SessionClosedError(
                 "the session was closed while this call ran; what it asked for may still be done"
             )
 
     def end(self) -> None:
-        """End all that runs inside, but for whoever calls this from there."""
-        self._is_over = True
-        running, this = list(self._running.items()), asyncio.current_task()
-        for scope, task in running:
-            if task is not this:
-                scope.reschedule(asyncio.get_running_loop().time())
+        """Cancel it."""
+        self._scope.reschedule(asyncio.get_running_loop().time())

@@ -1,6 +1,7 @@
 """Which snapshots to keep: a plan, made without any request, and what came of doing it."""
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -103,8 +104,8 @@ def _of_one_instance(snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
     homes = sorted({f"{snapshot.instance_id} in {snapshot.region}" for snapshot in there})
     if len(homes) > 1:
         raise ValueError(f"a plan is for one instance, not for several: {', '.join(homes)}")
-    ids = [snapshot.id for snapshot in there]
-    twice = sorted({snapshot_id for snapshot_id in ids if ids.count(snapshot_id) > 1})
+    counted = Counter(snapshot.id for snapshot in there)
+    twice = sorted(snapshot_id for snapshot_id, times in counted.items() if times > 1)
     if twice:
         raise ValueError(f"each snapshot must be there once, not twice: {', '.join(twice)}")
 
@@ -156,16 +157,21 @@ class _Rules:
             return f"it is pending: {', '.join(snapshot.verdict.reasons)}"
         if snapshot.created_at is None:
             return "Civo does not say when it was made"
-        reason = self._why_a_date_is_kept(snapshot.created_at, dates)
-        if snapshot.is_complete:
-            return reason or self._why_an_age_is_kept(snapshot.created_at)
-        if not dates or snapshot.created_at >= dates[0]:
+        if snapshot.is_failed:
+            reason = self._why_a_failure_is_kept(snapshot.created_at, dates)
+        else:
+            reason = self._why_a_place_is_kept(snapshot.created_at, dates)
+
+        return reason or self._why_an_age_is_kept(snapshot.created_at)
+
+    def _why_a_failure_is_kept(self, created_at: datetime, dates: list[datetime]) -> str | None:
+        if not dates or created_at >= dates[0]:
             return "it has failed, and no complete one is newer"
 
-        return self._why_an_age_is_kept(snapshot.created_at)
+        return None
 
-    def _why_a_date_is_kept(self, created_at: datetime, dates: list[datetime]) -> str | None:
-        if dates and created_at >= dates[0]:
+    def _why_a_place_is_kept(self, created_at: datetime, dates: list[datetime]) -> str | None:
+        if created_at >= dates[0]:
             return "the newest complete one"
         if self.keep_last and created_at >= dates[: self.keep_last][-1]:
             return f"one of the newest {self.keep_last} complete ones"
@@ -270,21 +276,20 @@ async def prune(
 def _where(plan: PrunePlan, instance_id: str, region: str | None) -> dict[str, str]:
     """Return the region of the plan, else the one that was given; ValueError for a wrong plan."""
     check.plain_name("instance_id", instance_id)
-    regions = {region} if region else set[str]()
-    for entry in plan.entries:
-        snapshot = entry.snapshot
-        check.plain_name("the id of a snapshot", snapshot.id)
+    for snapshot in (*plan.deletions, *plan.kept):
         if snapshot.instance_id != instance_id:
             raise ValueError(
                 f"the plan is for instance {snapshot.instance_id!r}, not for {instance_id!r}: "
                 "name it as in the call that gave the snapshots"
             )
-        if snapshot.region:
-            regions.add(snapshot.region)
+    for snapshot in plan.deletions:
+        check.plain_name("the id of a snapshot", snapshot.id)
+    regions = {entry.snapshot.region for entry in plan.entries} | {region or ""}
+    regions.discard("")
     if len(regions) > 1:
-        raise ValueError(f"the plan is for another region: {' and '.join(sorted(regions))}")
+        raise ValueError(f"the plan is for another region: {', '.join(sorted(regions))}")
 
-    return {"region": check.plain_name("region", name) for name in regions}
+    return {"region": check.plain_name("region", regions.pop())} if regions else {}
 
 
 async def _delete(

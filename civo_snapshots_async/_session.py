@@ -22,6 +22,7 @@ from ._errors import (
     SnapshotNotFoundError,
 )
 from ._events import Event
+from ._handover import WaitToken, last_look
 from ._http import Request, Transport
 from ._lifetime import Lifetime
 from ._models import Restore, Snapshot
@@ -425,6 +426,56 @@ class SnapshotSession:
                     except StopAsyncIteration:
                         return
                 yield event
+
+    def wait_token(
+        self,
+        instance_id: str,
+        snapshot_id: str,
+        *,
+        timeout: float | None = 1800.0,
+        region: str | None = None,
+    ) -> WaitToken:
+        """Make a wait that can move: `resume` goes on with it, here or in another process.
+
+        The deadline is fixed now, as a date. After a wait that has timed out, it gives more time:
+        `session.wait_token(error.instance_id, error.snapshot_id, timeout=600)`.
+        """
+        return WaitToken.for_wait(
+            instance_id,
+            snapshot_id,
+            region=self._in(region),
+            timeout=timeout,
+            now=self._clock.utcnow(),
+        )
+
+    async def resume(
+        self,
+        token: WaitToken,
+        *,
+        poll: PollPolicy = PollPolicy(),
+        on_change: OnChange | None = None,
+    ) -> Snapshot:
+        """Go on with a wait in the time that is left, in the token's region, and end as it would.
+
+        Where the time is up, there is one last look, and then `WaitTimeoutError`.
+        """
+        left = token.remaining(self._clock.utcnow())
+        if left == 0:
+            return await last_look(
+                token,
+                lambda: self.get_snapshot(
+                    token.instance_id, token.snapshot_id, region=token.region
+                ),
+            )
+
+        return await self.wait_until_complete(
+            token.instance_id,
+            token.snapshot_id,
+            timeout=left,
+            poll=poll,
+            on_change=on_change,
+            region=token.region,
+        )
 
     async def restore_when_complete(
         self,

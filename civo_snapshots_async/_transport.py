@@ -63,8 +63,15 @@ class TransportSettings:
 class _Sending:
     """How far one sending of a request has got."""
 
-    has_left: bool = False
-    """Whether any byte of it may have left: aiohttp's trace says when it begins to write."""
+    is_traced: bool = False
+    """Whether aiohttp tells when it begins to write: for what must not be sent twice."""
+    has_begun: bool = False
+    is_written: bool = False
+
+    @property
+    def may_have_left(self) -> bool:
+        """Whether any byte of it may have left."""
+        return self.is_written if self.is_traced else self.has_begun
 
 
 class AiohttpTransport:
@@ -105,9 +112,7 @@ class AiohttpTransport:
         sending = _Sending()
         try:
             async with self._clock.timeout(limit), self._pace, self._slots:
-                outcome = await self._exchange(
-                    self._sessions.session_for(request), request, sending
-                )
+                outcome = await self._exchange(request, sending)
         except TimeoutError:
             outcome = self._late(request, sending, "complete answer", limit)
         # Raised here and not where it was met: aiohttp's errors hold the request, token and all.
@@ -121,8 +126,10 @@ class AiohttpTransport:
         await self._sessions.aclose()
 
     async def _exchange(
-        self, session: aiohttp.ClientSession, request: Request[object], sending: _Sending
+        self, request: Request[object], sending: _Sending
     ) -> Response | TransportError | SessionClosedError:
+        session = self._sessions.session_for(request)
+        sending.is_traced, sending.has_begun = bool(session.trace_configs), True
         try:
             async with (
                 self._clock.timeout(self._settings.request_timeout),
@@ -146,6 +153,7 @@ class AiohttpTransport:
             ):
                 return await self._read(answer, request)
         except aiohttp.ConnectionTimeoutError:
+            sending.has_begun = False
             return self._late(request, sending, "connection", self._settings.connect_timeout)
         except TimeoutError:
             return self._late(request, sending, "complete answer", self._settings.request_timeout)
@@ -185,8 +193,8 @@ class AiohttpTransport:
         call = f"{request.method} {request.path}"
         if self._sessions.are_closed:
             return SessionClosedError(f"{call}: the session was closed while this call ran")
-        # Two signs must agree that nothing left; where they do not, it is not known.
-        is_unsent = isinstance(error, aiohttp.ClientConnectorError) and not sending.has_left
+        # Where both signs are there, they must agree that nothing left.
+        is_unsent = isinstance(error, aiohttp.ClientConnectorError) and not sending.is_written
 
         return TransportError(
             f"{call}: {_named(error)}",
@@ -202,7 +210,7 @@ class AiohttpTransport:
             f"{request.method} {request.path}: no {what} within {limit:g} s",
             method=request.method,
             path=request.path,
-            may_have_arrived=sending.has_left,
+            may_have_arrived=sending.may_have_left,
         )
 
 
@@ -292,33 +300,36 @@ def _environment_proxy(api_url: str) -> str | None:
 
 def _open_session(given: aiohttp.ClientSession | None, *, is_fresh: bool) -> aiohttp.ClientSession:
     trace = aiohttp.TraceConfig()
-    trace.on_request_headers_sent.append(_note_that_it_left)
-    if given is None:
+    trace.on_request_headers_sent.append(_note_that_it_is_written)
+    cookie_jar = aiohttp.DummyCookieJar()
+    if given is not None:
+        # Its connections and its traces, without its login, cookies, headers and netrc file.
         return aiohttp.ClientSession(
-            connector=(
-                aiohttp.TCPConnector(limit=0, force_close=True)
-                if is_fresh
-                else aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE)
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
+            connector=given.connector,
+            connector_owner=False,
+            cookie_jar=cookie_jar,
+            trace_configs=[*given.trace_configs, trace],
+        )
+    if is_fresh:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, force_close=True),
+            cookie_jar=cookie_jar,
             trace_configs=[trace],
         )
 
-    # Its connections and its traces, without its login, cookies, headers and netrc file.
+    # Without the trace, which costs a tenth of a request: these may be sent again anyway.
     return aiohttp.ClientSession(
-        connector=given.connector,
-        connector_owner=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trace_configs=[*given.trace_configs, trace],
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE),
+        cookie_jar=cookie_jar,
     )
 
 
-async def _note_that_it_left(
+async def _note_that_it_is_written(
     _session: aiohttp.ClientSession,
     context: SimpleNamespace,
     _params: aiohttp.TraceRequestHeadersSentParams,
 ) -> None:
-    context.trace_request_ctx.has_left = True
+    context.trace_request_ctx.is_written = True
 
 
 def _encoded(

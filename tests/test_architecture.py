@@ -19,7 +19,7 @@ ARROWS: dict[str, set[str]] = {
     "_checks": set(),
     "_wire": set(),
     "_errors": {"_http", "_models"},
-    "_events": {"_models"},
+    "_events": {"_errors", "_models"},
     "_endpoints": {"_checks", "_http", "_models"},
     "_refusals": {"_errors", "_http", "_wire"},
     "_token": {"_errors"},
@@ -31,18 +31,24 @@ ARROWS: dict[str, set[str]] = {
     "_retry": {"_checks", "_clock", "_errors", "_http", "_refusals"},
     "_settling": {"_clock", "_codec", "_errors", "_http", "_models"},
     "_pacing": {"_checks"},
-    "_looking": {"_clock", "_errors", "_models", "_pacing"},
+    "_looking": {"_clock", "_errors", "_pacing"},
+    "_progress": {"_errors", "_events", "_looking", "_models"},
+    "_sharing": {"_clock", "_errors", "_events", "_looking", "_models"},
     "_waiting": {
-        "_checks", "_clock", "_errors", "_events", "_looking", "_models", "_pacing",
+        "_checks", "_clock", "_errors", "_events", "_looking", "_models", "_pacing", "_progress",
     },
+    "_handover": {"_checks", "_errors", "_models", "_wire"},
     # face
     "_session": {
-        "_checks", "_clock", "_codec", "_config", "_endpoints", "_errors", "_http", "_lifetime",
-        "_models", "_pacing", "_retry", "_settling", "_token", "_transport", "_waiting",
+        "_checks", "_clock", "_codec", "_config", "_endpoints", "_errors", "_events", "_handover",
+        "_http", "_lifetime", "_models", "_pacing", "_retry", "_settling", "_sharing", "_token",
+        "_transport", "_waiting",
     },
+    "_batch": {"_checks", "_errors", "_models", "_pacing", "_session", "_waiting"},
+    "_checkpoint": {"_checks", "_errors", "_models", "_pacing", "_session"},
     "__init__": {
-        "_clock", "_errors", "_events", "_http", "_models", "_pacing", "_retry", "_session",
-        "_version", "_waiting",
+        "_batch", "_checkpoint", "_clock", "_errors", "_events", "_handover", "_http", "_models",
+        "_pacing", "_retry", "_session", "_version", "_waiting",
     },
 }  # fmt: skip
 # Each foreign library, and the files that may know it.

@@ -10,21 +10,30 @@ import civo_snapshots_async
 from civo_snapshots_async import (
     ApiError,
     Attempt,
+    BatchOutcome,
+    BatchResult,
     CivoSnapshotsError,
     ConfigurationError,
     DecodeError,
+    DetailsChanged,
     OutcomeUnknownError,
     Phase,
+    PollFailed,
     PollPolicy,
     Restore,
     RetryPolicy,
     SessionClosedError,
+    SnapshotSeen,
+    SnapshotSettled,
+    SnapshotStalled,
     StateChanged,
     TimelineEntry,
     TransportError,
     TransportTimeoutError,
+    UnknownStateSeen,
     WaitError,
     WaitTimeoutError,
+    WaitToken,
     _errors,
 )
 
@@ -46,6 +55,20 @@ MODELS = [
     Phase.FAILED,
     PollPolicy(interval=3),
     RetryPolicy(attempts=5),
+    BatchOutcome(kind="completed", instance_id="web-1", snapshot_id="snap-1", snapshot=SNAPSHOT),
+    BatchResult(outcomes=(BatchOutcome(kind="not_started", instance_id="web-1"),)),
+    WaitToken(
+        instance_id="web-1",
+        snapshot_id="snap-1",
+        region="LON1",
+        deadline=datetime(2026, 3, 1, tzinfo=UTC),
+    ),
+    SnapshotSeen(snapshot=SNAPSHOT),
+    DetailsChanged(snapshot=SNAPSHOT),
+    UnknownStateSeen(state="Odd"),
+    PollFailed(error=None, in_a_row=1),  # type: ignore[arg-type]
+    SnapshotStalled(snapshot=SNAPSHOT, unchanged_for=300.0),
+    SnapshotSettled(snapshot=SNAPSHOT),
     Attempt(met="503", may_have_arrived=True),
     StateChanged(before=None, after="Pending"),
     TimelineEntry.of(SNAPSHOT, 3.5),
@@ -110,7 +133,7 @@ def test_every_public_value_is_in_the_test_above() -> None:
         for name, value in vars(civo_snapshots_async).items()
         if isinstance(value, type)
         and not issubclass(value, Exception)
-        and name not in {"Clock", "SnapshotSource", "SnapshotSession", "SystemClock"}
+        and name not in {"Batch", "Clock", "SnapshotSource", "SnapshotSession", "SystemClock"}
     }
 
     assert models == {type(model) for model in MODELS}

@@ -459,12 +459,12 @@ class TestLeaving:
         assert waits.looks is not None
         assert waits.looks._groups == {}
 
-    async def test_a_time_out_of_the_clocks_own_comes_out(self, fake_clock: FakeClock) -> None:
+    async def test_a_time_out_of_the_clocks_own_comes_out(self) -> None:
         """Only being woken is taken for being woken."""
 
         class Broken(FakeClock):
             async def sleep(self, seconds: float) -> None:
-                raise TimeoutError("broken")
+                raise TimeoutError(f"broken, at {seconds} s")
 
         waits = Waits(Server(Broken(), {"a": [(0, PENDING)]}))
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from contextlib import aclosing
+from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -83,7 +84,7 @@ class TestEvents:
 
         events = [
             event
-            for before, after in zip(reports, reports[1:], strict=False)
+            for before, after in pairwise(reports)
             for event in events_between(before, after)
         ]
 

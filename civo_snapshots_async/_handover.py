@@ -1,0 +1,212 @@
+"""A wait that can move to another process: what it waits for, and until when, as text."""
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Self, TypeVar, cast
+
+import attrs
+
+from . import _checks as check
+from ._errors import (
+    CivoSnapshotsError,
+    SnapshotFailedError,
+    SnapshotNotFoundError,
+    SnapshotVanishedError,
+    WaitError,
+    WaitTimeoutError,
+    is_passing,
+)
+from ._models import Snapshot, TimelineEntry
+from ._wire import parse_json, parse_time
+
+E_ = TypeVar("E_", bound=WaitError)
+
+_VERSION = 1
+_KEYS = {"version", "instance_id", "snapshot_id", "region", "deadline"}
+# Three names of 128 characters and a time are far below it.
+_LONGEST = 4096
+
+
+def _moment(value: object) -> datetime | None:
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        raise TypeError(f"deadline must be a datetime or None, not {value!r}")
+    if value.utcoffset() is None:
+        raise ValueError(f"deadline must be timezone-aware, not {value!r}")
+
+    return value.astimezone(UTC)
+
+
+@attrs.frozen(kw_only=True)
+class WaitToken:
+    """A wait as a value: which snapshot, and until when. It holds no secret, and pickles.
+
+    `session.wait_token(…)` makes one; `session.resume(token)` goes on with it, in any process that
+    has a session. The deadline is a date, by the clock of the machine that made the token: where
+    another machine's clock is ahead of that by a minute, it gives up a minute sooner.
+    """
+
+    instance_id: str
+    snapshot_id: str
+    region: str
+    deadline: datetime | None = attrs.field(converter=_moment)
+    """When to give up, in UTC; `None` for never."""
+
+    def __attrs_post_init__(self) -> None:
+        check.plain_name("instance_id", self.instance_id)
+        check.plain_name("snapshot_id", self.snapshot_id)
+        check.plain_name("region", self.region)
+
+    @classmethod
+    def for_wait(
+        cls,
+        instance_id: str,
+        snapshot_id: str,
+        *,
+        region: str,
+        timeout: float | None,
+        now: datetime,
+    ) -> Self:
+        """Make one for a wait that begins `now` and takes at most `timeout` seconds."""
+        seconds = check.timeout(timeout)
+        try:
+            deadline = None if seconds is None else now + timedelta(seconds=seconds)
+        except OverflowError:
+            raise ValueError(
+                f"timeout must end before the year 10000, not in {timeout!r} seconds; None is for "
+                "no limit"
+            ) from None
+
+        return cls(
+            instance_id=instance_id, snapshot_id=snapshot_id, region=region, deadline=deadline
+        )
+
+    def remaining(self, now: datetime) -> float | None:
+        """Return the seconds that are left, 0 where the time is up; `None` for no limit."""
+        if self.deadline is None:
+            return None
+
+        return max((self.deadline - now).total_seconds(), 0.0)
+
+    def to_json(self) -> str:
+        """Return it as one line of JSON, for a queue, a database or a trigger's arguments."""
+        deadline = self.deadline and self.deadline.isoformat().replace("+00:00", "Z")
+
+        return json.dumps(
+            {
+                "version": _VERSION,
+                "instance_id": self.instance_id,
+                "snapshot_id": self.snapshot_id,
+                "region": self.region,
+                "deadline": deadline,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote, and nothing else.
+
+        Raises `ValueError` for any other text: of another version, with a field too many or too
+        few, or with an id that could lead elsewhere.
+        """
+        fields = _fields(check.text("a wait token", text))
+        deadline = fields["deadline"]
+
+        try:
+            return cls(
+                instance_id=_string(fields, "instance_id"),
+                snapshot_id=_string(fields, "snapshot_id"),
+                region=_string(fields, "region"),
+                deadline=None if deadline is None else _time(_string(fields, "deadline")),
+            )
+        except ValueError as error:
+            raise ValueError(f"not a wait token: {error}") from None
+
+
+def _fields(text: str) -> dict[str, object]:
+    if len(text) > _LONGEST:
+        raise ValueError(f"not a wait token: it has {len(text)} characters")
+    try:
+        fields = parse_json(text.encode())
+    except ValueError as error:
+        raise ValueError(f"not a wait token: {error}") from None
+    if not isinstance(fields, dict):
+        raise ValueError("not a wait token: it must be an object")  # noqa: TRY004 - the text is bad
+
+    return _checked(cast("dict[str, object]", fields))
+
+
+def _checked(fields: dict[str, object]) -> dict[str, object]:
+    version = fields.get("version")
+    if type(version) is not int:
+        raise ValueError("not a wait token: it must have a version")
+    # First of all: another version may have other fields.
+    if version != _VERSION:
+        raise ValueError(f"a wait token of version {version}: this library reads {_VERSION}")
+    if fields.keys() != _KEYS:
+        odd = ", ".join(map(repr, sorted(fields.keys() ^ _KEYS)))
+        raise ValueError(f"not a wait token: it has too many or too few of the fields {odd}")
+
+    return fields
+
+
+def _string(fields: dict[str, object], key: str) -> str:
+    value = fields[key]
+    if not isinstance(value, str):
+        raise ValueError(f"{key} must be a string, not {value!r}")  # noqa: TRY004 - the text is bad
+
+    return value
+
+
+def _time(text: str) -> datetime:
+    try:
+        moment = parse_time(text)
+    except ValueError as error:
+        raise ValueError(f"deadline: {error}: {text!r}") from None
+    # What reads as "no time" elsewhere must not become "no limit" here.
+    if moment is None:
+        raise ValueError(f"deadline must be a date or null, not {text!r}")
+
+    return moment
+
+
+async def last_look(token: WaitToken, fetch: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
+    """Look once, for a token whose time is up, and end as a wait would whose last look it was."""
+    try:
+        snapshot = await fetch()
+    except SnapshotNotFoundError as error:
+        raise _ended(SnapshotVanishedError, token, "is not known to Civo") from error
+    except CivoSnapshotsError as error:
+        if not is_passing(error):
+            raise
+        what = f"was not seen when the time was up: {error}"
+        raise _ended(WaitTimeoutError, token, what, error=error) from error
+    reasons = ", ".join(snapshot.verdict.reasons)
+    if snapshot.is_failed:
+        raise _ended(SnapshotFailedError, token, f"failed: {reasons}", snapshot=snapshot)
+    if not snapshot.is_complete:
+        what = f"was not complete when the time was up: {reasons}"
+        raise _ended(WaitTimeoutError, token, what, snapshot=snapshot)
+
+    return snapshot
+
+
+def _ended(
+    kind: type[E_],
+    token: WaitToken,
+    what: str,
+    *,
+    snapshot: Snapshot | None = None,
+    error: CivoSnapshotsError | None = None,
+) -> E_:
+    return kind(
+        f"snapshot {token.snapshot_id} of instance {token.instance_id} {what}",
+        instance_id=token.instance_id,
+        snapshot_id=token.snapshot_id,
+        snapshot=snapshot,
+        polls=1,
+        timeline=(TimelineEntry.of(snapshot, 0.0),) if snapshot else (),
+        last_error=error,
+    )

@@ -1,0 +1,273 @@
+"""The wait for a deletion, on nothing but a function that looks and a clock."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from civo_snapshots_async import (
+    ApiError,
+    AuthenticationError,
+    CivoSnapshotsError,
+    DecodeError,
+    InstanceNotFoundError,
+    NotFoundError,
+    PermissionDeniedError,
+    PollPolicy,
+    RegionNotFoundError,
+    ServerError,
+    SessionClosedError,
+    Snapshot,
+    SnapshotNotFoundError,
+    SnapshotSession,
+    TransportError,
+    WaitTimeoutError,
+)
+from civo_snapshots_async import _endpoints as endpoints
+from civo_snapshots_async._codec import decode
+from civo_snapshots_async._deletion import wait_until_deleted
+from civo_snapshots_async._http import Response
+from civo_snapshots_async.testing import FakeCivo, FakeClock
+
+from .make import make_snapshot
+
+THERE = make_snapshot("Complete", {"vol-1": "Completed"})
+LOST = TransportError("lost", method="GET", path="/v2")
+EVERY_10_S = PollPolicy(interval=10)
+
+
+def refused(kind: type[ApiError], code: str = "", status: int = 404) -> ApiError:
+    """Make a refusal."""
+    return kind("no", status=status, method="GET", path="/v2", code=code)
+
+
+GONE = refused(SnapshotNotFoundError, "database_snapshot_not_found")
+
+
+class Script:
+    """A way to look: gives, or raises, one thing a look, and the last one for ever."""
+
+    def __init__(self, clock: FakeClock, *outcomes: Snapshot | Exception) -> None:
+        self.clock = clock
+        self.outcomes = list(outcomes)
+        self.looked_at: list[float] = []
+
+    async def __call__(self) -> Snapshot:
+        """Give the next outcome."""
+        self.looked_at.append(self.clock.now())
+        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+async def wait(script: Script, **more: Any) -> None:
+    """Wait on a script."""
+    options = {"timeout": 600.0, "poll": EVERY_10_S, "clock": script.clock, **more}
+    await wait_until_deleted(script, "web-1", "snap-1", **options)
+
+
+@pytest.mark.parametrize("seen", [0, 1, 5])
+async def test_waits_until_civo_does_not_know_it(fake_clock: FakeClock, seen: int) -> None:
+    """By code; one that was never seen is gone as well."""
+    script = Script(fake_clock, *[THERE] * seen, GONE)
+
+    await wait(script)
+
+    assert script.looked_at == [10 * number for number in range(seen + 1)]
+
+
+@pytest.mark.parametrize("seen", [[], [THERE]], ids=["never seen", "seen"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        refused(AuthenticationError, "database_account_not_found"),
+        refused(PermissionDeniedError, "database_account_access_denied"),
+        refused(RegionNotFoundError, "database_region_not_found"),
+        refused(InstanceNotFoundError, "database_instance_not_found"),
+        refused(NotFoundError, "route_not_found"),
+        DecodeError("what?", status=200, method="GET", path="/v2", problems=("id: missing",)),
+        SessionClosedError("closed"),
+    ],
+    ids=lambda error: type(error).__name__ if isinstance(error, Exception) else None,
+)
+async def test_nothing_else_is_taken_for_gone(
+    fake_clock: FakeClock, error: CivoSnapshotsError, seen: list[Snapshot]
+) -> None:
+    """What no look would mend comes out as it is, at once, with what was known."""
+    script = Script(fake_clock, *seen, error)
+
+    with pytest.raises(type(error)) as caught:
+        await wait(script)
+
+    assert caught.value is error
+    assert len(script.looked_at) == len(seen) + 1
+    assert error.snapshot == (seen[0] if seen else None)
+    assert error.__notes__[-1].startswith("while waiting for snapshot snap-1 of instance web-1 (")
+
+
+async def test_a_404_without_a_code_is_not_taken_for_gone(fake_clock: FakeClock) -> None:
+    """A gateway may have said it: of a snapshot that was seen, it is an error."""
+    plain = refused(NotFoundError)
+
+    with pytest.raises(NotFoundError) as caught:
+        await wait(Script(fake_clock, THERE, plain))
+
+    assert caught.value is plain
+
+
+async def test_a_404_without_a_code_may_pass(fake_clock: FakeClock) -> None:
+    """In the first seconds it is looked at again, as in every wait; the code then decides."""
+    script = Script(fake_clock, refused(NotFoundError), GONE)
+
+    await wait(script)
+
+    assert script.looked_at == [0, 10]
+
+
+async def test_five_looks_in_a_row_may_fail_in_passing(fake_clock: FakeClock) -> None:
+    """And the count starts anew with each success."""
+    busy = refused(ServerError, status=503)
+    script = Script(fake_clock, *[LOST] * 5, THERE, *[busy] * 5, GONE)
+
+    await wait(script)
+
+    assert len(script.looked_at) == 12
+
+
+async def test_the_sixth_failure_in_a_row_ends_it(fake_clock: FakeClock) -> None:
+    """With the error of the look itself."""
+    with pytest.raises(TransportError) as caught:
+        await wait(Script(fake_clock, THERE, LOST))
+
+    assert caught.value is LOST
+    assert caught.value.snapshot is THERE
+
+
+async def test_a_time_out_has_the_last_snapshot(fake_clock: FakeClock) -> None:
+    """It says how often and how long it looked, and what the last look met."""
+    with pytest.raises(WaitTimeoutError) as caught:
+        await wait(Script(fake_clock, THERE, THERE, LOST), timeout=25)
+
+    error = caught.value
+    assert str(error) == (
+        "snapshot snap-1 of instance web-1 was not seen to be gone when the time was up "
+        "(4 polls in 25.0 s): snapshot before-upgrade (snap-1): complete, "
+        "1 of 1 volumes complete; the last poll failed: lost"
+    )
+    assert (error.instance_id, error.snapshot_id) == ("web-1", "snap-1")
+    assert (error.snapshot, error.polls, error.elapsed) == (THERE, 4, 25)
+    assert error.last_error is LOST
+
+
+async def test_a_time_out_without_any_answer_says_so(fake_clock: FakeClock) -> None:
+    """Nothing is known then."""
+    with pytest.raises(WaitTimeoutError, match=r"\(3 polls in 15.0 s\): it was never") as caught:
+        await wait(Script(fake_clock, LOST), timeout=15)
+
+    assert caught.value.snapshot is None
+
+
+async def test_the_last_look_counts(fake_clock: FakeClock) -> None:
+    """What is gone when the time is up is gone."""
+    script = Script(fake_clock, THERE, GONE)
+
+    await wait(script, timeout=30, poll=PollPolicy(interval=500))
+
+    assert script.looked_at == [0, 30]
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+async def test_refuses_a_timeout_that_is_not_positive(
+    fake_clock: FakeClock, timeout: float
+) -> None:
+    """Before any look."""
+    script = Script(fake_clock, GONE)
+
+    with pytest.raises(ValueError, match="timeout must be"):
+        await wait(script, timeout=timeout)
+
+    assert script.looked_at == []
+
+
+async def test_cancelling_stops_it_at_once(fake_clock: FakeClock) -> None:
+    """With no further look."""
+    script = Script(fake_clock, THERE)
+    task = asyncio.ensure_future(wait(script))
+    await fake_clock.sleep(15)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await fake_clock.sleep(1000)
+
+    assert script.looked_at == [0, 10]
+
+
+async def test_a_bug_comes_out(fake_clock: FakeClock) -> None:
+    """Only errors that can be named are caught."""
+    with pytest.raises(KeyError):
+        await wait(Script(fake_clock, KeyError("bug")))
+
+
+async def test_logs_each_look(fake_clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    """At DEBUG, as every wait does."""
+    with caplog.at_level(logging.DEBUG, logger="civo_snapshots_async"):
+        await wait(Script(fake_clock, make_snapshot("Deleting"), GONE))
+
+    name = "snapshot snap-1 of instance web-1"
+    assert caplog.messages == [
+        f"{name}: poll 1: snapshot before-upgrade (snap-1): pending",
+        f"{name}: poll 2: SnapshotNotFoundError: no",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, b'{"code": "database_account_not_found"}'),
+        (404, b'{"code": "database_region_not_found"}'),
+        (404, b'{"code": "database_instance_not_found"}'),
+        (404, b'{"reason": "snapshot not found"}'),
+        (404, b"404 page not found"),
+        (404, b""),
+        (500, b'{"code": "database_snapshot_not_found"}'),
+        (200, b"null"),
+        (200, b""),
+    ],
+)
+async def test_no_such_answer_is_taken_for_gone(
+    fake_clock: FakeClock, status: int, body: bytes
+) -> None:
+    """However it is looked at: the wait ends with an error, and not before its time."""
+    request = endpoints.get_snapshot("web-1", "snap-1", region="LON1")
+
+    async def look() -> Snapshot:
+        return decode(request, Response(status=status, body=body))
+
+    with pytest.raises(CivoSnapshotsError):
+        await wait_until_deleted(
+            look, "web-1", "snap-1", timeout=600.0, poll=EVERY_10_S, clock=fake_clock
+        )
+
+
+async def test_on_a_server(civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock) -> None:
+    """Deleted by somebody else, it is gone at the next look; another one does not matter."""
+    civo.add_snapshot("web-1", "snap-1")
+    civo.add_snapshot("web-1", "snap-2")
+
+    async def look() -> Snapshot:
+        return await session.get_snapshot("web-1", "snap-1")
+
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(
+            wait_until_deleted(
+                look, "web-1", "snap-1", timeout=600.0, poll=EVERY_10_S, clock=fake_clock
+            )
+        )
+        await fake_clock.sleep(15)
+        assert not waiting.done()
+        await session.delete_snapshot("web-1", "snap-1")
+
+    assert fake_clock.now() == 20

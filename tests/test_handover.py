@@ -1,0 +1,376 @@
+"""A wait that moves: as text, to another process, with the time that is left."""
+
+import asyncio
+import json
+import pickle
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from civo_snapshots_async import (
+    AuthenticationError,
+    PollPolicy,
+    ServerError,
+    Snapshot,
+    SnapshotSession,
+    SnapshotVanishedError,
+    TransportError,
+    WaitError,
+    WaitTimeoutError,
+    WaitToken,
+)
+from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TOKEN = WaitToken(instance_id="web-1", snapshot_id="snap-1", region="FAKE1", deadline=NOON)
+TEXT = (
+    '{"version": 1, "instance_id": "web-1", "snapshot_id": "snap-1", "region": "FAKE1", '
+    '"deadline": "2026-03-01T12:00:00Z"}'
+)
+names = st.text("abzAZ09", min_size=1, max_size=20)
+moments = st.datetimes(min_value=datetime(2, 1, 2), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+def kinds(civo: FakeCivo) -> list[str]:
+    """Return what was asked of a FakeCivo, in order."""
+    return [request.kind for request in civo.requests]
+
+
+def text(**changed: object) -> str:
+    """Return a token's text with some fields changed, or left out where they are `...`."""
+    fields = json.loads(TEXT) | changed
+
+    return json.dumps({key: value for key, value in fields.items() if value is not ...})
+
+
+@asynccontextmanager
+async def another_process(civo: FakeCivo, clock: FakeClock) -> AsyncIterator[SnapshotSession]:
+    """Have a session that knows nothing of the other one's."""
+    async with SnapshotSession(
+        civo.token, region=civo.region, api_url=civo.api_url, clock=clock
+    ) as session:
+        yield session
+
+
+class TestText:
+    """What is written is read, and nothing else is."""
+
+    def test_it_is_one_line_of_json_that_anybody_can_read(self) -> None:
+        """With no secret in it."""
+        assert TOKEN.to_json() == TEXT
+
+    @given(instance=names, snapshot=names, region=names, deadline=st.none() | moments)
+    def test_what_is_written_is_read(
+        self, instance: str, snapshot: str, region: str, deadline: datetime | None
+    ) -> None:
+        """A law: nothing is lost, to the microsecond."""
+        token = WaitToken(
+            instance_id=instance, snapshot_id=snapshot, region=region, deadline=deadline
+        )
+
+        assert WaitToken.from_json(token.to_json()) == token
+
+    def test_it_pickles_too(self) -> None:
+        """For a process pool."""
+        assert pickle.loads(pickle.dumps(TOKEN)) == TOKEN  # noqa: S301
+
+    def test_a_deadline_of_any_time_zone_will_do(self) -> None:
+        """It is kept in UTC."""
+        there = NOON.astimezone(timezone(timedelta(hours=5)))
+
+        assert WaitToken.from_json(text(deadline="2026-03-01T17:00:00+05:00")) == TOKEN
+        assert WaitToken(
+            instance_id="web-1", snapshot_id="snap-1", region="FAKE1", deadline=there
+        ).to_json() == TEXT  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("bad", "says"),
+        [
+            ("", "not a wait token: Expecting value"),
+            ("{", "not a wait token: Expecting property name"),
+            ("[" * 4000, "not a wait token: "),
+            (" " * 5000, "not a wait token: it has 5000 characters"),
+            ("[]", "not a wait token: it must be an object"),
+            ("null", "not a wait token: it must be an object"),
+            ("{}", "not a wait token: it must have a version"),
+            (TEXT.replace("}", ', "region": "LON1"}'), "not a wait token: an object has a key twi"),
+            (text(version=2), "a wait token of version 2: this library reads 1"),
+            (text(version=2, region=...), "a wait token of version 2: this library reads 1"),
+            (text(version=True), "it must have a version"),
+            (text(version="1"), "it must have a version"),
+            (text(region=...), "it has too many or too few of the fields 'region'"),
+            (text(token="x"), "it has too many or too few of the fields 'token'"),
+            (text(instance_id=7), "instance_id must be a string, not 7"),
+            (text(instance_id=".."), "not a wait token: instance_id must be 1 to 128 letters"),
+            (text(snapshot_id="a/../b"), "not a wait token: snapshot_id must be 1 to 128 letters"),
+            (text(snapshot_id="\ud800"), "not a wait token: snapshot_id holds half a surrogate"),
+            (text(region="LON1&x=y"), "not a wait token: region must be 1 to 128 letters"),
+            (text(deadline=0), "deadline must be a string, not 0"),
+            (text(deadline="tomorrow"), "deadline: not an RFC 3339 time: 'tomorrow'"),
+            (text(deadline="2026-03-01T12:00:00"), "deadline: not an RFC 3339 time"),
+            (text(deadline="2026-02-30T12:00:00Z"), "deadline: day is out of range"),
+            (text(deadline="0001-01-01T00:00:00Z"), "deadline must be a date or null"),
+        ],
+    )
+    def test_any_other_text_is_refused(self, bad: str, says: str) -> None:
+        """In words that say what is wrong with it."""
+        with pytest.raises(ValueError, match=says):
+            WaitToken.from_json(bad)
+
+    def test_a_text_is_a_string(self) -> None:
+        """And not what was made of it."""
+        parsed: Any = {"version": 1}
+
+        with pytest.raises(TypeError, match="a wait token must be a string"):
+            WaitToken.from_json(parsed)
+
+    @given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
+    def test_no_text_makes_it_crash(self, anything: str) -> None:
+        """ValueError is all that comes of it."""
+        with pytest.raises(ValueError):  # noqa: PT011 - the words differ
+            WaitToken.from_json(anything)
+
+
+class TestMaking:
+    """The deadline is fixed when the token is made."""
+
+    @pytest.mark.parametrize(
+        ("timeout", "deadline"),
+        [(600, NOON + timedelta(minutes=10)), (0.5, NOON + timedelta(seconds=0.5)), (None, None)],
+    )
+    def test_the_deadline_is_a_date(self, timeout: float | None, deadline: datetime | None) -> None:
+        """Or none at all, where that was written out."""
+        token = WaitToken.for_wait("web-1", "snap-1", region="FAKE1", timeout=timeout, now=NOON)
+
+        assert token.deadline == deadline
+
+    @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 1e12])
+    def test_a_timeout_is_positive_and_has_an_end(self, timeout: float) -> None:
+        """As for a wait, and within the calendar."""
+        with pytest.raises(ValueError, match="timeout must"):
+            WaitToken.for_wait("web-1", "snap-1", region="FAKE1", timeout=timeout, now=NOON)
+
+    @pytest.mark.parametrize(
+        ("changed", "error", "says"),
+        [
+            ({"instance_id": "../x"}, ValueError, "instance_id must be"),
+            ({"snapshot_id": ""}, ValueError, "snapshot_id must be"),
+            ({"region": None}, TypeError, "region must be"),
+            ({"deadline": NOON.replace(tzinfo=None)}, ValueError, "must be timezone-aware"),
+            ({"deadline": "noon"}, TypeError, "deadline must be a datetime or None, not 'noon'"),
+        ],
+    )
+    def test_a_token_is_checked_when_it_is_made(
+        self, changed: dict[str, Any], error: type[Exception], says: str
+    ) -> None:
+        """And not where it is used."""
+        fields: dict[str, Any] = {
+            "instance_id": "web-1", "snapshot_id": "snap-1", "region": "FAKE1", "deadline": None,
+        }  # fmt: skip
+
+        with pytest.raises(error, match=says):
+            WaitToken(**fields | changed)
+
+    @pytest.mark.parametrize(("later", "left"), [(0, 600), (599, 1), (600, 0), (86400, 0)])
+    def test_it_knows_what_is_left(self, later: float, left: float) -> None:
+        """Never less than nothing."""
+        token = WaitToken.for_wait("web-1", "snap-1", region="FAKE1", timeout=600, now=NOON)
+
+        assert token.remaining(NOON + timedelta(seconds=later)) == left
+
+    def test_without_a_deadline_there_is_always_time(self) -> None:
+        """As for a wait without a limit."""
+        token = WaitToken.for_wait("web-1", "snap-1", region="FAKE1", timeout=None, now=NOON)
+
+        assert token.remaining(NOON) is None
+
+
+class TestMoving:
+    """One process begins to wait, and another one goes on."""
+
+    async def test_goes_on_with_the_time_that_is_left(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """600 s from the making of the token, whoever waits, and for how long before."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.stuck())
+        token = session.wait_token("web-1", "snap-1", timeout=600)
+        begun = asyncio.ensure_future(session.resume(token))
+        await fake_clock.sleep(200)
+        begun.cancel()
+        message = token.to_json()
+        await fake_clock.sleep(100)
+
+        async with another_process(civo, fake_clock) as other:
+            with pytest.raises(WaitTimeoutError) as caught:
+                await other.resume(WaitToken.from_json(message))
+
+        assert fake_clock.now() == 600
+        assert caught.value.elapsed == 300
+
+    async def test_gives_the_snapshot_when_it_is_complete(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """With the options of any wait."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=50))
+        token = session.wait_token("web-1", "snap-1")
+        told: list[Snapshot] = []
+
+        snapshot = await session.resume(
+            token, poll=PollPolicy(interval=25), on_change=lambda _, after: told.append(after)
+        )
+
+        assert snapshot.is_complete
+        assert fake_clock.now() == 50
+        assert told[-1] == snapshot
+
+    async def test_without_a_deadline_it_waits_for_ever(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """Through any number of hands."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=100_000))
+        token = session.wait_token("web-1", "snap-1", timeout=None)
+
+        await session.resume(token, poll=PollPolicy(interval=10_000))
+
+        assert fake_clock.now() == 100_000
+
+    async def test_a_wait_that_timed_out_can_be_given_more_time(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """The error says what was waited for."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=90))
+        with pytest.raises(WaitTimeoutError) as caught:
+            await session.wait_until_complete("web-1", "snap-1", timeout=60)
+        error = caught.value
+
+        token = session.wait_token(error.instance_id, error.snapshot_id, timeout=60)
+        snapshot = await session.resume(token)
+
+        assert snapshot.is_complete
+        assert 90 <= fake_clock.now() <= 120
+
+    async def test_the_region_goes_along(self, fake_clock: FakeClock) -> None:
+        """Whatever the region of the session that goes on."""
+        async with FakeCivo(clock=fake_clock, other_regions=["FAKE2"]) as civo:
+            civo.add_instance("db-1", region="FAKE2")
+            civo.add_snapshot("db-1", "snap-1")
+            async with another_process(civo, fake_clock) as session:
+                token = session.wait_token("db-1", "snap-1", timeout=5, region="FAKE2")
+                await session.resume(token)
+                fake_clock.advance(10)
+                snapshot = await session.resume(token)
+
+        assert {request.query["region"] for request in civo.requests} == {"FAKE2"}
+        assert snapshot.region == "FAKE2"
+
+    async def test_a_job_that_is_delivered_twice_makes_one_snapshot(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """With `ensure_snapshot`: at once, or again after the first one was through."""
+
+        async def job(session: SnapshotSession) -> Snapshot:
+            snapshot = await session.ensure_snapshot("web-1", name="nightly-2026-03-01")
+            return await session.resume(session.wait_token("web-1", snapshot.id))
+
+        async with another_process(civo, fake_clock) as other, asyncio.TaskGroup() as group:
+            jobs = [group.create_task(job(each)) for each in (session, other)]
+        late = await job(session)
+
+        assert {done.result().id for done in jobs} == {late.id}
+        assert [effect.kind for effect in civo.effects] == ["create"]
+
+
+class TestTimeIsUp:
+    """A token that comes too late is worth one last look."""
+
+    @pytest.fixture
+    async def late(self, session: SnapshotSession, fake_clock: FakeClock) -> WaitToken:
+        """Return a token whose time is up."""
+        token = session.wait_token("web-1", "snap-1", timeout=60)
+        await fake_clock.sleep(60)
+
+        return token
+
+    async def test_what_is_complete_by_then_is_complete(
+        self, civo: FakeCivo, session: SnapshotSession, late: WaitToken
+    ) -> None:
+        """The message may have lain in its queue for a while."""
+        civo.add_snapshot("web-1", "snap-1")
+        snapshot = await session.resume(late)
+
+        assert snapshot.is_complete
+        assert kinds(civo) == ["get"]
+
+    @pytest.mark.parametrize(
+        ("script", "says"),
+        [
+            (
+                scripts.complete_with_pending_volume("vol-1"),
+                (
+                    "WaitTimeoutError: snapshot snap-1 of instance web-1 was not complete when the "
+                    "time was up: volume vol-1 is Pending"
+                ),
+            ),
+            (
+                scripts.fails("vol-2"),
+                (
+                    "SnapshotFailedError: snapshot snap-1 of instance web-1 failed: volume vol-2 "
+                    "is Failed"
+                ),
+            ),
+        ],
+        ids=["pending", "failed"],
+    )
+    async def test_what_is_not_complete_ends_as_a_wait_would(
+        self,
+        civo: FakeCivo,
+        session: SnapshotSession,
+        late: WaitToken,
+        script: scripts.Script,
+        says: str,
+    ) -> None:
+        """After exactly one look, with what that showed."""
+        civo.add_snapshot("web-1", "snap-1", script=script)
+
+        with pytest.raises(WaitError) as caught:
+            await session.resume(late)
+
+        assert f"{type(caught.value).__name__}: {caught.value}" == says
+        assert kinds(civo) == ["get"]
+        assert caught.value.snapshot is not None
+        assert caught.value.polls == len(caught.value.timeline) == 1
+
+    async def test_what_is_gone_is_gone(self, session: SnapshotSession, late: WaitToken) -> None:
+        """It has not timed out: it will never be complete."""
+        with pytest.raises(
+            SnapshotVanishedError, match="snapshot snap-1 of instance web-1 is not known to Civo"
+        ):
+            await session.resume(late)
+
+    async def test_a_look_that_failed_in_passing_is_a_time_out(
+        self, civo: FakeCivo, session: SnapshotSession, late: WaitToken
+    ) -> None:
+        """Nothing speaks against giving it more time."""
+        civo.add_snapshot("web-1", "snap-1")
+        civo.inject("get", *[faults.bad_gateway()] * 20)
+
+        with pytest.raises(WaitTimeoutError, match="was not seen when the time was up") as caught:
+            await session.resume(late)
+
+        assert isinstance(caught.value.last_error, (ServerError, TransportError))
+        assert caught.value.snapshot is None
+
+    async def test_a_refused_token_is_no_time_out(
+        self, civo: FakeCivo, session: SnapshotSession, late: WaitToken
+    ) -> None:
+        """More time would not mend it."""
+        civo.add_snapshot("web-1", "snap-1")
+        civo.token = "another-token"
+
+        with pytest.raises(AuthenticationError):
+            await session.resume(late)
