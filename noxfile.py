@@ -106,6 +106,13 @@ def lowest(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or IN_PARALLEL))
 
 
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure what the library costs, as ratios in one run."""
+    session.install("--editable", ".")
+    session.run("python", "benchmarks/ratios.py")
+
+
 @nox.session
 def demo(session: nox.Session) -> None:
     """Create, wait and restore on the embedded FakeCivo, or on Civo with an instance named."""

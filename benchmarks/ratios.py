@@ -124,7 +124,7 @@ async def held_by(make: Callable[[], Awaitable[object]]) -> float:
 
 def serve() -> tuple[subprocess.Popen[str], dict[str, str]]:
     """Serve a FakeCivo in a process of its own; return it, and what it says to export."""
-    server = subprocess.Popen(  # noqa: S603 - a program of ours
+    server = subprocess.Popen(
         [sys.executable, "-m", "civo_snapshots_async.testing", "--takes", "3600"],
         stdout=subprocess.PIPE,
         text=True,

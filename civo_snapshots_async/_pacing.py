@@ -118,10 +118,9 @@ class Pacing:
         the shortest and the longest, at which somebody else looks anyway.
         """
         state = self._state
-        if isinstance(outcome, Exception):
-            state.set_exception((type(outcome), outcome, outcome.__traceback__))
-        else:
-            state.set_result(outcome)
+        # Ours do not look at it, and holding it costs a kilobyte for each wait.
+        if not isinstance(self._wait, (GrowingInterval, tenacity.wait_fixed)):
+            _set_outcome(state, outcome)
         state.outcome_timestamp = elapsed
         interval = self._interval(elapsed, planned)
         if not (math.isfinite(interval) and interval >= 0):
@@ -148,3 +147,10 @@ class Pacing:
         self._state.upcoming_sleep += reserve
 
         return self._stop(self._state)
+
+
+def _set_outcome(state: tenacity.RetryCallState, outcome: object) -> None:
+    if isinstance(outcome, Exception):
+        state.set_exception((type(outcome), outcome, outcome.__traceback__))
+    else:
+        state.set_result(outcome)

@@ -1,7 +1,6 @@
 """What one wait has seen so far: as events, in the log, and all in one error."""
 
 import logging
-from collections import deque
 from collections.abc import Iterator
 from typing import NoReturn, TypeVar
 
@@ -48,9 +47,9 @@ class Progress:
         self._is_stalled = False
         self._failures = 0
         self._last_error: CivoSnapshotsError | None = None
-        self._first: list[TimelineEntry] = []
-        self._latest: deque[TimelineEntry] = deque(maxlen=_TIMELINE_ENDS)
-        self._unknown: set[str] = set()
+        self._timeline: list[TimelineEntry] = []
+        # A tuple, as it is nearly always empty, and there may be thousands of waits.
+        self._unknown: tuple[str, ...] = ()
 
     def follow(self, look: Look[Snapshot]) -> tuple[Event, ...]:
         """Take in one look, and return what is new in it."""
@@ -88,16 +87,14 @@ class Progress:
     def _unknown_states(self, snapshot: Snapshot) -> Iterator[UnknownStateSeen]:
         for state in (snapshot.state, *snapshot.volume_states.values()):
             if state not in self._unknown and not is_known(state):
-                self._unknown.add(state)
+                self._unknown = (*self._unknown, state)
                 logger.warning("%s: unknown state %r is taken for pending", self._name, state)
                 yield UnknownStateSeen(state=state)
 
     def _remember(self, snapshot: Snapshot) -> None:
-        entry = TimelineEntry.of(snapshot, self._elapsed)
-        if len(self._first) < _TIMELINE_ENDS:
-            self._first.append(entry)
-        else:
-            self._latest.append(entry)
+        self._timeline.append(TimelineEntry.of(snapshot, self._elapsed))
+        if len(self._timeline) > 2 * _TIMELINE_ENDS:
+            del self._timeline[_TIMELINE_ENDS]
 
     def failed(self) -> SnapshotFailedError:
         """Say which volumes have failed."""
@@ -144,7 +141,7 @@ class Progress:
             snapshot=self.snapshot,
             polls=self._polls,
             elapsed=self._elapsed,
-            timeline=(*self._first, *self._latest),
+            timeline=tuple(self._timeline),
             last_error=self._last_error,
         )
 

@@ -376,11 +376,11 @@ class SnapshotSession:
 
         It is the module's `wait_until_complete`, which says it all, with this session.
         """
-        request = endpoints.get_snapshot(instance_id, snapshot_id, region=self._in(region))
-
+        # Made for its checks alone: what is looked at, and how, is decided from look to look.
+        where = endpoints.get_snapshot(instance_id, snapshot_id, region=self._in(region)).region
         async with self._lifetime.inside():
             return await wait_for(
-                self._looks.at(instance_id, snapshot_id, request.region),
+                self._looks.at(instance_id, snapshot_id, where),
                 instance_id,
                 snapshot_id,
                 timeout=timeout,
