@@ -80,12 +80,6 @@ async def requests_of_waits(*, shared: bool) -> int:
 async def bytes_of_a_wait() -> tuple[float, float]:
     """Return the bytes held by a task that waits for a snapshot, and by one that only sleeps."""
 
-    async def pending(_: str, snapshot_id: str) -> Snapshot:
-        return Snapshot(id=snapshot_id, name="pending")
-
-    class Source:
-        get_snapshot = staticmethod(pending)
-
     async with FakeCivo() as civo:
         civo.add_instance("web-1")
         civo.add_snapshot("web-1", "snap-1", script=scripts.stuck())

@@ -4,12 +4,14 @@ from ._batch import Batch, BatchOutcome, BatchResult, snapshot_many, wait_many
 from ._checkpoint import checkpoint
 from ._clock import Clock, SystemClock
 from ._errors import (
+    AmbiguousInstanceError,
     ApiError,
     AuthenticationError,
     CivoSnapshotsError,
     ConfigurationError,
     ConflictError,
     DecodeError,
+    InstanceFailedError,
     InstanceNotFoundError,
     InvalidRequestError,
     NotFoundError,
@@ -43,6 +45,7 @@ from ._events import (
 )
 from ._handover import WaitToken
 from ._http import Attempt
+from ._instances import Instance
 from ._models import (
     Phase,
     Restore,
@@ -54,12 +57,14 @@ from ._models import (
     VolumeStatus,
 )
 from ._pacing import PollPolicy
+from ._retention import PruneEntry, PruneOutcome, PrunePlan, PruneResult, plan_prune
 from ._retry import RetryPolicy
 from ._session import SnapshotSession
 from ._version import __version__
 from ._waiting import SnapshotSource, wait_until_complete
 
 __all__ = [
+    "AmbiguousInstanceError",
     "ApiError",
     "Attempt",
     "AuthenticationError",
@@ -73,6 +78,8 @@ __all__ = [
     "DecodeError",
     "DetailsChanged",
     "Event",
+    "Instance",
+    "InstanceFailedError",
     "InstanceNotFoundError",
     "InvalidRequestError",
     "NotFoundError",
@@ -81,6 +88,10 @@ __all__ = [
     "Phase",
     "PollFailed",
     "PollPolicy",
+    "PruneEntry",
+    "PruneOutcome",
+    "PrunePlan",
+    "PruneResult",
     "QuotaExceededError",
     "RateLimitedError",
     "RegionNotFoundError",
@@ -115,6 +126,7 @@ __all__ = [
     "apply",
     "changes",
     "checkpoint",
+    "plan_prune",
     "snapshot_many",
     "wait_many",
     "wait_until_complete",

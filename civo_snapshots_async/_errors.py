@@ -19,11 +19,13 @@
     │   └── ServerError
     ├── DecodeError                    Civo answered: yes, in an undocumented shape
     ├── OutcomeUnknownError            a create or a restore may or may not have been done
-    └── WaitError                      waiting ended without a complete snapshot
+    └── WaitError                      waiting ended without what was waited for
         ├── SnapshotFailedError
         ├── SnapshotVanishedError
         ├── WaitTimeoutError           (also TimeoutError)
-        └── SnapshotNotCompleteError   a restore was refused
+        ├── SnapshotNotCompleteError   a restore was refused
+        ├── InstanceFailedError
+        └── AmbiguousInstanceError     several instances have the restored host name
 
 Wrong use of our own functions is `ValueError` or `TypeError`, before anything is sent.
 """
@@ -32,6 +34,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._http import Attempt
+from ._instances import Instance
 from ._models import Snapshot, TimelineEntry, Verdict, VolumeStatus
 
 
@@ -226,7 +229,10 @@ class OutcomeUnknownError(CivoSnapshotsError):
 
 
 class WaitError(CivoSnapshotsError):
-    """Waiting ended without a complete snapshot."""
+    """Waiting ended without what was waited for, such as a complete snapshot.
+
+    `snapshot_id` is empty where an instance was waited for.
+    """
 
     def __init__(
         self,
@@ -278,11 +284,35 @@ class SnapshotVanishedError(WaitError):
 
 
 class WaitTimeoutError(WaitError, TimeoutError):
-    """The time was up; the snapshot may still become complete."""
+    """The time was up; what was waited for may still come."""
 
 
 class SnapshotNotCompleteError(WaitError):
     """A restore was refused, and nothing was sent: the snapshot is not complete."""
+
+
+class InstanceFailedError(WaitError):
+    """The instance is in a state of failure: there is nothing to wait for."""
+
+    def __init__(
+        self, message: str, *, instance_id: str, instance: Instance, polls: int, elapsed: float
+    ) -> None:
+        super().__init__(
+            message, instance_id=instance_id, snapshot_id="", polls=polls, elapsed=elapsed
+        )
+        self.instance = instance
+        """The instance as it was last seen."""
+
+
+class AmbiguousInstanceError(WaitError):
+    """Several instances have the host name that was looked for: which one is not guessed."""
+
+    def __init__(
+        self, message: str, *, instance_id: str, snapshot_id: str, instances: tuple[Instance, ...]
+    ) -> None:
+        super().__init__(message, instance_id=instance_id, snapshot_id=snapshot_id)
+        self.instances = instances
+        """All of them."""
 
 
 def is_passing(error: Exception) -> bool:

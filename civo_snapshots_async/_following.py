@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from ._clock import Clock
-from ._errors import CivoSnapshotsError, WaitError
+from ._errors import AmbiguousInstanceError, CivoSnapshotsError, InstanceFailedError
 from ._instances import Instance, InstancePage
 from ._models import Restore
 from ._pacing import PollPolicy
@@ -13,30 +13,6 @@ ListPage = Callable[[int], Awaitable[InstancePage]]
 
 # However many pages a server says that there are.
 _MOST_PAGES = 100
-
-
-class InstanceFailedError(WaitError):
-    """The instance is in a state of failure: there is nothing to wait for."""
-
-    def __init__(
-        self, message: str, *, instance_id: str, instance: Instance, polls: int, elapsed: float
-    ) -> None:
-        super().__init__(
-            message, instance_id=instance_id, snapshot_id="", polls=polls, elapsed=elapsed
-        )
-        self.instance = instance
-        """The instance as it was last seen."""
-
-
-class AmbiguousInstanceError(WaitError):
-    """Several instances have the host name that was looked for: which one is not guessed."""
-
-    def __init__(
-        self, message: str, *, instance_id: str, snapshot_id: str, instances: tuple[Instance, ...]
-    ) -> None:
-        super().__init__(message, instance_id=instance_id, snapshot_id=snapshot_id)
-        self.instances = instances
-        """All of them."""
 
 
 async def wait_until_active(

@@ -32,6 +32,8 @@ class Request(Generic[T_co]):
     """Percent-encoded, from `/v2` on, without the query."""
     region: str
     returns: type[T_co]
+    query: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    """What the query says besides the region; nothing in it needs percent-encoding."""
     fields: Mapping[str, str | bool] | None = None
     """What the body says; `None` for no body at all, an empty mapping for an empty object."""
     repeat: Repeat = Repeat.FREELY

@@ -55,3 +55,20 @@ def get_instance(instance_id: str, *, region: str) -> Request[Instance]:
         instance_id=instance_id,
         expected=frozenset({instance_id}),
     )
+
+
+def list_instances(page: int, per_page: int, *, region: str) -> Request[InstancePage]:
+    """GET one page of the instances; the first is 1."""
+    return Request(
+        call="list_instances",
+        method="GET",
+        path="/v2/instances",
+        region=check.plain_name("region", region),
+        query={
+            "page": str(check.count("page", page, at_least=1)),
+            "per_page": str(check.count("per_page", per_page, at_least=1)),
+        },
+        returns=InstancePage,
+        longest_body=4 * 1024 * 1024,
+        instance_id="",
+    )

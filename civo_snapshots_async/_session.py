@@ -15,6 +15,7 @@ from . import _endpoints as endpoints
 from ._clock import Clock, SystemClock
 from ._codec import decode
 from ._config import DEFAULT_API_URL, Account, checked_account, find_account
+from ._deletion import wait_until_deleted
 from ._errors import (
     CivoSnapshotsError,
     ConflictError,
@@ -22,11 +23,14 @@ from ._errors import (
     SnapshotNotFoundError,
 )
 from ._events import Event
+from ._following import find_restored_instance, wait_until_active
 from ._handover import WaitToken, last_look
 from ._http import Request, Transport
+from ._instances import Instance, InstancePage, get_instance, list_instances
 from ._lifetime import Lifetime
 from ._models import Restore, Snapshot
 from ._pacing import PollPolicy
+from ._retention import PrunePlan, PruneResult, prune
 from ._retry import NO_RETRIES, RetryingTransport, RetryPolicy
 from ._settling import Creations, Listing, may_be_done, restore_unknown
 from ._sharing import SharedLooks
@@ -35,6 +39,8 @@ from ._transport import AiohttpTransport, TransportSettings
 from ._waiting import OnChange, wait_for, watch_for
 
 T = TypeVar("T")
+
+_INSTANCES_A_PAGE = 100
 
 
 class SessionOptions(TypedDict, total=False):
@@ -512,6 +518,102 @@ class SnapshotSession:
 
         return await self._restore(endpoints.for_snapshot(request, complete.id))
 
+    async def wait_until_deleted(
+        self,
+        instance_id: str,
+        snapshot_id: str,
+        *,
+        timeout: float | None = 600.0,
+        poll: PollPolicy = PollPolicy(),
+        region: str | None = None,
+    ) -> None:
+        """Look at a snapshot until Civo says, by code, that the instance has no such snapshot.
+
+        Any other refusal is raised as what it is, and none is taken for "gone": not a bad token,
+        although that is a 404 as well, nor an unknown region, nor an instance that is not found,
+        which may be in another region. Give the id: a name may be another snapshot's next.
+
+        Raises `WaitTimeoutError`, with the last snapshot, when the time is up.
+        """
+        where = endpoints.get_snapshot(instance_id, snapshot_id, region=self._in(region)).region
+
+        async with self._lifetime.inside():
+            await wait_until_deleted(
+                lambda: self._look(instance_id, snapshot_id, where),
+                instance_id,
+                snapshot_id,
+                timeout=timeout,
+                poll=poll,
+                clock=self._clock,
+            )
+
+    async def wait_until_active(
+        self,
+        instance_id: str,
+        *,
+        timeout: float | None = 1800.0,
+        poll: PollPolicy = PollPolicy(),
+        region: str | None = None,
+    ) -> Instance:
+        """Look at an instance until Civo says that it is `ACTIVE`, and return it.
+
+        That proves that the instance runs, and neither that a restore is over nor what is on its
+        disks: right after an overwrite was asked for, it may be `ACTIVE` still.
+
+        Raises `InstanceFailedError` as soon as the status is `ERROR` or `FAILED`, and
+        `WaitTimeoutError` when the time is up. Any other status is "not yet", `SHUTOFF` as well.
+        """
+        request = get_instance(instance_id, region=self._in(region))
+
+        async with self._lifetime.inside():
+            return await wait_until_active(
+                lambda: self._send_once(request),
+                instance_id,
+                timeout=timeout,
+                poll=poll,
+                clock=self._clock,
+            )
+
+    async def find_restored_instance(
+        self,
+        restore: Restore,
+        *,
+        timeout: float | None = 300.0,
+        poll: PollPolicy = PollPolicy(),
+    ) -> Instance:
+        """Look through the instances until one has the host name of a restore, and return it.
+
+        The host name is the only mark of a new instance: that it is there proves that it is there,
+        and not that this restore has made it. Up to 10,000 instances are read, in the region of the
+        restore. The snapshot's own instance is not taken for it.
+
+        Raises `AmbiguousInstanceError` where several have that host name, `WaitTimeoutError` when
+        the time is up, and `ValueError` for a restore that makes no new instance, or none that can
+        be told from others.
+        """
+        region = restore.region or self.region
+
+        async def list_page(number: int) -> InstancePage:
+            return await self._send_once(list_instances(number, _INSTANCES_A_PAGE, region=region))
+
+        async with self._lifetime.inside():
+            return await find_restored_instance(
+                list_page, restore, timeout=timeout, poll=poll, clock=self._clock
+            )
+
+    async def prune(
+        self, instance_id: str, plan: PrunePlan, *, region: str | None = None
+    ) -> PruneResult:
+        """Delete what a plan says, one snapshot after the other, and nothing else.
+
+        It decides nothing anew. A failure is that snapshot's outcome, and the next one is tried all
+        the same; one that is gone already counts as deleted. Cancelled, it stops at once.
+
+        The region is that of the plan. Raises `ValueError` for a plan for another instance or
+        region, before anything is sent.
+        """
+        return await prune(self, instance_id, plan, region=region)
+
     async def _call(self, request: Request[T]) -> T:
         async with self._lifetime.inside():
             return await self._send(request)
@@ -521,10 +623,12 @@ class SnapshotSession:
 
     async def _look(self, instance_id: str, snapshot_id: str, region: str) -> Snapshot:
         request = endpoints.get_snapshot(instance_id, snapshot_id, region=region)
-        # Not sent again within itself: the next look is its repetition.
-        response = await self._http.send(request, limit=self._call_timeout)
 
-        return self._creations.with_volumes(decode(request, response))
+        return self._creations.with_volumes(await self._send_once(request))
+
+    async def _send_once(self, request: Request[T]) -> T:
+        # Not sent again within itself: the next look is its repetition.
+        return decode(request, await self._http.send(request, limit=self._call_timeout))
 
     async def _look_at_all(self, instance_id: str, region: str) -> tuple[Snapshot, ...]:
         listing = await self._listing(instance_id, region)

@@ -135,10 +135,7 @@ class AiohttpTransport:
                 self._clock.timeout(self._settings.request_timeout),
                 session.request(
                     request.method,
-                    URL(
-                        f"{self._account.api_url}{request.path}?region={request.region}",
-                        encoded=True,
-                    ),
+                    _url(self._account, request),
                     data=_encoded(request.fields, self._settings.body_format),
                     headers=self._headers if request.fields is None else self._body_headers,
                     timeout=self._connecting,
@@ -212,6 +209,12 @@ class AiohttpTransport:
             path=request.path,
             may_have_arrived=sending.may_have_left,
         )
+
+
+def _url(account: Account, request: Request[object]) -> URL:
+    query = "".join(f"&{name}={value}" for name, value in request.query.items())
+
+    return URL(f"{account.api_url}{request.path}?region={request.region}{query}", encoded=True)
 
 
 class _Sessions:

@@ -2,12 +2,14 @@
 
     python examples/every_call.py
 
-No account is needed, and it is over in a second. Each function below shows one thing.
+No account is needed, and it is over in a few seconds. Each function below shows one thing.
 """
 
 import asyncio
 import logging
 import sys
+from contextlib import aclosing
+from datetime import timedelta
 
 import aiohttp
 from tenacity import wait_exponential, wait_fixed, wait_random
@@ -17,19 +19,31 @@ from civo_snapshots_async import (
     AuthenticationError,
     CivoSnapshotsError,
     ConflictError,
+    OutcomeUnknownError,
+    PollFailed,
     PollPolicy,
+    RetryPolicy,
     Snapshot,
     SnapshotFailedError,
     SnapshotNotCompleteError,
     SnapshotNotFoundError,
+    SnapshotSeen,
     SnapshotSession,
+    SnapshotSettled,
     SnapshotVanishedError,
+    StateChanged,
     TransportError,
     WaitTimeoutError,
+    WaitToken,
+    apply,
     changes,
+    checkpoint,
+    plan_prune,
+    snapshot_many,
+    wait_many,
     wait_until_complete,
 )
-from civo_snapshots_async.testing import FakeCivo, scripts
+from civo_snapshots_async.testing import FakeCivo, faults, scripts
 
 # The fake takes a tenth of a second where Civo takes minutes; PollPolicy() is made for Civo.
 QUICK = PollPolicy(interval=0.02)
@@ -80,6 +94,108 @@ async def waiting(session: SnapshotSession) -> None:
         session, "web-1", second.id, timeout=60, poll=QUICK, on_change=tell
     )
     print("wait:    both complete:", first.is_complete and second.is_complete)
+
+
+async def watching(session: SnapshotSession, civo: FakeCivo) -> None:
+    """Get what happens as events, and put them together again."""
+    snapshot = await session.create_snapshot("db-1", name="watched")
+    civo.inject("get", None, faults.status(503))
+    known: Snapshot | None = None
+    async with aclosing(session.watch("db-1", snapshot.id, timeout=60, poll=QUICK)) as events:
+        async for event in events:
+            match event:
+                case SnapshotSeen(snapshot=known):
+                    print("watch:   seen")
+                case StateChanged():
+                    print("watch:  ", event)
+                case PollFailed(error=error):
+                    print("watch:   no answer:", type(error).__name__)
+                case SnapshotSettled():
+                    print("watch:   settled:", event.snapshot.phase.name)
+                case _:
+                    pass
+            known = known and apply(known, event)
+    print("watch:   the events come to", known.phase.name if known else "nothing")
+
+
+async def surviving(civo: FakeCivo) -> None:
+    """Send again what may be sent again, and find out what became of the rest."""
+    policy = RetryPolicy(attempts=4, longest_pause=0.1, retry_updates=True, settle_window=0.2)
+    async with SnapshotSession(
+        civo.token, region=civo.region, api_url=civo.api_url, retry=policy, call_timeout=20
+    ) as session:
+        civo.inject("list", faults.status(503), faults.close(), faults.bad_gateway())
+        print("retry:  ", await session.list_snapshots("db-2"), "at the 4th attempt")
+
+        civo.inject("list", *[faults.status(503)] * 4)
+        try:
+            await session.list_snapshots("db-2")
+        except (ApiError, TransportError) as error:
+            print("retry:  ", [attempt.met for attempt in error.attempts])
+
+        civo.inject("create", faults.close("before", effect=False))
+        try:
+            await session.create_snapshot("db-2", name="lost")
+        except OutcomeUnknownError as error:
+            print("unknown:", error.action, error.asked, "- candidates:", len(error.candidates))
+
+        civo.inject("create", faults.close("before", effect=True))
+        adopted = await session.create_snapshot("db-2", name="adopted")
+        ensured = await session.ensure_snapshot("db-2", name="adopted", description="not needed")
+        print("ensure: ", ensured.id == adopted.id, "- one snapshot, and no second create")
+
+
+async def many(session: SnapshotSession) -> None:
+    """Snapshot several instances, wait for several snapshots."""
+    result = await snapshot_many(
+        session, ["many-1", "many-2"], name=lambda instance_id: f"of-{instance_id}", poll=QUICK
+    )
+    print("many:   ", result)
+    pairs = [(each.instance_id, each.snapshot_id) for each in result.completed if each.snapshot_id]
+    batch = wait_many(session, pairs, poll=QUICK)
+    async with aclosing(batch):
+        async for outcome in batch:
+            print("many:   ", outcome)
+    batch.result.raise_for_failures()
+
+
+async def going_back(session: SnapshotSession, civo: FakeCivo) -> None:
+    """Put a snapshot around a change, follow its restore, hand a wait over, and clear up."""
+    instance = civo.add_instance("db-3")
+    instance.disk = "release 1"
+
+    async def upgrade() -> None:
+        instance.disk = "half of release 2"
+        raise RuntimeError("the upgrade has failed")
+
+    try:
+        async with checkpoint(session, "db-3", name="way-back", on_error="restore", poll=QUICK):
+            await upgrade()
+    except RuntimeError as error:
+        print("back:   ", error, "- the disk holds", instance.disk)
+    print("back:   ", (await session.wait_until_active("db-3", poll=QUICK)).status)
+
+    restore = await session.restore_snapshot("db-3", "way-back", hostname="db-3-copy")
+    copy = await session.find_restored_instance(restore, timeout=60, poll=QUICK)
+    print("restore:", copy.hostname, (await session.wait_until_active(copy.id, poll=QUICK)).status)
+
+    newer = await session.create_snapshot("db-3", name="newer")
+    text = session.wait_token("db-3", newer.id, timeout=60).to_json()
+    newer = await session.resume(WaitToken.from_json(text), poll=QUICK)
+    print("resume: ", newer.name, newer.phase.name)
+
+    civo.add_snapshot("db-3", name="old").created -= 30 * 86_400
+    plan = plan_prune(
+        await session.list_snapshots("db-3"),
+        keep_within=timedelta(days=7),
+        now=session.clock.utcnow(),
+    )
+    result = await session.prune("db-3", plan)
+    result.raise_for_failures()
+    print("prune:  ", [snapshot.name for snapshot in result.deleted])
+    await session.delete_snapshot("db-3", newer.id)
+    await session.wait_until_deleted("db-3", newer.id, timeout=60, poll=QUICK)
+    print("delete: ", newer.name, "is gone")
 
 
 async def intervals(session: SnapshotSession) -> None:
@@ -179,12 +295,18 @@ async def main() -> None:
     """Do it all, one thing after the other."""
     async with FakeCivo(takes=0.1) as civo:
         civo.add_instance("web-1", volumes=("vol-1", "vol-2"))
+        for name in ("db-1", "db-2", "many-1", "many-2"):
+            civo.add_instance(name)
         async with SnapshotSession(civo.token, region=civo.region, api_url=civo.api_url) as session:
             await the_six_calls(session)
             await waiting(session)
+            await watching(session, civo)
             await intervals(session)
             await restoring(session, civo)
             await failing(session, civo)
+            await many(session)
+            await going_back(session, civo)
+        await surviving(civo)
         await sessions(civo)
 
 

@@ -47,7 +47,7 @@ def _the_token_is_told_to_nobody(
 
     def remember(error: CivoSnapshotsError, *args: object) -> None:
         super(CivoSnapshotsError, error).__init__(*args)
-        if len(errors) < 20:  # noqa: PLR2004 - a test of a thousand errors makes them all alike
+        if len(errors) < 20:
             errors.append(error)
 
     monkeypatch.setattr(CivoSnapshotsError, "__init__", remember)

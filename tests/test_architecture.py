@@ -18,7 +18,8 @@ ARROWS: dict[str, set[str]] = {
     # rules, pure
     "_checks": set(),
     "_wire": set(),
-    "_errors": {"_http", "_models"},
+    "_instances": {"_checks", "_http", "_models"},
+    "_errors": {"_http", "_instances", "_models"},
     "_events": {"_errors", "_models"},
     "_endpoints": {"_checks", "_http", "_models"},
     "_refusals": {"_errors", "_http", "_wire"},
@@ -26,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "_lifetime": {"_errors"},
     # edges
     "_config": {"_checks", "_errors", "_token"},
-    "_codec": {"_errors", "_http", "_models", "_refusals", "_wire"},
+    "_codec": {"_errors", "_http", "_instances", "_models", "_refusals", "_wire"},
     "_transport": {"_checks", "_clock", "_config", "_errors", "_http", "_token", "_version"},
     "_retry": {"_checks", "_clock", "_errors", "_http", "_refusals"},
     "_settling": {"_clock", "_codec", "_errors", "_http", "_models"},
@@ -34,21 +35,25 @@ ARROWS: dict[str, set[str]] = {
     "_looking": {"_clock", "_errors", "_pacing"},
     "_progress": {"_errors", "_events", "_looking", "_models"},
     "_sharing": {"_clock", "_errors", "_events", "_looking", "_models"},
+    "_until": {"_checks", "_clock", "_errors", "_looking", "_models", "_pacing"},
+    "_deletion": {"_clock", "_errors", "_models", "_pacing", "_until"},
+    "_following": {"_clock", "_errors", "_instances", "_models", "_pacing", "_until"},
+    "_retention": {"_checks", "_clock", "_errors", "_models"},
     "_waiting": {
         "_checks", "_clock", "_errors", "_events", "_looking", "_models", "_pacing", "_progress",
     },
     "_handover": {"_checks", "_errors", "_models", "_wire"},
     # face
     "_session": {
-        "_checks", "_clock", "_codec", "_config", "_endpoints", "_errors", "_events", "_handover",
-        "_http", "_lifetime", "_models", "_pacing", "_retry", "_settling", "_sharing", "_token",
-        "_transport", "_waiting",
+        "_checks", "_clock", "_codec", "_config", "_deletion", "_endpoints", "_errors", "_events",
+        "_following", "_handover", "_http", "_instances", "_lifetime", "_models", "_pacing",
+        "_retention", "_retry", "_settling", "_sharing", "_token", "_transport", "_waiting",
     },
     "_batch": {"_checks", "_errors", "_models", "_pacing", "_session", "_waiting"},
     "_checkpoint": {"_checks", "_errors", "_models", "_pacing", "_session"},
     "__init__": {
-        "_batch", "_checkpoint", "_clock", "_errors", "_events", "_handover", "_http", "_models",
-        "_pacing", "_retry", "_session", "_version", "_waiting",
+        "_batch", "_checkpoint", "_clock", "_errors", "_events", "_handover", "_http", "_instances",
+        "_models", "_pacing", "_retention", "_retry", "_session", "_version", "_waiting",
     },
 }  # fmt: skip
 # Each foreign library, and the files that may know it.

@@ -1,5 +1,6 @@
 """The README and the site: every block runs, every output is real, every link leads somewhere."""
 
+import ast
 import asyncio
 import io
 import logging
@@ -9,13 +10,27 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from typing import TypeGuard
 
 import attrs
 import pytest
 
 import civo_snapshots_async
-from civo_snapshots_async import SnapshotSession, testing, wait_until_complete
-from civo_snapshots_async.testing import FakeCivo, FakeClock, pytest_plugin, scripts
+from civo_snapshots_async import (
+    PollPolicy,
+    RetryPolicy,
+    SnapshotSession,
+    _endpoints,
+    _retry,
+    _transport,
+    testing,
+    wait_until_complete,
+)
+from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, pytest_plugin, scripts
+
+from .test_chaos import SEEDS
+from .test_reliability import LOST_ANSWERS
+from .test_retry import MEETS, REQUESTS
 
 pytest_plugins = ["pytester"]
 
@@ -24,6 +39,7 @@ DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts),
 ]
+RELIABILITY = ROOT / "docs" / "explanation" / "reliability.md"
 FENCE = re.compile(r"^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE_NAME = re.compile(r"# (\w+\.(?:py|toml))\n")
 in_the_source_tree = pytest.mark.skipif(
@@ -220,11 +236,71 @@ def test_the_reference_has_every_public_name() -> None:
     """Public means listed; neither a name that is missing nor one that is no more."""
     public = {
         f"{module.__name__}.{name}"
-        for module in (civo_snapshots_async, testing, scripts, pytest_plugin)
+        for module in (civo_snapshots_async, testing, scripts, faults, pytest_plugin)
         for name in module.__all__
-    } - {scripts.__name__}
+    } - {scripts.__name__, faults.__name__}
 
     page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     shown = re.findall(r"^\.\. (?!automodule)\w+:: (\S+)$", page, re.MULTILINE)
 
     assert sorted(shown) == sorted(public)
+
+
+def test_each_promise_names_a_test_that_is_there() -> None:
+    """In the last column of each row of the page; found by reading the tests, not by running."""
+    page = RELIABILITY.read_text(encoding="utf-8")
+    rows = re.findall(r"^\|(?! Promise|---).*\|$", page, re.MULTILINE)
+    kept_by = [re.search(r"\| `(tests/\w+\.py)::(\w+(?:::\w+)?)` \|$", row) for row in rows]
+
+    assert [row for row, named in zip(rows, kept_by, strict=True) if named is None] == []
+    files = {named[1]: set(functions_in(ROOT / named[1])) for named in kept_by if named}
+    assert [named[0] for named in kept_by if named and named[2] not in files[named[1]]] == []
+
+
+def functions_in(file: Path) -> Iterator[str]:
+    """Return the functions that a file defines, as pytest would name them."""
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            yield from (f"{node.name}::{each.name}" for each in node.body if is_function(each))
+        elif is_function(node):
+            yield node.name
+
+
+def is_function(node: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Tell whether a statement defines a function."""
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+
+
+KIB = 1024
+OPTIONS = SnapshotSession.__init__.__kwdefaults__ or {}
+SNAPSHOT = _endpoints.get_snapshot("web-1", "snap-1", region="LON1")
+LIST = _endpoints.list_snapshots("web-1", region="LON1")
+
+
+@pytest.mark.parametrize(
+    ("says", "figure"),
+    [
+        ("sent at most {:g} times in all", RetryPolicy().attempts),
+        ("{:g} kinds of request", len(REQUESTS)),
+        ("{:g} kinds of trouble", len(MEETS)),
+        ("{:g} s to", RetryPolicy().shortest_pause),
+        ("s to {:g} s", RetryPolicy().longest_pause),
+        ("absurd ones are left aside. | up to {:g} s", _retry._LONGEST_RETRY_AFTER),
+        ("a budget of {:g} repeats", RetryPolicy().budget),
+        ("{:g} ways to lose it", len(LOST_ANSWERS) - 1),
+        ("looked for {:g} s", RetryPolicy().settle_window),
+        ("{:g} seeds", len(SEEDS)),
+        ("{:g} s a sending", OPTIONS["request_timeout"]),
+        ("{:g} s in all", OPTIONS["call_timeout"]),
+        ("{:g} places", OPTIONS["max_connections"]),
+        ("read up to {:g} KiB", SNAPSHOT.longest_body / KIB),
+        ("a list {:g} MiB", LIST.longest_body / KIB / KIB),
+        ("a refusal {:g} KiB", _transport._LONGEST_REFUSAL / KIB),
+        ("{:g} looks in a row", PollPolicy().max_failures),
+        ("unknown for a moment. | {:g} s", PollPolicy().missing_grace),
+        ("after {:g} s", PollPolicy().stall_after),
+    ],
+)
+def test_a_figure_is_the_codes(says: str, figure: float) -> None:
+    """What is promised is what is set."""
+    assert says.format(figure) in RELIABILITY.read_text(encoding="utf-8")

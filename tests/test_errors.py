@@ -8,6 +8,7 @@ import pytest
 
 import civo_snapshots_async
 from civo_snapshots_async import (
+    AmbiguousInstanceError,
     ApiError,
     Attempt,
     BatchOutcome,
@@ -16,10 +17,16 @@ from civo_snapshots_async import (
     ConfigurationError,
     DecodeError,
     DetailsChanged,
+    Instance,
+    InstanceFailedError,
     OutcomeUnknownError,
     Phase,
     PollFailed,
     PollPolicy,
+    PruneEntry,
+    PruneOutcome,
+    PrunePlan,
+    PruneResult,
     Restore,
     RetryPolicy,
     SessionClosedError,
@@ -45,6 +52,9 @@ PUBLIC_ERRORS = [
     if isinstance(value, type) and issubclass(value, Exception)
 ]
 SNAPSHOT = make_snapshot("Pending", {"vol-1": "Failed"}, included=("vol-1",))
+INSTANCE = Instance(id="i-1", hostname="web-1", status="ERROR")
+ENTRY = PruneEntry(snapshot=SNAPSHOT, is_deletion=True, reason="it is old")
+OUTCOME = PruneOutcome(snapshot=SNAPSHOT)
 MODELS = [
     SNAPSHOT,
     SNAPSHOT.status,
@@ -53,6 +63,11 @@ MODELS = [
     Restore(id="r", completed_at=datetime(2026, 1, 1, tzinfo=UTC)),
     Restore(id="r").status,
     Phase.FAILED,
+    INSTANCE,
+    ENTRY,
+    PrunePlan(entries=(ENTRY,)),
+    OUTCOME,
+    PruneResult(outcomes=(OUTCOME,)),
     PollPolicy(interval=3),
     RetryPolicy(attempts=5),
     BatchOutcome(kind="completed", instance_id="web-1", snapshot_id="snap-1", snapshot=SNAPSHOT),
@@ -86,16 +101,7 @@ def make_error(kind: type[Exception]) -> Exception:
     if issubclass(kind, TransportError):
         return kind("no", method="GET", path="/v2")
     if issubclass(kind, WaitError):
-        return kind(
-            "no",
-            instance_id="web-1",
-            snapshot_id="snap-1",
-            snapshot=SNAPSHOT,
-            polls=3,
-            elapsed=7.5,
-            timeline=(TimelineEntry.of(SNAPSHOT, 0.0),),
-            last_error=TransportTimeoutError("late", method="GET", path="/v2"),
-        )
+        return make_wait_error(kind)
     if issubclass(kind, OutcomeUnknownError):
         return kind(
             "no",
@@ -106,6 +112,24 @@ def make_error(kind: type[Exception]) -> Exception:
             candidates=(SNAPSHOT,),
         )
     return kind("no")
+
+
+def make_wait_error(kind: type[WaitError]) -> WaitError:
+    """Make an error of a wait, for a snapshot or for an instance."""
+    if issubclass(kind, InstanceFailedError):
+        return kind("no", instance_id="web-1", instance=INSTANCE, polls=3, elapsed=7.5)
+    if issubclass(kind, AmbiguousInstanceError):
+        return kind("no", instance_id="web-1", snapshot_id="snap-1", instances=(INSTANCE,))
+    return kind(
+        "no",
+        instance_id="web-1",
+        snapshot_id="snap-1",
+        snapshot=SNAPSHOT,
+        polls=3,
+        elapsed=7.5,
+        timeline=(TimelineEntry.of(SNAPSHOT, 0.0),),
+        last_error=TransportTimeoutError("late", method="GET", path="/v2"),
+    )
 
 
 @pytest.mark.parametrize("kind", PUBLIC_ERRORS, ids=lambda kind: kind.__name__)

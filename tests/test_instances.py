@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from civo_snapshots_async import (
+    AmbiguousInstanceError,
     ApiError,
     AuthenticationError,
     CivoSnapshotsError,
     DecodeError,
+    Instance,
+    InstanceFailedError,
     InstanceNotFoundError,
     PollPolicy,
     Restore,
@@ -20,14 +23,9 @@ from civo_snapshots_async import (
     WaitTimeoutError,
 )
 from civo_snapshots_async._codec import decode
-from civo_snapshots_async._following import (
-    AmbiguousInstanceError,
-    InstanceFailedError,
-    find_restored_instance,
-    wait_until_active,
-)
+from civo_snapshots_async._following import find_restored_instance, wait_until_active
 from civo_snapshots_async._http import Repeat, Request, Response
-from civo_snapshots_async._instances import Instance, InstancePage, get_instance
+from civo_snapshots_async._instances import InstancePage, get_instance
 from civo_snapshots_async.testing import FakeClock
 
 LOST = TransportError("lost", method="GET", path="/v2")

@@ -20,19 +20,17 @@ from civo_snapshots_async import (
     InstanceNotFoundError,
     NotFoundError,
     Phase,
-    Snapshot,
-    SnapshotNotFoundError,
-    SnapshotSession,
-    TransportError,
-)
-from civo_snapshots_async._retention import (
     PruneEntry,
     PruneOutcome,
     PrunePlan,
     PruneResult,
+    Snapshot,
+    SnapshotNotFoundError,
+    SnapshotSession,
+    TransportError,
     plan_prune,
-    prune,
 )
+from civo_snapshots_async._retention import prune
 from civo_snapshots_async.testing import FakeCivo, FakeClock, scripts
 
 from .make import make_snapshot

@@ -83,9 +83,7 @@ class TestEvents:
         reports = data.draw(st.lists(SNAPSHOTS, min_size=1, max_size=6))
 
         events = [
-            event
-            for before, after in pairwise(reports)
-            for event in events_between(before, after)
+            event for before, after in pairwise(reports) for event in events_between(before, after)
         ]
 
         assert apply(reports[0], *events) == reports[-1]

@@ -9,18 +9,20 @@ FakeCivo is a local server that behaves as Civo does::
 `python -m civo_snapshots_async.testing` serves it for other programs.
 """
 
-from . import scripts
+from . import faults, scripts
 from ._civo import FakeCivo
 from ._clock import FakeClock
-from ._records import FakeInstance, FakeRestore, FakeSnapshot
+from ._records import Effect, FakeInstance, FakeRestore, FakeSnapshot
 from ._requests import RecordedRequest
 
 __all__ = [
+    "Effect",
     "FakeCivo",
     "FakeClock",
     "FakeInstance",
     "FakeRestore",
     "FakeSnapshot",
     "RecordedRequest",
+    "faults",
     "scripts",
 ]

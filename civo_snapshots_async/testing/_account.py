@@ -8,7 +8,7 @@ import attrs
 
 from ._calendar import Calendar
 from ._reading import is_complete, is_settled
-from ._records import FakeInstance, FakeRestore, FakeSnapshot
+from ._records import Effect, EffectKind, FakeInstance, FakeRestore, FakeSnapshot
 from ._refused import (
     duplicate_hostname,
     in_process,
@@ -40,6 +40,7 @@ class Account:
         self.calendar = calendar
         self.instances: dict[str, FakeInstance] = {}
         self.restores: list[FakeRestore] = []
+        self.effects: list[Effect] = []
         self._takes = takes
         self._snapshot_quota = snapshot_quota
         self._snapshots: dict[str, list[FakeSnapshot]] = {}
@@ -118,8 +119,18 @@ class Account:
             raise quota_reached(self._snapshot_quota)
         scripts = self._scripts[instance.id]
         script = scripts.popleft() if scripts else completes(self._takes)
+        snapshot = self.add_snapshot(instance, name=name, description=description, script=script)
+        self._took_effect("create", snapshot)
 
-        return self.add_snapshot(instance, name=name, description=description, script=script)
+        return snapshot
+
+    def update(self, snapshot: FakeSnapshot, *, name: str | None, description: str | None) -> None:
+        """Set what is given; unlike a name, a description may be emptied."""
+        if name is None and description is None:
+            return
+        snapshot.name = snapshot.name if name is None else name
+        snapshot.description = snapshot.description if description is None else description
+        self._took_effect("update", snapshot)
 
     def restore(
         self, instance: FakeInstance, snapshot: FakeSnapshot, order: RestoreOrder
@@ -136,6 +147,7 @@ class Account:
         target = instance if overwrites else self._new_instance(instance, snapshot, order, number)
         restore = self._begun(target, snapshot, order, number=number, overwrites=overwrites)
         self.restores.append(restore)
+        self._took_effect("restore", snapshot)
 
         return restore
 
@@ -144,6 +156,18 @@ class Account:
         if any(self._reads(restore, snapshot) for restore in self.restores):
             raise in_use()
         self._snapshots[instance.id].remove(snapshot)
+        self._took_effect("delete", snapshot)
+
+    def _took_effect(self, kind: EffectKind, snapshot: FakeSnapshot) -> None:
+        self.effects.append(
+            Effect(
+                kind=kind,
+                instance_id=snapshot.instance_id,
+                snapshot_id=snapshot.id,
+                snapshot_name=snapshot.name,
+                at=self.calendar.now(),
+            )
+        )
 
     def _new_instance(
         self, source: FakeInstance, snapshot: FakeSnapshot, order: RestoreOrder, number: int

@@ -1,17 +1,29 @@
-"""Civo's side of the six calls: a recorded request to an answer, without any network."""
+"""Civo's side of the calls: a recorded request to an answer, without any network."""
 
 import hmac
+import re
 from collections.abc import Callable, Mapping
 
 import attrs
 
 from . import _fields as fields
 from ._account import Account, RestoreOrder
-from ._documents import created, deleted, details, envelope, restore_operation, summary
+from ._answers import Answer, json_answer
+from ._documents import (
+    created,
+    deleted,
+    details,
+    envelope,
+    instance_details,
+    instance_page,
+    restore_operation,
+    summary,
+)
 from ._records import FakeInstance
 from ._refused import (
     RefusedError,
     account_not_found,
+    bad_parameter,
     method_not_allowed,
     region_not_found,
     route_not_found,
@@ -19,16 +31,9 @@ from ._refused import (
 from ._requests import RecordedRequest
 from ._routes import Kind, route
 
-__all__ = ["Answer", "Api"]
+__all__ = ["Api"]
 
-
-@attrs.frozen
-class Answer:
-    """What goes back: a status, and a document to be written as JSON."""
-
-    status: int
-    document: object
-    headers: tuple[tuple[str, str], ...] = ()
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
 @attrs.define(kw_only=True)
@@ -45,18 +50,20 @@ class Api:
         try:
             return self._call(request)
         except RefusedError as refused:
-            return Answer(refused.status, envelope(refused), refused.headers)
+            return json_answer(refused.status, envelope(refused), refused.headers)
 
     def _call(self, request: RecordedRequest) -> Answer:
-        call = _CALLS.get(request.kind)
-        if call is None or request.instance_id is None:
+        if request.kind == "unknown":
             raise _no_call(request)
         if not _bears(request, self.token):
             raise account_not_found()
-        instance = self.account.find_instance(request.instance_id, self._region(request))
+        region = self._region(request)
+        if request.instance_id is None:
+            return _list_instances(self.account, region, request.query)
+        instance = self.account.find_instance(request.instance_id, region)
         said = fields.read_fields(request.body, request.headers.get("Content-Type", ""))
 
-        return call(self.account, instance, request.snapshot_id or "", said)
+        return _CALLS[request.kind](self.account, instance, request.snapshot_id or "", said)
 
     def _region(self, request: RecordedRequest) -> str:
         region = request.query.get("region") or self.default_region or ""
@@ -84,19 +91,19 @@ def _create(account: Account, instance: FakeInstance, _: str, said: fields.Field
     name, description = fields.name(said), fields.text(said, "description")
     snapshot = account.create(instance, name=name, description=description or "")
 
-    return Answer(201, created(snapshot, account.calendar))
+    return json_answer(201, created(snapshot, account.calendar))
 
 
 def _list(account: Account, instance: FakeInstance, _: str, _said: fields.Fields) -> Answer:
     there = account.snapshots(instance)
 
-    return Answer(200, [summary(snapshot, account.calendar) for snapshot in there])
+    return json_answer(200, [summary(snapshot, account.calendar) for snapshot in there])
 
 
 def _get(account: Account, instance: FakeInstance, snapshot_id: str, _: fields.Fields) -> Answer:
     snapshot = account.find_snapshot(instance, snapshot_id)
 
-    return Answer(200, details(snapshot, account.calendar))
+    return json_answer(200, details(snapshot, account.calendar))
 
 
 def _update(
@@ -104,11 +111,9 @@ def _update(
 ) -> Answer:
     snapshot = account.find_snapshot(instance, snapshot_id)
     name, description = fields.name(said), fields.text(said, "description")
-    snapshot.name = snapshot.name if name is None else name
-    # Unlike a name, a description may be emptied.
-    snapshot.description = snapshot.description if description is None else description
+    account.update(snapshot, name=name, description=description)
 
-    return Answer(200, details(snapshot, account.calendar))
+    return json_answer(200, details(snapshot, account.calendar))
 
 
 def _restore(
@@ -124,13 +129,32 @@ def _restore(
     restore = account.restore(instance, snapshot, order)
 
     # The page names no status; its Node example looks for a 201.
-    return Answer(201, restore_operation(restore, account.calendar))
+    return json_answer(201, restore_operation(restore, account.calendar))
 
 
 def _delete(account: Account, instance: FakeInstance, snapshot_id: str, _: fields.Fields) -> Answer:
     account.delete(instance, account.find_snapshot(instance, snapshot_id))
 
-    return Answer(200, deleted())
+    return json_answer(200, deleted())
+
+
+def _get_instance(_account: Account, shown: FakeInstance, _: str, _said: fields.Fields) -> Answer:
+    return json_answer(200, instance_details(shown))
+
+
+def _list_instances(account: Account, region: str, query: Mapping[str, str]) -> Answer:
+    there = [each for each in account.instances.values() if each.region == region]
+    page, per_page = _number(query, "page", 1), _number(query, "per_page", 20)
+
+    return json_answer(200, instance_page(there, page=page, per_page=per_page))
+
+
+def _number(query: Mapping[str, str], name: str, default: int) -> int:
+    value = query.get(name) or str(default)
+    if not _NUMBER.fullmatch(value):
+        raise bad_parameter(name, "it must be a whole number, 1 or more")
+
+    return int(value)
 
 
 _CALLS: Mapping[Kind, Callable[[Account, FakeInstance, str, fields.Fields], Answer]] = {
@@ -140,4 +164,5 @@ _CALLS: Mapping[Kind, Callable[[Account, FakeInstance, str, fields.Fields], Answ
     "update": _update,
     "restore": _restore,
     "delete": _delete,
+    "get_instance": _get_instance,
 }

@@ -1,6 +1,6 @@
 """FakeCivo: a Civo to try things on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import Self
 
@@ -8,10 +8,12 @@ from ._account import Account
 from ._api import Api
 from ._calendar import Calendar, Clock
 from ._checks import seconds
-from ._records import FakeInstance, FakeRestore, FakeSnapshot
+from ._plan import Plan
+from ._records import Effect, FakeInstance, FakeRestore, FakeSnapshot
 from ._refused import RefusedError
 from ._requests import RecordedRequest
 from ._server import Server
+from .faults import USUAL, Fault, Target
 from .scripts import Script, completed
 
 __all__ = ["FakeCivo"]
@@ -60,14 +62,20 @@ class FakeCivo:
         )
         self.restores: list[FakeRestore] = self._account.restores
         """Each restore that was taken on, in order."""
+        self.effects: list[Effect] = self._account.effects
+        """Each change that a request made, in order, whatever became of its answer."""
         self._api = Api(
             account=self._account,
             token=token,
             regions=self._regions,
             default_region=default_region,
         )
+        self._plan = Plan()
         self._server = Server(
-            now=self._calendar.now, record=self.requests.append, answer=self._api.answer
+            calendar=self._calendar,
+            plan=self._plan,
+            record=self.requests.append,
+            answer=self._api.answer,
         )
         self._host = host
         self._port = port
@@ -204,6 +212,51 @@ class FakeCivo:
         of a volume that the instance does not have; LookupError if there is no such instance.
         """
         self._account.script_next(self.instance(instance_id), scripts)
+
+    def inject(self, kind: Target, *faults: Fault | None, nth: int = 1) -> None:
+        """Let requests to come meet faults, in order, from the nth of that kind on.
+
+        `kind` is one of the six calls or `"any"`, which is any request at all; None in place of
+        a fault is a request that goes well. Each injection counts for itself, from the moment it
+        was made. Where several want the same request, the oldest has it, and the others have
+        the next ones: two injections one after the other do the same as one with both's faults.
+        ValueError if there is no such kind, no fault, or if `nth` is less than 1.
+        """
+        self._plan.inject(kind, faults, nth)
+
+    def chaos(
+        self,
+        seed: int,
+        *,
+        rate: float = 0.3,
+        kinds: Collection[Target] | None = None,
+        faults: Sequence[Fault] | None = None,
+    ) -> None:
+        """Let every request to come meet a random fault, with the probability `rate`.
+
+        The same seed gives the same faults to the same sequence of requests. They are drawn from
+        `faults`, by default `faults.USUAL`: those of all sorts that end soon, so neither `hang`
+        nor `huge`. `kinds` are the calls that are struck, by default any request. Injected
+        faults go first. Calling it again begins anew. ValueError if one of these cannot be.
+        """
+        self._plan.chaos(
+            seed,
+            rate=rate,
+            targets={"any"} if kinds is None else kinds,
+            faults=USUAL if faults is None else faults,
+        )
+
+    def calm(self) -> None:
+        """Let all go well from now on: ends `chaos`, and withdraws what was injected."""
+        self._plan.calm()
+
+    @property
+    def unmet_faults(self) -> tuple[Fault, ...]:
+        """What was injected and never met, withdrawn or not, in the order of the injections.
+
+        For a test to assert that it is `()`; leaving `async with` does not look at it.
+        """
+        return self._plan.unmet
 
 
 def _require(argument: str, value: str) -> str:

@@ -1,12 +1,22 @@
 """Civo's JSON, written out by hand: nothing here may agree with a mistake of the client's."""
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from ._calendar import Calendar
-from ._records import FakeRestore, FakeSnapshot
+from ._records import FakeInstance, FakeRestore, FakeSnapshot
 from ._refused import RefusedError
 
-__all__ = ["created", "deleted", "details", "envelope", "restore_operation", "summary"]
+__all__ = [
+    "created",
+    "deleted",
+    "details",
+    "envelope",
+    "instance_details",
+    "instance_page",
+    "restore_operation",
+    "summary",
+]
 
 Document: TypeAlias = dict[str, object]
 
@@ -64,6 +74,30 @@ def restore_operation(restore: FakeRestore, calendar: Calendar) -> Document:
         "status": {"state": "complete" if is_over else "in_progress"},
         "created_at": calendar.written(restore.created),
         "completed_at": calendar.written(restore.completed) if is_over else None,
+    }
+
+
+def instance_details(shown: FakeInstance) -> Document:
+    """Return an instance, with those of its many fields that are known here."""
+    return {
+        "id": shown.id,
+        "hostname": shown.hostname,
+        "region": shown.region,
+        "status": shown.status,
+        "private_ip": shown.private_ip,
+    }
+
+
+def instance_page(there: Sequence[FakeInstance], *, page: int, per_page: int) -> Document:
+    """Return one page of the instances; one that is past the last is empty."""
+    begins = (page - 1) * per_page
+
+    return {
+        "page": page,
+        "per_page": per_page,
+        # Without any instance there is one page still: what Civo says then is not known.
+        "pages": max(1, -(-len(there) // per_page)),
+        "items": [instance_details(shown) for shown in there[begins : begins + per_page]],
     }
 
 

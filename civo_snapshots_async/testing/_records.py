@@ -1,11 +1,15 @@
 """What FakeCivo holds: instances, snapshots, restores."""
 
+from typing import Literal, TypeAlias
+
 import attrs
 
 from ._calendar import Calendar
 from .scripts import Script, Status
 
-__all__ = ["FakeInstance", "FakeRestore", "FakeSnapshot"]
+__all__ = ["Effect", "EffectKind", "FakeInstance", "FakeRestore", "FakeSnapshot"]
+
+EffectKind: TypeAlias = Literal["create", "update", "restore", "delete"]
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -82,3 +86,20 @@ class FakeRestore:
     disk: str
     created: float
     completed: float
+
+
+@attrs.frozen(kw_only=True)
+class Effect:
+    """Something that a request changed, whatever became of its answer.
+
+    A create made a snapshot, an update set a name or a description (also to what it was), a
+    restore began, a delete removed a snapshot. `instance_id` and `snapshot_id` are the ids, also
+    where the request said names; `snapshot_name` is the name at that moment. `at` is the moment on
+    FakeCivo's clock, in seconds.
+    """
+
+    kind: EffectKind
+    instance_id: str
+    snapshot_id: str
+    snapshot_name: str
+    at: float

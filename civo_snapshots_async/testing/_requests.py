@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import attrs
 
 from ._routes import Kind
+from .faults import Fault
 
 __all__ = ["RecordedRequest"]
 
@@ -17,7 +18,9 @@ class RecordedRequest:
     `instance_id` and `snapshot_id` are its decoded parts, None where it has none.
     `headers` are looked up in any case, `Authorization` is among them. `body` is as it was
     on the wire; `fields` is what it says, from JSON or form, and empty if it cannot be read.
-    `at` is the moment on FakeCivo's clock, in seconds.
+    `at` is the moment on FakeCivo's clock, in seconds. `connection` is the number of the TCP
+    connection that it came on, from 1 on: requests on the same one have the same number.
+    `fault` is what it met, None if all went well.
     """
 
     kind: Kind
@@ -31,3 +34,5 @@ class RecordedRequest:
     body: bytes
     fields: Mapping[str, object]
     at: float
+    connection: int
+    fault: Fault | None = None

@@ -8,13 +8,28 @@ import attrs
 
 __all__ = ["Kind", "Route", "route"]
 
-Kind: TypeAlias = Literal["create", "list", "get", "update", "restore", "delete", "unknown"]
-"""The six calls, by name; `"unknown"` is everything else."""
+Kind: TypeAlias = Literal[
+    "create",
+    "list",
+    "get",
+    "update",
+    "restore",
+    "delete",
+    "get_instance",
+    "list_instances",
+    "unknown",
+]
+"""The six calls on snapshots and the two that show instances; `"unknown"` is everything else."""
 
 _CALLS: Mapping[tuple[str, ...], Mapping[str, Kind]] = {
     ("v2", "instances", "*", "snapshots"): {"GET": "list", "POST": "create"},
     ("v2", "instances", "*", "snapshots", "*"): {"GET": "get", "PUT": "update", "DELETE": "delete"},
     ("v2", "instances", "*", "snapshots", "*", "restore"): {"POST": "restore"},
+}
+# What else Civo lets do with an instance is not played here: there is nothing at these paths then.
+_SHOWN: Mapping[tuple[str, ...], Kind] = {
+    ("v2", "instances"): "list_instances",
+    ("v2", "instances", "*"): "get_instance",
 }
 
 
@@ -33,18 +48,22 @@ def route(method: str, path: str) -> Route:
     for pattern, calls in _CALLS.items():
         names = _names(pattern, path)
         if names is not None:
-            instance_id, snapshot_id = names
-            return Route(
-                kind=calls.get(method, "unknown"),
-                instance_id=instance_id,
-                snapshot_id=snapshot_id,
-                allowed=tuple(calls),
-            )
+            return _route(calls.get(method, "unknown"), names, allowed=tuple(calls))
+    for pattern, kind in _SHOWN.items():
+        names = _names(pattern, path)
+        if names is not None and method == "GET":
+            return _route(kind, names)
 
     return Route(kind="unknown")
 
 
-def _names(pattern: tuple[str, ...], path: str) -> tuple[str, str | None] | None:
+def _route(kind: Kind, names: list[str], allowed: tuple[str, ...] = ()) -> Route:
+    instance_id, snapshot_id, *_ = (*names, None, None)
+
+    return Route(kind=kind, instance_id=instance_id, snapshot_id=snapshot_id, allowed=allowed)
+
+
+def _names(pattern: tuple[str, ...], path: str) -> list[str] | None:
     parts = tuple(path.split("/")[1:])
     if len(parts) != len(pattern):
         return None
@@ -55,7 +74,4 @@ def _names(pattern: tuple[str, ...], path: str) -> tuple[str, str | None] | None
         elif wanted != part:
             return None
     # A server in the way would resolve dots to another call's path: they name nothing here.
-    if not {"", ".", ".."}.isdisjoint(names):
-        return None
-
-    return names[0], names[1] if len(names) > 1 else None
+    return names if {"", ".", ".."}.isdisjoint(names) else None

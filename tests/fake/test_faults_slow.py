@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from civo_snapshots_async.testing import FakeCivo, FakeClock, faults
+from civo_snapshots_async.testing import FakeCivo, FakeClock, _server, faults
 from civo_snapshots_async.testing.faults import Fault
 
 from .wire import Wire, connected, turns
@@ -20,7 +20,7 @@ ENDLESS = [
     pytest.param(faults.drip(3600), id="drip"),
     pytest.param(faults.endless_1xx(), id="endless_1xx"),
     pytest.param(faults.huge(), id="huge"),
-    pytest.param(faults.bomb(10_000_000_000), id="bomb"),
+    pytest.param(faults.bomb(100_000_000_000), id="bomb"),
 ]
 
 
@@ -183,9 +183,12 @@ async def test_it_ends_when_the_client_goes(
 
 
 @pytest.mark.parametrize("fault", ENDLESS)
-async def test_it_ends_with_fakecivo(caplog: pytest.LogCaptureFixture, fault: Fault) -> None:
-    """At once, whether or not the client reads."""
+async def test_it_ends_with_fakecivo(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    """At once, though the client is still there: aiohttp's patience is not put to the test."""
     caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr(_server, "_PATIENCE", 3600)
     async with FakeCivo(clock=FakeClock(auto=False)) as civo:
         civo.add_instance()
         civo.inject("create", fault)
@@ -193,12 +196,9 @@ async def test_it_ends_with_fakecivo(caplog: pytest.LogCaptureFixture, fault: Fa
             await wire.ask()
             await until_met(civo)
             await turns()
-            began = time.monotonic()
-            await civo.__aexit__(None, None, None)
-            took = time.monotonic() - began
+            async with asyncio.timeout(5):
+                await civo.__aexit__(None, None, None)
 
-    # aiohttp's own patience with what is still open would be 0.05 s, twice.
-    assert took < 0.05
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert quiet(caplog)
 
@@ -237,20 +237,21 @@ async def ask(session, civo, give_up):
         pass
 
 async def main():
+    # A busy machine is nothing to warn of.
+    asyncio.get_running_loop().slow_callback_duration = 60
     endless = faults.hang(), faults.delay(60), faults.drip(), faults.endless_1xx(), faults.huge()
     met = (*faults.USUAL, *endless, faults.bomb(100_000))
     async with FakeCivo() as civo:
         civo.add_instance()
         civo.inject("create", *met)
         async with aiohttp.ClientSession() as session:
-            await ask(session, civo, 1)
-            for _ in met:
+            while civo.unmet_faults:
                 await ask(session, civo, 0.02)
         civo.inject("create", *endless)
         session = aiohttp.ClientSession()
         asking = [asyncio.ensure_future(ask(session, civo, 5)) for _ in endless]
         while civo.unmet_faults:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.01)
     await asyncio.gather(*asking)
     await session.close()
 
@@ -262,6 +263,7 @@ asyncio.run(main())
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")

@@ -1,0 +1,48 @@
+"""An answer as a value, and as the bytes that it is on the wire."""
+
+import json
+from collections.abc import Iterable, Iterator
+from http.client import responses
+from typing import TypeAlias
+
+import attrs
+
+__all__ = ["Answer", "Headers", "json_answer"]
+
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+
+_WITHOUT_BODY = {204, 304}
+
+
+@attrs.frozen
+class Answer:
+    """What goes back."""
+
+    status: int
+    body: bytes
+    headers: Headers
+
+    def written(self, date: str) -> bytes:
+        """Return all of it as it is on the wire."""
+        return self.head(date) + (b"" if self.status in _WITHOUT_BODY else self.body)
+
+    def head(self, date: str) -> bytes:
+        """Return what goes before the body; its own headers go before those added here."""
+        own = {name.lower() for name, _ in self.headers}
+        added = [(name, value) for name, value in self._added(date, own) if name.lower() not in own]
+        lines = [f"{name}: {value}\r\n" for name, value in (*added, *self.headers)]
+        status_line = f"HTTP/1.1 {self.status} {responses.get(self.status, '')}\r\n"
+
+        return f"{status_line}{''.join(lines)}\r\n".encode(errors="surrogatepass")
+
+    def _added(self, date: str, own: set[str]) -> Iterator[tuple[str, str]]:
+        yield "Date", date
+        if self.status not in _WITHOUT_BODY and "transfer-encoding" not in own:
+            yield "Content-Length", str(len(self.body))
+
+
+def json_answer(status: int, document: object, headers: Iterable[tuple[str, str]] = ()) -> Answer:
+    """Return an answer with a document in it."""
+    return Answer(
+        status, json.dumps(document).encode(), (("Content-Type", "application/json"), *headers)
+    )

@@ -1,0 +1,131 @@
+"""The calls that show instances."""
+
+import pytest
+
+from civo_snapshots_async.testing import FakeCivo, FakeClock
+
+from .talk import Caller
+
+
+@pytest.mark.parametrize("name", ["web-1", "web.example"])
+async def test_an_instance_is_shown(fake_clock: FakeClock, call: Caller, name: str) -> None:
+    """By its id or its host name."""
+    async with FakeCivo(clock=fake_clock) as civo:
+        civo.add_instance("web-1", hostname="web.example", private_ip="10.0.0.9")
+
+        reply = await Caller(civo, call.session)("GET", name)
+
+    assert reply.status == 200
+    assert reply.document == {
+        "id": "web-1",
+        "hostname": "web.example",
+        "region": "FAKE1",
+        "status": "ACTIVE",
+        "private_ip": "10.0.0.9",
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"), [({"overwrite_existing": True}, "web-1"), ({"hostname": "copy"}, "copy")]
+)
+async def test_a_restored_instance_builds_and_then_is_active(
+    civo: FakeCivo, call: Caller, fake_clock: FakeClock, fields: dict[str, object], name: str
+) -> None:
+    """For as long as the restore takes."""
+    civo.add_snapshot("web-1", "snap-1")
+    await call("POST", "web-1/snapshots/snap-1/restore", json=fields)
+
+    before = (await call("GET", name)).document["status"]
+    fake_clock.advance(2.0)
+    after = (await call("GET", name)).document["status"]
+
+    assert (before, after) == ("BUILDING", "ACTIVE")
+
+
+async def test_the_kinds_have_names(civo: FakeCivo, call: Caller) -> None:
+    """A recorded request tells them from the calls on snapshots."""
+    await call("GET", "web-1")
+    await call("GET", "../instances")
+
+    assert [(each.kind, each.instance_id) for each in civo.requests] == [
+        ("get_instance", "web-1"),
+        ("list_instances", None),
+    ]
+
+
+async def test_a_list_has_pages(fake_clock: FakeClock, call: Caller) -> None:
+    """Of the size that was asked for; past the last one there is nothing."""
+    async with FakeCivo(clock=fake_clock) as civo:
+        for number in range(5):
+            civo.add_instance(f"web-{number}")
+        talk = Caller(civo, call.session)
+
+        replies = [await talk("GET", f"../instances?page={n}&per_page=2") for n in (1, 2, 3, 4)]
+
+    shown = [[item["id"] for item in reply.document["items"]] for reply in replies]
+    assert shown == [["web-0", "web-1"], ["web-2", "web-3"], ["web-4"], []]
+    assert [
+        (reply.document["page"], reply.document["per_page"], reply.document["pages"])
+        for reply in replies
+    ] == [(1, 2, 3), (2, 2, 3), (3, 2, 3), (4, 2, 3)]
+
+
+@pytest.mark.parametrize("query", ["", "?page=&per_page="])
+async def test_a_list_begins_with_the_first_twenty(
+    fake_clock: FakeClock, call: Caller, query: str
+) -> None:
+    """Unless it is asked for otherwise."""
+    async with FakeCivo(clock=fake_clock) as civo:
+        for number in range(21):
+            civo.add_instance(f"web-{number}")
+
+        reply = await Caller(civo, call.session)("GET", f"../instances{query}")
+
+    assert len(reply.document["items"]) == 20
+    assert reply.document["pages"] == 2
+
+
+async def test_a_region_lists_its_own(fake_clock: FakeClock, call: Caller) -> None:
+    """None, here, is one empty page."""
+    async with FakeCivo(clock=fake_clock, other_regions=("FAKE2",)) as civo:
+        civo.add_instance("web-1")
+        talk = Caller(civo, call.session)
+
+        here = await talk("GET", "../instances")
+        there = await talk("GET", "../instances", region="FAKE2")
+        refused = await talk("GET", "web-1", region="FAKE2")
+
+    assert [item["id"] for item in here.document["items"]] == ["web-1"]
+    assert there.document == {"page": 1, "per_page": 20, "pages": 1, "items": []}
+    assert refused.refusal == (404, "database_instance_not_found")
+
+
+@pytest.mark.parametrize("path", ["web-1", "../instances"])
+async def test_a_bad_token_is_an_account_not_found(call: Caller, path: str) -> None:
+    """As everywhere."""
+    reply = await call("GET", path, authorization="bearer wrong")
+
+    assert reply.refusal == (404, "database_account_not_found")
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "1.5", "two", "1e3", "\u0661", "9999999999"])
+@pytest.mark.parametrize("name", ["page", "per_page"])
+async def test_a_page_is_a_number(call: Caller, name: str, number: str) -> None:
+    """A whole one, from 1 on."""
+    reply = await call("GET", f"../instances?{name}={number}")
+
+    assert reply.refusal == (400, f"parameter_{name}_invalid")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "../instances"), ("DELETE", "web-1"), ("PUT", "web-1"), ("GET", "web-1/")],
+)
+async def test_nothing_else_can_be_done_with_an_instance(
+    civo: FakeCivo, call: Caller, method: str, path: str
+) -> None:
+    """Nothing is there, whatever the real Civo would do."""
+    reply = await call(method, path)
+
+    assert reply.refusal == (404, "route_not_found")
+    assert list(civo.instances) == ["web-1"]
