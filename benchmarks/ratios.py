@@ -79,7 +79,6 @@ async def requests_of_waits(*, shared: bool) -> int:
 
 async def bytes_of_a_wait() -> tuple[float, float]:
     """Return the bytes held by a task that waits for a snapshot, and by one that only sleeps."""
-
     async with FakeCivo() as civo:
         civo.add_instance("web-1")
         civo.add_snapshot("web-1", "snap-1", script=scripts.stuck())

@@ -221,7 +221,7 @@ class OutcomeUnknownError(CivoSnapshotsError):
         self.asked = dict(asked)
         """What was sent in the body."""
         self.baseline = baseline
-        """Of the instance's snapshots, those that were there before, or are known otherwise."""
+        """The instance's other snapshots, as last listed: those that can't be it."""
         self.candidates = candidates
         """Those that may be what was asked for: any, one or none of them."""
         self.last_error = last_error

@@ -49,7 +49,7 @@ class Attempt:
     """One sending of a request, and what it met."""
 
     met: str
-    """In words, such as `503` or `ServerDisconnectedError: Server disconnected`."""
+    """In words, such as `503` or `ServerDisconnectedError`."""
     may_have_arrived: bool
     """Whether the request may have reached Civo and had its effect."""
 

@@ -141,17 +141,18 @@ class Looking(Generic[T]):
 
     async def looks(self) -> AsyncGenerator[Look[T], None]:
         """Give each look as it is made."""
-        while True:
+        is_over = False
+        while not is_over:
             seen = await self._source.look(self._due)
             look = self._note(seen)
             yield look
-            if look.is_fatal:
-                return
             # What came early came besides: the own look is due all the same.
-            if not seen.is_early:
-                if self._due.is_final or self._begun + look.elapsed >= self._deadline:
-                    return
+            is_over = look.is_fatal or (not seen.is_early and self._is_last(look))
+            if not (is_over or seen.is_early):
                 self._plan(look)
+
+    def _is_last(self, look: Look[T]) -> bool:
+        return self._due.is_final or self._begun + look.elapsed >= self._deadline
 
     def _note(self, seen: Seen[T]) -> Look[T]:
         now, outcome = self._clock.now(), seen.outcome

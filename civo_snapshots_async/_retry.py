@@ -140,17 +140,15 @@ class RetryingTransport:
         if not _is_passing(met):
             return False
         is_unsent = isinstance(met, TransportError) and not met.may_have_arrived
-        match request.repeat:
-            case Repeat.FREELY:
-                return True
-            case Repeat.IF_ASKED:
-                return is_unsent or self._policy.retry_updates
-            case Repeat.IF_UNSENT_OR_LIMITED:
-                return is_unsent or _is_limited(met)
-            case Repeat.IF_UNSENT:
-                return is_unsent
-            case Repeat.NEVER:
-                return False
+        allowed = {
+            Repeat.FREELY: True,
+            Repeat.IF_ASKED: is_unsent or self._policy.retry_updates,
+            Repeat.IF_UNSENT_OR_LIMITED: is_unsent or _is_limited(met),
+            Repeat.IF_UNSENT: is_unsent,
+            Repeat.NEVER: False,
+        }
+
+        return allowed[request.repeat]
 
 
 class _Budget:
@@ -204,7 +202,8 @@ def _is_limited(met: Outcome) -> bool:
 
 def _attempt(met: Outcome) -> Attempt:
     if isinstance(met, TransportError):
-        return Attempt(met=str(met), may_have_arrived=met.may_have_arrived)
+        said = str(met).removeprefix(f"{met.method} {met.path}: ")
+        return Attempt(met=said, may_have_arrived=met.may_have_arrived)
 
     return Attempt(
         met=f"{met.status} {code_of(met)}".rstrip(),

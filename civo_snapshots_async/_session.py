@@ -85,8 +85,9 @@ class SnapshotSession:
     - `proxy`: the URL of an HTTP proxy; `trust_env=True` takes it from the environment
       (`HTTPS_PROXY`, `NO_PROXY`, …). A netrc file is never read.
     - `ssl_context`: what to trust in place of the system's certificates. There is no off switch.
-    - `call_timeout`: seconds for a whole call, with all its attempts and pauses and the wait for a
-      place. A `wait_until_complete` has a limit of its own.
+    - `call_timeout`: seconds for a request of a call, with all its attempts, its pauses and the
+      wait for a place. A restore that looks first is two of them; a create whose answer was lost
+      looks on for `RetryPolicy.settle_window`; a wait has a limit of its own.
     - `retry`: when a request is sent again, see `RetryPolicy`; `None` for never, and then exactly
       one request goes out, whatever it meets.
     - `application`: your program's name and version, put before ours in `User-Agent`.
@@ -406,7 +407,7 @@ class SnapshotSession:
     ) -> AsyncGenerator[Event, None]:
         """Give what happens to a snapshot, as events, until it is settled.
 
-        First `SnapshotSeen`, then `StateChanged` for each change of the snapshot and of each
+        `SnapshotSeen` when it is first seen, then `StateChanged` for each change of the snapshot and of each
         volume, `DetailsChanged`, `PollFailed`, `UnknownStateSeen` and `SnapshotStalled` as they
         come, and `SnapshotSettled` last, whether it is complete or has failed. A wait that ends
         otherwise raises what `wait_until_complete` raises. It looks only while it is asked for the

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from itertools import chain, repeat
 from typing import Any
 
 import attrs
@@ -151,9 +152,8 @@ class Creations:
 
     def _pauses(self) -> Iterator[float]:
         end = self._clock.now() + self._window
-        for pause in (*_PAUSES, *[_PAUSES[-1]] * int(self._window / _PAUSES[-1])):
-            if self._clock.now() + pause >= end:
-                return
+        pauses = chain(_PAUSES, repeat(_PAUSES[-1]))
+        while self._clock.now() + (pause := next(pauses)) < end:
             yield pause
 
     def _similar(self, creation: _Creation, listing: Listing) -> tuple[Snapshot, ...]:

@@ -53,9 +53,14 @@ class _Flight:
     waiters: frozenset[_Waiter]
     has_landed: asyncio.Event = attrs.field(factory=asyncio.Event)
 
-    def is_get_since(self, moment: float) -> bool:
-        """Whether it is a get that was sent at that moment or later."""
-        return not self.is_list and self.began >= moment
+    def serves(self, waiter: _Waiter, moment: float) -> bool:
+        """Whether it was sent for them too, no sooner than what they wait for was due."""
+        if waiter not in self.waiters:
+            return False
+        if waiter.gets_from is None:
+            return self.began >= moment
+
+        return not self.is_list and self.began >= waiter.gets_from
 
 
 @attrs.frozen(eq=False)
@@ -159,15 +164,9 @@ class SharedLooks:
 
     def _flight_for(self, group: _Group, waiter: _Waiter) -> _Flight | None:
         """Find a request that is under way and shows no less than one of their own would."""
-        for flight in group.flights:
-            if waiter not in flight.waiters:
-                continue
-            if waiter.gets_from is None and flight.began >= self._moment(waiter.due):
-                return flight
-            if waiter.gets_from is not None and flight.is_get_since(waiter.gets_from):
-                return flight
+        moment = self._moment(waiter.due)
 
-        return None
+        return next((each for each in group.flights if each.serves(waiter, moment)), None)
 
     async def _fly(self, group: _Group, leader: _Waiter) -> None:
         same = {each for each in group.waiters if each.snapshot_id == leader.snapshot_id}

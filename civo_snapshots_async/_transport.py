@@ -160,7 +160,7 @@ class AiohttpTransport:
     async def _send_once(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        # Not in the headers that are handed to aiohttp: its traces, the caller's too, see those.
+        # Here, and not in what is handed to aiohttp: what it tells of that would hold the token.
         request.headers["Authorization"] = self._account.token.authorization
         try:
             return await handler(request)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -230,8 +231,11 @@ class TestSnapshots:
             snapshot_many(session, ["web-1"], name=lambda _: str(1 / 0))
 
     @pytest.mark.slow
-    async def test_a_thousand_instances(self, civo: FakeCivo, session: SnapshotSession) -> None:
+    async def test_a_thousand_instances(
+        self, civo: FakeCivo, session: SnapshotSession, caplog: pytest.LogCaptureFixture
+    ) -> None:
         """All at once, each with its outcome."""
+        caplog.set_level(logging.WARNING, logger="civo_snapshots_async")
         wanted = instances(civo, 1000)
         civo.script_next("web-500", scripts.fails())
 

@@ -290,6 +290,23 @@ class TestWithACallersSession:
 
         assert len(server.requests) == 3
 
+    async def test_closed_while_a_call_runs_it_says_so(self) -> None:
+        """It does not look like a lost connection."""
+        arrived = asyncio.Event()
+
+        async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            arrived.set()
+            await hangs(reader, writer)
+
+        async with raw_server(hang) as server:
+            mine = aiohttp.ClientSession()
+            call = asyncio.ensure_future(get(session_on(server, http_session=mine)))
+            await arrived.wait()
+            await mine.close()
+
+            with pytest.raises(SessionClosedError, match="was closed while this call ran"):
+                await call
+
     async def test_it_says_when_that_session_is_closed(self) -> None:
         """And not RuntimeError, as aiohttp does."""
         mine = aiohttp.ClientSession()

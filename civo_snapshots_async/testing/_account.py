@@ -114,9 +114,10 @@ class Account:
         """Begin a snapshot, unless another one is in process or the quota is reached."""
         if any(not is_settled(s.status or {}) for s in self.snapshots(instance)):
             raise in_process()
-        held = sum(len(self.snapshots(each)) for each in self.instances.values())
-        if self._snapshot_quota is not None and held >= self._snapshot_quota:
-            raise quota_reached(self._snapshot_quota)
+        if self._snapshot_quota is not None:
+            held = sum(len(self.snapshots(each)) for each in self.instances.values())
+            if held >= self._snapshot_quota:
+                raise quota_reached(self._snapshot_quota)
         scripts = self._scripts[instance.id]
         script = scripts.popleft() if scripts else completes(self._takes)
         snapshot = self.add_snapshot(instance, name=name, description=description, script=script)
