@@ -407,11 +407,12 @@ class SnapshotSession:
     ) -> AsyncGenerator[Event, None]:
         """Give what happens to a snapshot, as events, until it is settled.
 
-        `SnapshotSeen` when it is first seen, then `StateChanged` for each change of the snapshot and of each
-        volume, `DetailsChanged`, `PollFailed`, `UnknownStateSeen` and `SnapshotStalled` as they
-        come, and `SnapshotSettled` last, whether it is complete or has failed. A wait that ends
-        otherwise raises what `wait_until_complete` raises. It looks only while it is asked for the
-        next event, so a slow consumer fills no memory, and is told all that has changed since.
+        `SnapshotSeen` when it is first seen, then `StateChanged` for each change of the snapshot
+        and of each volume, `DetailsChanged`, `PollFailed`, `UnknownStateSeen` and
+        `SnapshotStalled` as they come, and `SnapshotSettled` last, whether it is complete or has
+        failed. A watch that ends otherwise raises what `wait_until_complete` raises. It looks only
+        while it is asked for the next event, so a slow consumer fills no memory, and is told all
+        that has changed since.
 
         Leave it early with `contextlib.aclosing`, so that it ends there and then.
         """

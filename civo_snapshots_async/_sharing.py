@@ -154,13 +154,9 @@ class SharedLooks:
 
     async def _be_served(self, group: _Group, waiter: _Waiter) -> None:
         flight = self._flight_for(group, waiter)
-        error = await in_time(
-            self._clock,
-            waiter.due.deadline,
-            flight.has_landed.wait if flight else lambda: self._fly(group, waiter),
-        )
-        if isinstance(error, CivoSnapshotsError):
-            waiter.seen = Seen(outcome=error)
+        landing = flight.has_landed.wait if flight else lambda: self._fly(group, waiter)
+        outcome = await in_time(self._clock, waiter.due.deadline, landing)
+        waiter.seen = waiter.seen or _seen_late(outcome)
 
     def _flight_for(self, group: _Group, waiter: _Waiter) -> _Flight | None:
         """Find a request that is under way and shows no less than one of their own would."""
@@ -247,6 +243,11 @@ class SharedSource:
     def planned(self, earliest: float, latest: float) -> float | None:
         """Return a moment between the two at which somebody looks anyway, if there is one."""
         return self.looks.planned(self.instance_id, self.region, earliest, latest)
+
+
+def _seen_late(outcome: object) -> Seen[Snapshot] | None:
+    """Make the error of a request that took too long what they have seen."""
+    return Seen(outcome=outcome) if isinstance(outcome, CivoSnapshotsError) else None
 
 
 def _summary(waiter: _Waiter, listed: tuple[Snapshot, ...]) -> Snapshot | None:
