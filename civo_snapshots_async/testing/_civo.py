@@ -216,7 +216,7 @@ class FakeCivo:
     def inject(self, kind: Target, *faults: Fault | None, nth: int = 1) -> None:
         """Let requests to come meet faults, in order, from the nth of that kind on.
 
-        `kind` is one of the six calls or `"any"`, which is any request at all; None in place of
+        `kind` is one of the calls or `"any"`, which is any request at all; None in place of
         a fault is a request that goes well. Each injection counts for itself, from the moment it
         was made. Where several want the same request, the oldest has it, and the others have
         the next ones: two injections one after the other do the same as one with both's faults.

@@ -46,8 +46,10 @@ __all__ = [
     "status",
 ]
 
-Target: TypeAlias = Literal["create", "list", "get", "update", "restore", "delete", "any"]
-"""Which requests meet a fault: those of one of the six calls, or any at all."""
+Target: TypeAlias = Literal[
+    "create", "list", "get", "update", "restore", "delete", "get_instance", "list_instances", "any"
+]
+"""Which requests meet a fault: those of one call, or any at all."""
 
 When: TypeAlias = Literal["before", "head", "midway", "after"]
 """Where an answer is cut: before its first byte, in the midst of its head, in the midst of its

@@ -2,7 +2,7 @@
 
 import pytest
 
-from civo_snapshots_async.testing import FakeCivo, FakeClock
+from civo_snapshots_async.testing import FakeCivo, FakeClock, faults
 
 from .talk import Caller
 
@@ -129,3 +129,13 @@ async def test_nothing_else_can_be_done_with_an_instance(
 
     assert reply.refusal == (404, "route_not_found")
     assert list(civo.instances) == ["web-1"]
+
+
+async def test_an_instance_request_can_meet_a_fault(civo: FakeCivo, call: Caller) -> None:
+    """As those for snapshots can."""
+    civo.inject("get_instance", faults.status(503))
+
+    statuses = [(await call("GET", "web-1")).status for _ in range(2)]
+
+    assert statuses == [503, 200]
+    assert civo.unmet_faults == ()
