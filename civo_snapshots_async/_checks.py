@@ -28,6 +28,11 @@ def text(argument: str, value: object) -> str:
     return value
 
 
+def is_plain_name(name: str) -> bool:
+    """Tell whether it can stand in a path or a query as nothing but itself."""
+    return _PLAIN.fullmatch(name) is not None and ".." not in name
+
+
 def plain_name(argument: str, value: object) -> str:
     """Accept an id or a name that, as a part of a path or a query, can only be that part.
 
@@ -35,7 +40,7 @@ def plain_name(argument: str, value: object) -> str:
     deletion of the instance.
     """
     name = text(argument, value)
-    if _PLAIN.fullmatch(name) is None or ".." in name:
+    if not is_plain_name(name):
         raise ValueError(
             f"{argument} must be 1 to 128 letters, digits, '.', '_' or '-', beginning and ending "
             f"with a letter or digit and without '..', not {_shown(name)}"
@@ -56,10 +61,15 @@ def label(argument: str, value: object) -> str:
     return name
 
 
+def is_hostname(name: str) -> bool:
+    """Tell whether it is RFC 1123 labels, in any case, joined by dots."""
+    return _HOSTNAME.fullmatch(name) is not None and len(name) <= _LONGEST_HOSTNAME
+
+
 def hostname(argument: str, value: object) -> str:
     """Accept a host name: RFC 1123 labels, in any case, joined by dots."""
     name = text(argument, value)
-    if _HOSTNAME.fullmatch(name) is None or len(name) > _LONGEST_HOSTNAME:
+    if not is_hostname(name):
         raise ValueError(
             f"{argument} must be a host name (letters, digits and '-', in parts of 1 to 63 joined "
             f"by '.', at most {_LONGEST_HOSTNAME} in all), not {_shown(name)}"

@@ -8,6 +8,7 @@ import cattrs
 from cattrs.cols import homogenous_tuple_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
 
+from ._checks import is_plain_name
 from ._errors import DecodeError
 from ._http import Request, Response
 from ._instances import Instance, InstancePage
@@ -160,6 +161,7 @@ def _undocumented(request: Request[object], response: Response, problems: list[s
         method=request.method,
         path=request.path,
         problems=tuple(problems),
+        attempts=response.attempts,
         body_excerpt="" if request.returns in _CONFIDENTIAL else excerpt(response.body),
     )
 
@@ -195,6 +197,15 @@ def _text(value: object, _: object) -> str:
         _refuse_half_surrogates(value)
 
     return value
+
+
+def _id(value: object, _: object) -> str:
+    text = _text(value, _)
+    # No call could name it, and a restore must be able to.
+    if not is_plain_name(text):
+        raise _MismatchError("an id that a path can hold", value)
+
+    return text
 
 
 def _refuse_half_surrogates(value: str) -> None:
@@ -243,7 +254,7 @@ def _converter(*, detailed_validation: bool) -> cattrs.Converter:
     converter.register_structure_hook(SnapshotStatus, _object_or_nothing(status))
     restore_status = make_dict_structure_fn(RestoreStatus, converter, state=state)
     converter.register_structure_hook(RestoreStatus, _object_or_nothing(restore_status))
-    snapshot = make_dict_structure_fn(Snapshot, converter)
+    snapshot = make_dict_structure_fn(Snapshot, converter, id=override(struct_hook=_id))
     converter.register_structure_hook(Snapshot, _object(snapshot))
     restore = make_dict_structure_fn(Restore, converter)
     converter.register_structure_hook(Restore, _object(restore))

@@ -39,7 +39,10 @@ def checked_account(
     return Account(
         token=token,
         region=check.plain_name("region", region),
-        api_url=_checked_url(api_url, allow_insecure_http=allow_insecure_http),
+        api_url=_checked_url(
+            api_url,
+            allow_insecure_http=check.boolean("allow_insecure_http", allow_insecure_http),
+        ),
     )
 
 
@@ -58,6 +61,8 @@ def _checked_url(api_url: object, *, allow_insecure_http: bool) -> str:
 
 
 def _problems(parts: SplitResult, *, allow_insecure_http: bool) -> Iterator[str]:
+    if not parts.geturl().isascii() or any(c.isspace() for c in parts.geturl()):
+        yield "must be ASCII without spaces"
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         yield "must look like https://api.civo.com"
     elif parts.scheme == "http" and not (allow_insecure_http or _is_loopback(parts.hostname)):
@@ -65,12 +70,20 @@ def _problems(parts: SplitResult, *, allow_insecure_http: bool) -> Iterator[str]
             "must be https, as the token goes out with each request (allow_insecure_http=True"
             " sends it in the clear)"
         )
+    elif not _is_host(parts.hostname):
+        yield "must name a host"
     if parts.query or parts.fragment:
         yield "must have no query and no fragment"
-    if not parts.geturl().isascii() or any(c.isspace() for c in parts.geturl()):
-        yield "must be ASCII without spaces"
     if parts.path.rstrip("/").endswith("/v2"):
         yield "must be without /v2, which each call adds"
+
+
+def _is_host(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return check.is_hostname(host)
+    return True
 
 
 def _is_loopback(host: str) -> bool:
@@ -89,7 +102,7 @@ def find_account(
     token = Token(os.environ.get("CIVO_TOKEN")) if token.is_missing else token
     region = region or os.environ.get("CIVO_REGION")
     api_url = api_url or os.environ.get("CIVO_API_URL")
-    path = Path(os.environ.get("CIVO_CONFIG") or "~/.civo.json").expanduser()
+    path = _path()
     if token.is_missing or not region or not api_url:
         file = _read(path)
         token = file.token if token.is_missing else token
@@ -101,6 +114,14 @@ def find_account(
     return checked_account(
         token, region=region, api_url=api_url, allow_insecure_http=allow_insecure_http
     )
+
+
+def _path() -> Path:
+    path = Path(os.environ.get("CIVO_CONFIG") or "~/.civo.json")
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
 
 
 def _require(what: str, variable: str, path: Path, *, is_there: bool) -> None:
@@ -126,7 +147,7 @@ def _read(path: Path) -> _CliFile:
         payload: object = json.loads(path.read_bytes())
     except FileNotFoundError:
         return _CliFile()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         problem = type(error).__name__
     else:
         return _cli_file(payload)
@@ -148,4 +169,8 @@ def _cli_file(payload: object) -> _CliFile:
 
 
 def _member(payload: object, key: object) -> object:
-    return cast("dict[object, object]", payload).get(key) if isinstance(payload, dict) else None
+    # Never an error here, where a traceback could show the keys.
+    if not isinstance(payload, dict) or not isinstance(key, str):
+        return None
+
+    return cast("dict[str, object]", payload).get(key)

@@ -23,6 +23,7 @@ def create_snapshot(
         fields=_labels(name, description),
         repeat=Repeat.IF_UNSENT_OR_LIMITED,
         instance_id=instance_id,
+        expected=frozenset({name} if name is not None else ()),
     )
 
 

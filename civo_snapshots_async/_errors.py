@@ -66,6 +66,9 @@ class ConfigurationError(CivoSnapshotsError, ValueError):
 class SessionClosedError(CivoSnapshotsError):
     """The session was closed, before the call or while it ran."""
 
+    may_have_arrived: bool = False
+    """Whether the call had begun, so that what it asked for may be done all the same."""
+
 
 class TransportError(CivoSnapshotsError):
     """No complete answer came; `may_have_arrived` tells whether Civo may have got the request."""
@@ -183,6 +186,7 @@ class DecodeError(CivoSnapshotsError):
         path: str,
         problems: tuple[str, ...],
         body_excerpt: str = "",
+        attempts: tuple[Attempt, ...] = (),
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -190,6 +194,8 @@ class DecodeError(CivoSnapshotsError):
         self.path = path
         self.problems = problems
         """Where each problem is and what it is: `status.volumes[1].id: expected a string, …`."""
+        self.attempts = attempts
+        """What each sending met, where the request was sent more than once."""
         self.body_excerpt = body_excerpt
         """The beginning of the answer's body."""
 

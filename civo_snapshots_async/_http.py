@@ -72,6 +72,8 @@ class Response:
     body: bytes = b""
     is_cut: bool = False
     """Whether the body was longer than `Request.longest_body`, and only its beginning is here."""
+    arrived_at: float = 0.0
+    """When its head arrived, on the session's clock."""
     received_at: datetime = attrs.field(factory=lambda: datetime.now(UTC))
     attempts: tuple[Attempt, ...] = ()
     """All sendings of the request, the one that was answered so included, where it was not one."""

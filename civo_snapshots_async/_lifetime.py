@@ -1,7 +1,6 @@
 """What a session runs, so that closing it can end that."""
 
 import asyncio
-from contextlib import suppress
 from types import TracebackType
 
 from ._errors import SessionClosedError
@@ -59,13 +58,18 @@ class _Inside:
         traceback: TracebackType | None,
     ) -> None:
         self._lifetime.leave(self)
-        with suppress(TimeoutError):
+        is_ended = False
+        try:
             await self._scope.__aexit__(exc_type, exc, traceback)
+        except TimeoutError:
+            is_ended = True
         # Raised here and not above, where it would have the cancelling for its context.
-        if self._scope.expired():
-            raise SessionClosedError(
+        if is_ended:
+            error = SessionClosedError(
                 "the session was closed while this call ran; what it asked for may still be done"
             )
+            error.may_have_arrived = True
+            raise error
 
     def end(self) -> None:
         """Cancel it."""

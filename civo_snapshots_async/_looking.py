@@ -178,7 +178,8 @@ class Looking(Generic[T]):
 
     def _plan(self, look: Look[T]) -> None:
         now = self._clock.now()
-        retry_after = look.outcome.retry_after if isinstance(look.outcome, ApiError) else None
+        met = look.outcome
+        retry_after = met.retry_after if isinstance(met, ApiError) and is_passing(met) else None
         # Not the look's own time: whoever it was given to may have taken some since.
         interval = self._pacing.next_interval(
             now - self._begun,

@@ -128,7 +128,10 @@ def _as_text(value: object) -> str:
     if value is None:
         return ""
 
-    return value if isinstance(value, str) else str(value)
+    text = value if isinstance(value, str) else str(value)
+
+    # Half a surrogate pair could not be printed.
+    return text.encode(errors="replace").decode()
 
 
 def retry_after(response: Response) -> float | None:

@@ -1,5 +1,6 @@
 """The face of the library: one session, six calls, waiting, and restoring safely."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from types import TracebackType
 from typing import Literal, Self, TypedDict, TypeVar, Unpack, cast
+from weakref import WeakValueDictionary
 
 import aiohttp
 
@@ -142,6 +144,7 @@ class SnapshotSession:
         self._http = AiohttpTransport(self._account, settings, clock, http_session)
         self._transport: Transport = RetryingTransport(self._http, policy, clock)
         self._lifetime = Lifetime()
+        self._ensuring: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._creations = Creations(clock, policy.settle_window, self._listing)
         self._looks = SharedLooks(clock, self._look, self._look_at_all)
 
@@ -248,21 +251,28 @@ class SnapshotSession:
 
         It is the idempotent form for job runners that deliver at least once: done twice, it makes
         one snapshot. Of several with that name it returns the newest. `description` is for a
-        snapshot that is made, and does not change one that is there.
+        snapshot that is made, and does not change one that is there. Calls of one session wait for
+        each other; between programs it rests on Civo's refusing two snapshots in process at once.
         """
-        there = await self._named(instance_id, name, region)
-        if there is not None:
-            return there
-        try:
-            return await self.create_snapshot(
-                instance_id, name=name, description=description, region=region
-            )
-        except ConflictError:
-            # The other delivery of the same job may have come first.
+        check.label("name", name)
+        # Made for its checks: a bad description is refused before anything is sent.
+        endpoints.create_snapshot(
+            instance_id, region=self._in(region), name=name, description=description
+        )
+        async with self._ensuring.setdefault(name, asyncio.Lock()):
             there = await self._named(instance_id, name, region)
-            if there is None:
-                raise
-            return there
+            if there is not None:
+                return there
+            try:
+                return await self.create_snapshot(
+                    instance_id, name=name, description=description, region=region
+                )
+            except ConflictError:
+                # Another program's delivery of the same job may have come first.
+                there = await self._named(instance_id, name, region)
+                if there is None:
+                    raise
+                return there
 
     async def list_snapshots(
         self, instance_id: str, *, region: str | None = None
@@ -284,6 +294,8 @@ class SnapshotSession:
         snapshot = await self._call(
             endpoints.get_snapshot(instance_id, snapshot_id, region=self._in(region))
         )
+
+        self._creations.see(snapshot)
 
         return self._creations.with_volumes(snapshot)
 
@@ -626,7 +638,10 @@ class SnapshotSession:
     async def _look(self, instance_id: str, snapshot_id: str, region: str) -> Snapshot:
         request = endpoints.get_snapshot(instance_id, snapshot_id, region=region)
 
-        return self._creations.with_volumes(await self._send_once(request))
+        snapshot = await self._send_once(request)
+        self._creations.see(snapshot)
+
+        return self._creations.with_volumes(snapshot)
 
     async def _send_once(self, request: Request[T]) -> T:
         # Not sent again within itself: the next look is its repetition.
@@ -634,6 +649,7 @@ class SnapshotSession:
 
     async def _look_at_all(self, instance_id: str, region: str) -> tuple[Snapshot, ...]:
         listing = await self._listing(instance_id, region)
+        self._creations.see(*listing.snapshots)
 
         return tuple(map(self._creations.with_volumes, listing.snapshots))
 
@@ -651,11 +667,10 @@ class SnapshotSession:
             raise restore_unknown(request, error) from error
 
     async def _named(self, instance_id: str, name: str, region: str | None) -> Snapshot | None:
-        wanted = check.label("name", name)
         there = [
             snapshot
             for snapshot in await self.list_snapshots(instance_id, region=region)
-            if snapshot.name == wanted
+            if snapshot.name == name
         ]
 
         return max(there, key=_age, default=None)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from itertools import chain, repeat
 from typing import Any
 
@@ -12,10 +13,10 @@ import attrs
 from ._clock import Clock
 from ._codec import decode
 from ._errors import (
+    ApiError,
     CivoSnapshotsError,
     DecodeError,
     OutcomeUnknownError,
-    ServerError,
     TransportError,
     is_passing,
 )
@@ -25,6 +26,7 @@ from ._models import Restore, Snapshot
 logger = logging.getLogger("civo_snapshots_async")
 
 _MOST_KNOWN = 4096
+_TIMEOUT = HTTPStatus.REQUEST_TIMEOUT
 _PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 # Both created_at and the Date of an answer are cut to whole seconds.
 _SECOND = timedelta(seconds=1)
@@ -36,20 +38,26 @@ class Listing:
 
     snapshots: tuple[Snapshot, ...]
     server_time: datetime | None
+    arrived_at: float
+    """When the server's time was heard, on our clock."""
 
     @staticmethod
     def read(request: Request[tuple[Snapshot, ...]], response: Response) -> "Listing":
         """Decode a list, and the time at which it was given."""
         return Listing(
-            snapshots=decode(request, response), server_time=_date(response.headers.get("date"))
+            snapshots=decode(request, response),
+            server_time=_date(response.headers.get("date")),
+            arrived_at=response.arrived_at,
         )
 
 
 def _date(header: str | None) -> datetime | None:
     try:
-        return parsedate_to_datetime(header) if header else None
-    except ValueError:
+        moment = parsedate_to_datetime(header) if header else None
+    except (ValueError, TypeError, OverflowError):
         return None
+
+    return moment if moment is not None and moment.tzinfo is not None else None
 
 
 @attrs.define(eq=False)
@@ -59,6 +67,10 @@ class _Creation:
     request: Request[Snapshot]
     begun: float
     """When it was sent, on our clock."""
+    number: int
+    """The how manieth of the session it is."""
+    is_repeated: bool = False
+    """Whether it was sent again, after a refusal, so that `begun` is too early."""
     is_lost: bool = False
     """Whether its answer was lost, so that it is looking for its snapshot."""
 
@@ -82,12 +94,14 @@ class Creations:
         self._window = window
         self._list = list_snapshots
         self._under_way: list[_Creation] = []
-        self._first_seen: dict[tuple[str, str], float] = {}
-        self._taken: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._unsettled: list[_Creation] = []
+        self._begun = 0
+        self._first_seen: dict[str, int] = {}
+        self._taken: dict[str, tuple[str, ...]] = {}
 
     def with_volumes(self, snapshot: Snapshot) -> Snapshot:
         """Fill in the volumes that its creation named: Civo tells them only there."""
-        included = self._taken.get(_key(snapshot), ())
+        included = self._taken.get(snapshot.id, ())
         if not included or snapshot.included_volumes:
             return snapshot
 
@@ -96,21 +110,29 @@ class Creations:
     def see(self, *snapshots: Snapshot) -> None:
         """Remember that these were there now: no create that begins later has made them."""
         for snapshot in snapshots:
-            self._first_seen.setdefault(_key(snapshot), self._clock.now())
+            self._first_seen.setdefault(snapshot.id, self._begun)
         _forget_oldest(self._first_seen)
 
     async def create(
         self, request: Request[Snapshot], send: Callable[[], Awaitable[Snapshot]]
     ) -> Snapshot:
         """Create a snapshot once; where the answer is lost, find out what became of it."""
-        creation = _Creation(request, self._clock.now())
+        self._begun += 1
+        creation = _Creation(request, self._clock.now(), self._begun)
         self._under_way.append(creation)
+        is_known = False
         try:
             snapshot = await self._made(creation, send)
+            is_known = True
+        except CivoSnapshotsError as error:
+            is_known = not isinstance(error, OutcomeUnknownError)
+            raise
         finally:
             self._under_way.remove(creation)
+            if not is_known:
+                self._unsettled = [*self._unsettled[-99:], creation]
         # Nothing was awaited since it was found, so nobody else has taken it.
-        self._taken[_key(snapshot)] = snapshot.included_volumes
+        self._taken[snapshot.id] = snapshot.included_volumes
         _forget_oldest(self._taken)
 
         return snapshot
@@ -123,6 +145,7 @@ class Creations:
                 raise
             lost = error
         creation.is_lost = True
+        creation.is_repeated = len(getattr(lost, "attempts", ())) > 1
 
         return await self._settle(creation, lost)
 
@@ -160,26 +183,29 @@ class Creations:
         return tuple(
             snapshot
             for snapshot in listing.snapshots
-            if _key(snapshot) not in self._taken
-            and self._first_seen.get(_key(snapshot), creation.begun) >= creation.begun
+            if snapshot.id not in self._taken
+            and self._first_seen.get(snapshot.id, creation.number) >= creation.number
             and _fits(creation, snapshot)
             and self._is_since(creation, snapshot, listing) is not False
         )
 
     def _can_only_be_ours(self, creation: _Creation, snapshot: Snapshot, listing: Listing) -> bool:
-        # Another create of the same name that is not answered yet may be about to get it.
-        has_rival = any(
-            rival is not creation and not rival.is_lost and _are_alike(rival, creation)
-            for rival in self._under_way
+        # Another create of the same name that is not answered yet may be about to get it, and one
+        # that was given up may have made it. The instance may be named in two ways.
+        recent = self._clock.now() - self._window
+        rivals = (
+            *(each for each in self._under_way if each is not creation and not each.is_lost),
+            *(each for each in self._unsettled if each.begun >= recent),
         )
+        has_rival = any(rival.name == creation.name for rival in rivals)
 
         return not has_rival and self._is_since(creation, snapshot, listing) is True
 
     def _is_since(self, creation: _Creation, snapshot: Snapshot, listing: Listing) -> bool | None:
         """Tell whether it was made after the create was sent; `None` where nothing tells."""
-        if listing.server_time is None or snapshot.created_at is None:
+        if listing.server_time is None or snapshot.created_at is None or creation.is_repeated:
             return None
-        sent_at = listing.server_time - timedelta(seconds=self._clock.now() - creation.begun)
+        sent_at = listing.server_time - timedelta(seconds=listing.arrived_at - creation.begun)
 
         return snapshot.created_at > sent_at - _SECOND
 
@@ -212,8 +238,11 @@ def may_be_done(error: CivoSnapshotsError) -> bool:
     """Tell whether what was asked for may have been done all the same."""
     if isinstance(error, TransportError):
         return error.may_have_arrived
+    if isinstance(error, ApiError):
+        # Whatever its code: a server that failed, or a gateway before it, may be wrong.
+        return error.status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.status == _TIMEOUT
 
-    return isinstance(error, (DecodeError, ServerError))
+    return isinstance(error, DecodeError)
 
 
 def restore_unknown(request: Request[Restore], lost: CivoSnapshotsError) -> OutcomeUnknownError:
@@ -234,11 +263,7 @@ def restore_unknown(request: Request[Restore], lost: CivoSnapshotsError) -> Outc
     )
 
 
-def _key(snapshot: Snapshot) -> tuple[str, str]:
-    return snapshot.region, snapshot.id
-
-
-def _forget_oldest(memory: dict[tuple[str, str], Any]) -> None:
+def _forget_oldest(memory: dict[str, Any]) -> None:
     while len(memory) > _MOST_KNOWN:
         del memory[next(iter(memory))]
 
@@ -248,14 +273,6 @@ def _fits(creation: _Creation, snapshot: Snapshot) -> bool:
     # A list is a summary: what it leaves out does not differ.
     return fields.get("name", snapshot.name) == snapshot.name and (
         not snapshot.description or fields.get("description", "") == snapshot.description
-    )
-
-
-def _are_alike(one: _Creation, other: _Creation) -> bool:
-    return (one.name, one.request.instance_id, one.request.region) == (
-        other.name,
-        other.request.instance_id,
-        other.request.region,
     )
 
 

@@ -2,8 +2,8 @@
 
 Those who wait on one instance form a group. When one of them is due, that one looks for all: with
 a *get* while all wait for the same snapshot, else with one *list*. A list gives summaries: a
-snapshot that it calls settled, or leaves out, is then got by who waits for it. Nothing runs in the
-background, so nothing is left when the last one goes.
+snapshot that it calls settled, or leaves out, is then got by who waits for it. A request that is
+under way belongs to all who stay for its answer, and ends when the last of them goes.
 """
 
 import asyncio
@@ -14,7 +14,13 @@ from collections.abc import Awaitable, Callable
 import attrs
 
 from ._clock import Clock
-from ._errors import ApiError, CivoSnapshotsError
+from ._errors import (
+    ApiError,
+    AuthenticationError,
+    CivoSnapshotsError,
+    DecodeError,
+    RateLimitedError,
+)
 from ._events import changes
 from ._looking import Due, Seen, in_time
 from ._models import Snapshot
@@ -22,6 +28,10 @@ from ._models import Snapshot
 Outcome = Snapshot | CivoSnapshotsError
 Get = Callable[[str, str, str], Awaitable[Snapshot]]
 List = Callable[[str, str], Awaitable[tuple[Snapshot, ...]]]
+
+
+# One answer can't silence a whole session for longer than this many seconds.
+_LONGEST_QUIET = 60.0
 
 
 @attrs.define(eq=False)
@@ -44,23 +54,38 @@ class _Waiter:
             self.sleep = None
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class _Flight:
-    """One request that is under way, and those who waited when it was sent."""
+    """One request that is under way, for all who waited when it was sent."""
 
     began: float
     is_list: bool
     waiters: frozenset[_Waiter]
-    has_landed: asyncio.Event = attrs.field(factory=asyncio.Event)
+    due: frozenset[_Waiter]
+    """Those of them who would have looked themselves by then."""
+    task: asyncio.Task[None] | None = None
+    riders: int = 0
+    """How many stay for its end: it is nobody's alone, and ends with the last of them."""
 
-    def serves(self, waiter: _Waiter, moment: float) -> bool:
+    def serves(self, waiter: _Waiter) -> bool:
         """Whether it was sent for them too, no sooner than what they wait for was due."""
-        if waiter not in self.waiters:
-            return False
         if waiter.gets_from is None:
-            return self.began >= moment
+            return waiter in self.due
 
-        return not self.is_list and self.began >= waiter.gets_from
+        return waiter in self.waiters and not self.is_list and self.began >= waiter.gets_from
+
+    async def ride(self) -> None:
+        """Wait for its end; cancelled, leave it to the others."""
+        if self.task is None:
+            return
+        self.riders += 1
+        try:
+            await asyncio.shield(self.task)
+        finally:
+            self.riders -= 1
+            if not self.riders and not self.task.done():
+                self.task.cancel()
+                await asyncio.wait([self.task])
 
 
 @attrs.frozen(eq=False)
@@ -153,33 +178,37 @@ class SharedLooks:
         return min(max(due.at, self._quiet_until), max(due.at, due.deadline))
 
     async def _be_served(self, group: _Group, waiter: _Waiter) -> None:
-        flight = self._flight_for(group, waiter)
-        landing = flight.has_landed.wait if flight else lambda: self._fly(group, waiter)
-        outcome = await in_time(self._clock, waiter.due.deadline, landing)
+        flight = next((each for each in group.flights if each.serves(waiter)), None)
+        flight = flight or self._start(group, waiter)
+        outcome = await in_time(self._clock, waiter.due.deadline, flight.ride)
         waiter.seen = waiter.seen or _seen_late(outcome)
 
-    def _flight_for(self, group: _Group, waiter: _Waiter) -> _Flight | None:
-        """Find a request that is under way and shows no less than one of their own would."""
-        moment = self._moment(waiter.due)
-
-        return next((each for each in group.flights if each.serves(waiter, moment)), None)
-
-    async def _fly(self, group: _Group, leader: _Waiter) -> None:
+    def _start(self, group: _Group, leader: _Waiter) -> _Flight:
         same = {each for each in group.waiters if each.snapshot_id == leader.snapshot_id}
         is_get = leader.gets_from is not None or leader.due.is_final or same == group.waiters
+        now = self._clock.now()
+        aboard = same if is_get else group.waiters
         flight = _Flight(
-            began=self._clock.now(),
+            began=now,
             is_list=not is_get,
-            waiters=frozenset(same if is_get else group.waiters),
+            waiters=frozenset(aboard),
+            due=frozenset(each for each in aboard if self._moment(each.due) <= now),
         )
+        # Not in the leader's own task: the others' look does not end with the leader's time.
+        flight.task = asyncio.create_task(self._fly(group, leader.snapshot_id, flight))
         group.flights.append(flight)
+
+        return flight
+
+    async def _fly(self, group: _Group, snapshot_id: str, flight: _Flight) -> None:
         try:
-            landed = await self._ask(group, None if flight.is_list else leader.snapshot_id)
-            for waiter in flight.waiters:
-                self._tell(waiter, landed, flight)
+            landed = await self._ask(group, None if flight.is_list else snapshot_id)
         finally:
             group.flights.remove(flight)
-            flight.has_landed.set()
+        for waiter in flight.waiters:
+            self._tell(waiter, landed, flight)
+        # From now on: what has arrived has arrived.
+        self._slow_down(landed)
 
     async def _ask(self, group: _Group, snapshot_id: str | None) -> Outcome | tuple[Snapshot, ...]:
         try:
@@ -187,18 +216,22 @@ class SharedLooks:
                 return await self._list(group.instance_id, group.region)
             return await self._get(group.instance_id, snapshot_id, group.region)
         except CivoSnapshotsError as error:
-            if isinstance(error, ApiError) and error.retry_after is not None:
-                until = self._clock.now() + error.retry_after
-                self._quiet_until = max(self._quiet_until, until)
             return error
+
+    def _slow_down(self, landed: object) -> None:
+        if isinstance(landed, RateLimitedError) and landed.retry_after:
+            pause = min(landed.retry_after, _LONGEST_QUIET)
+            self._quiet_until = max(self._quiet_until, self._clock.now() + pause)
 
     def _tell(
         self, waiter: _Waiter, landed: Outcome | tuple[Snapshot, ...], flight: _Flight
     ) -> None:
         if waiter.seen is not None:
             return
-        is_due = self._moment(waiter.due) <= flight.began
-        if isinstance(landed, CivoSnapshotsError):
+        is_due = waiter in flight.due
+        if flight.is_list and isinstance(landed, CivoSnapshotsError) and _is_of_the_list(landed):
+            waiter.gets_from = flight.began if is_due else None
+        elif isinstance(landed, CivoSnapshotsError):
             waiter.gets_from = None
             # Trouble that they would not have met themselves is not theirs. Each has a copy: it
             # gets the notes of each one's wait.
@@ -243,6 +276,16 @@ class SharedSource:
     def planned(self, earliest: float, latest: float) -> float | None:
         """Return a moment between the two at which somebody looks anyway, if there is one."""
         return self.looks.planned(self.instance_id, self.region, earliest, latest)
+
+
+def _is_of_the_list(error: CivoSnapshotsError) -> bool:
+    """Tell whether a get may do better: a list may fail for a snapshot that is not theirs."""
+    if isinstance(error, ApiError):
+        return error.retry_after is None and not isinstance(
+            error, (AuthenticationError, RateLimitedError)
+        )
+
+    return isinstance(error, DecodeError)
 
 
 def _seen_late(outcome: object) -> Seen[Snapshot] | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from types import SimpleNamespace
 from typing import Literal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 import aiohttp
 import attrs
@@ -26,6 +26,10 @@ _LONGEST_REFUSAL = 64 * 1024
 # Below the usual idle limits of servers, so that it is rarely they who close first.
 _KEEPALIVE = 15.0
 _CONTENT_TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
+
+
+# No connection was made, by ourselves or by the proxy.
+_UNSENT = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
 
 
 @attrs.frozen(kw_only=True)
@@ -171,6 +175,7 @@ class AiohttpTransport:
             raise _ConnectionLostError(_named(error)) from None
 
     async def _read(self, answer: aiohttp.ClientResponse, request: Request[object]) -> Response:
+        arrived_at = self._clock.now()
         is_success = is_2xx(answer.status)
         body, is_cut = await _beginning(
             answer, request.longest_body if is_success else _LONGEST_REFUSAL
@@ -180,8 +185,9 @@ class AiohttpTransport:
         return Response(
             status=answer.status,
             headers=answer.headers if is_success else _masked(answer.headers, token),
-            body=token.mask(body),
+            body=_masked_body(body, token),
             is_cut=is_cut,
+            arrived_at=arrived_at,
         )
 
     def _lost(
@@ -191,7 +197,7 @@ class AiohttpTransport:
         if self._sessions.are_closed:
             return SessionClosedError(f"{call}: the session was closed while this call ran")
         # Where both signs are there, they must agree that nothing left.
-        is_unsent = isinstance(error, aiohttp.ClientConnectorError) and not sending.is_written
+        is_unsent = isinstance(error, _UNSENT) and not sending.is_written
 
         return TransportError(
             f"{call}: {_named(error)}",
@@ -262,10 +268,16 @@ class _ConnectionLostError(aiohttp.ClientError):
 def _named(error: Exception) -> str:
     if isinstance(error, _ConnectionLostError):
         return str(error)
-    # The text of this one may be the answer's whole head.
-    text = "" if isinstance(error, aiohttp.ServerDisconnectedError) else f": {error}"
+    name = type(error).__name__
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"{name}: the proxy answered {error.status}"
+    # Their texts are the server's, or hold the URL of a proxy with its password.
+    if isinstance(error, (aiohttp.ClientResponseError, aiohttp.ServerDisconnectedError)):
+        return name
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return f"{name}: the body was cut or malformed"
 
-    return f"{type(error).__name__}{text}"
+    return f"{name}: {error}"
 
 
 def _connect_limits(settings: TransportSettings, *, has_own_pool: bool) -> aiohttp.ClientTimeout:
@@ -360,7 +372,26 @@ def _headers(settings: TransportSettings) -> dict[str, str]:
 
 
 def _masked(headers: Mapping[str, str], token: Token) -> dict[str, str]:
-    return {name.lower(): token.mask(value) for name, value in headers.items()}
+    return {name.lower(): _masked_header(value, token) for name, value in headers.items()}
+
+
+def _masked_header(value: str, token: Token) -> str:
+    plain = unquote(value)
+
+    return token.mask(value if token.mask(plain) == plain else plain)
+
+
+def _masked_body(body: bytes, token: Token) -> bytes:
+    masked = token.mask(body)
+    # An echo may be spelled with JSON's escapes: `\/`, or `\u0063` for a letter.
+    if b"\\" not in masked:
+        return masked
+    try:
+        told = json.dumps(json.loads(masked), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return masked
+
+    return masked if token.mask(told) == told else token.mask(told).encode(errors="replace")
 
 
 async def _beginning(answer: aiohttp.ClientResponse, longest: int) -> tuple[bytes, bool]:

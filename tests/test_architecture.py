@@ -27,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "_lifetime": {"_errors"},
     # edges
     "_config": {"_checks", "_errors", "_token"},
-    "_codec": {"_errors", "_http", "_instances", "_models", "_refusals", "_wire"},
+    "_codec": {"_checks", "_errors", "_http", "_instances", "_models", "_refusals", "_wire"},
     "_transport": {"_checks", "_clock", "_config", "_errors", "_http", "_token", "_version"},
     "_retry": {"_checks", "_clock", "_errors", "_http", "_refusals"},
     "_settling": {"_clock", "_codec", "_errors", "_http", "_models"},

@@ -89,6 +89,23 @@ class TestClosing:
 
         assert civo.requests == []
 
+    @every_call
+    async def test_a_cancellation_in_the_same_moment_is_one(
+        self, civo: FakeCivo, session: SnapshotSession, call: Call
+    ) -> None:
+        """Who is cancelled does not go on for having been closed as well."""
+        civo.inject("any", *[faults.hang()] * 9)
+        task = asyncio.ensure_future(call(session))
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+        closing = asyncio.ensure_future(session.aclose())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await closing
+
     async def test_a_session_can_be_closed_from_its_own_wait(
         self, session: SnapshotSession
     ) -> None:

@@ -114,6 +114,12 @@ def test_without_a_file_the_url_is_civos() -> None:
         ({"region": "LON1"}, '{"meta": 5, "apikeys": []}', r"no token: .*which names none"),
         ({"region": "LON1"}, "[1]", r"no token: .*which names none"),
         (
+            {"region": "LON1"},
+            f'{{"apikeys": {{"a": "{FILE_TOKEN}"}}, "meta": {{"current_apikey": ["a"]}}}}',
+            r"no token: .*which names none",
+        ),
+        ({"region": "LON1"}, "[" * 100_000, r"can't be read as JSON \(RecursionError\)"),
+        (
             {"token": TOKEN},
             f'{{"apikeys": {{"work": "{FILE_TOKEN}"',
             r"file .*civo.json can't be read as JSON \(JSONDecodeError\): mend it, or set",
@@ -137,6 +143,13 @@ def test_says_where_it_looked(
         SnapshotSession.from_env(**given)
 
     assert_tells_no_token(caught.value)
+
+
+def test_a_home_that_is_none_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path that can't be is a file that is not there."""
+    monkeypatch.setenv("CIVO_CONFIG", "~no-such-user-at-all/civo.json")
+
+    assert used(SnapshotSession.from_env(**GOOD))[0] == TOKEN
 
 
 def test_a_file_that_is_not_needed_is_not_read(cli_file: Path) -> None:
@@ -177,6 +190,9 @@ def test_a_file_that_is_not_needed_is_not_read(cli_file: Path) -> None:
         ({"api_url": "https://api.civo.com:x"}, ConfigurationError, "is not a URL"),
         ({"api_url": "https://[::1"}, ConfigurationError, "is not a URL"),
         ({"api_url": "https://me:pw@x.y"}, ConfigurationError, "no user name and no pass"),
+        ({"api_url": "https://api..civo.com"}, ConfigurationError, "must name a host"),
+        ({"api_url": f"https://{'a' * 64}.com"}, ConfigurationError, "must name a host"),
+        ({"allow_insecure_http": "no"}, TypeError, "allow_insecure_http must be True or False"),
         ({"request_timeout": 0}, ValueError, "request_timeout must be more than 0 seconds"),
         ({"request_timeout": -1}, ValueError, "request_timeout must be at least 0, not -1"),
         ({"request_timeout": float("nan")}, ValueError, "request_timeout must be at least 0"),

@@ -66,7 +66,9 @@ class Server:
             raise self.errors.pop(0)
         now = MIDNIGHT + timedelta(seconds=int(self.clock.now()))
         return Listing(
-            snapshots=tuple(self.snapshots), server_time=now if self.shows_its_time else None
+            snapshots=tuple(self.snapshots),
+            server_time=now if self.shows_its_time else None,
+            arrived_at=self.clock.now(),
         )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -12,7 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from civo_snapshots_async import (
+    AuthenticationError,
     CivoSnapshotsError,
+    DecodeError,
+    PermissionDeniedError,
     PollPolicy,
     RateLimitedError,
     ServerError,
@@ -400,7 +404,7 @@ class TestLeaving:
     """One waiter's end leaves the others alone."""
 
     async def test_the_one_who_looks_for_all_may_be_cancelled(self, fake_clock: FakeClock) -> None:
-        """Another one looks in its place, at once."""
+        """The look belongs to the others as well, and goes on."""
         server = Server(fake_clock, {each: [(0, PENDING), (8, COMPLETE)] for each in "ab"}, takes=5)
         waits = Waits(server)
         first = asyncio.ensure_future(waits.wait("a", "a", poll=EVERY[10]))
@@ -411,7 +415,7 @@ class TestLeaving:
         snapshot = await second
 
         assert snapshot.is_complete
-        assert [at for at, _ in server.asked] == [0, 2, 17]
+        assert [at for at, _ in server.asked] == [0, 15]
 
     async def test_the_one_who_looks_for_all_may_run_out_of_time(
         self, fake_clock: FakeClock
@@ -428,6 +432,22 @@ class TestLeaving:
         assert isinstance(hasty, WaitTimeoutError)
         assert patient.is_complete
         assert waits.told["a"] == 2
+
+    async def test_many_who_are_in_a_hurry_do_not_starve_the_patient_one(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """A look that takes 4 s is not begun anew for each of them that gives up."""
+        server = Server(fake_clock, {"a": [(0, COMPLETE)]}, takes=4)
+        waits = Waits(server)
+
+        came_to = await outcomes(
+            *(waits.wait(f"{n}", "a", poll=EVERY[10], timeout=1 + n * 0.25) for n in range(10)),
+            waits.wait("patient", "a", poll=EVERY[10], timeout=100),
+        )
+
+        assert [type(outcome) for outcome in came_to[:10]] == [WaitTimeoutError] * 10
+        assert waits.told["patient"] == 4
+        assert len(server.asked) == 1
 
     async def test_one_who_waits_for_anothers_look_may_run_out_of_time(
         self, fake_clock: FakeClock
@@ -473,6 +493,102 @@ class TestLeaving:
 
         with pytest.raises(TimeoutError, match="broken"):
             await waits.wait("a", "a", poll=EVERY[3])
+
+
+def refused(kind: type[Any], status: int, retry_after: float | None) -> CivoSnapshotsError:
+    """Make a refusal that asks to be left alone for a while."""
+    error: CivoSnapshotsError = kind(
+        "no", status=status, method="GET", path="/v2", retry_after=retry_after
+    )
+    return error
+
+
+class TestRefusals:
+    """A refusal is told, with or without a wish to be left alone."""
+
+    @pytest.mark.parametrize("retry_after", [None, 0.0, 1.0, 5.0, 3600.0])
+    @pytest.mark.parametrize(
+        ("kind", "status"),
+        [(RateLimitedError, 429), (ServerError, 503), (AuthenticationError, 401)],
+    )
+    async def test_it_counts_as_it_would_alone(
+        self, kind: type[Any], status: int, retry_after: float | None
+    ) -> None:
+        """The same end, at the same time, after as many requests."""
+        ends = []
+        for shared in (True, False):
+            clock = FakeClock(sockets=False)
+            error = refused(kind, status, retry_after)
+            server = Server(clock, {"a": [(0, PENDING), (1, error)]})
+            with pytest.raises(CivoSnapshotsError) as caught:
+                await Waits(server, shared=shared).wait("a", "a", poll=EVERY[2], timeout=300.0)
+            ends.append((type(caught.value), clock.now(), len(server.asked)))
+
+        assert ends[0] == ends[1]
+        assert ends[0][2] <= 7
+
+    async def test_one_waits_refusal_takes_no_answer_from_another(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """What was under way when a 429 came elsewhere has arrived all the same."""
+        busy = refused(RateLimitedError, 429, 50.0)
+
+        async def get(instance_id: str, snapshot_id: str, _: str) -> Snapshot:
+            if instance_id == "web-2":
+                raise busy
+            await fake_clock.sleep(3)
+            return attrs.evolve(COMPLETE, id=snapshot_id)
+
+        async def unused(_: str, __: str) -> tuple[Snapshot, ...]:
+            raise AssertionError
+
+        shared = SharedLooks(fake_clock, get, unused)
+        given: Any = {"timeout": 20.0, "poll": EVERY[10], "on_change": None, "clock": fake_clock}
+        told: list[float] = []
+
+        async def wait(instance_id: str) -> None:
+            with suppress(WaitTimeoutError):
+                await wait_for(shared.at(instance_id, "a", "F"), instance_id, "a", **given)
+            told.append(fake_clock.now())
+
+        await outcomes(wait("web-1"), wait("web-2"))
+
+        assert told == [3, 20]
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            refused(ServerError, 500, None),
+            refused(PermissionDeniedError, 403, None),
+            DecodeError("?", status=200, method="GET", path="/v2", problems=("[0].id: missing",)),
+        ],
+        ids=lambda error: type(error).__name__,
+    )
+    async def test_trouble_of_the_list_alone_is_not_theirs(
+        self, fake_clock: FakeClock, error: CivoSnapshotsError
+    ) -> None:
+        """A get decides, as it would have without the others."""
+        server = Server(fake_clock, {each: [(0, PENDING), (25, COMPLETE)] for each in "ab"})
+
+        async def broken(_: str, __: str) -> tuple[Snapshot, ...]:
+            raise error
+
+        waits = Waits(server)
+        waits.looks = SharedLooks(fake_clock, server.get, broken)
+
+        came_to = await outcomes(*(waits.wait(each, each, poll=EVERY[10]) for each in "ab"))
+
+        assert [snapshot.is_complete for snapshot in came_to] == [True, True]
+        assert waits.told == {"a": 30, "b": 30}
+
+    async def test_a_bug_of_a_look_comes_out_of_each_wait(self, fake_clock: FakeClock) -> None:
+        """And is not lost with the task that met it."""
+        server = Server(fake_clock, {"a": [(0, KeyError("bug"))]})
+        waits = Waits(server)
+
+        came_to = await outcomes(*(waits.wait(f"{n}", "a", poll=EVERY[10]) for n in range(3)))
+
+        assert [type(outcome) for outcome in came_to] == [KeyError] * 3
 
 
 class TestPacing:

@@ -367,6 +367,22 @@ class TestProxies:
 
         assert proxy.requests[0].startswith("GET http://civo.invalid/v2/instances/web-1/")
 
+    async def test_a_proxy_that_refuses_is_told_without_its_password(self) -> None:
+        """And as nothing was sent, nothing is unknown."""
+        async with raw_server(says(http("407 Proxy Authentication Required"))) as proxy:
+            session = SnapshotSession(
+                TOKEN,
+                region="LON1",
+                proxy=proxy.api_url.replace("//", "//me:SECRETPW@"),
+                retry=None,
+            )
+            async with session:
+                with pytest.raises(TransportError, match="the proxy answered 407") as caught:
+                    await CALLS["create"](session)
+
+        assert not caught.value.may_have_arrived
+        assert "SECRETPW" not in told_by(caught.value)
+
     async def test_no_proxy_is_obeyed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """As by other programs."""
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
@@ -504,7 +520,7 @@ class TestTls:
         (aiohttp.ConnectionTimeoutError("x"), TransportTimeoutError, "no connection within 10 s"),
         (aiohttp.SocketTimeoutError("x"), TransportTimeoutError, "no complete answer within 30 s"),
         (TimeoutError(), TransportTimeoutError, "no complete answer within 30 s"),
-        (aiohttp.ClientPayloadError("cut"), TransportError, "ClientPayloadError: cut"),
+        (aiohttp.ClientPayloadError("cut"), TransportError, "ClientPayloadError: the body was cut"),
         (aiohttp.InvalidURL("x"), TransportError, "InvalidURL: x"),
     ],
 )
@@ -531,6 +547,13 @@ async def test_a_bug_comes_out_as_it_is() -> None:
                 await get(session)
 
 
+def quote_all(text: str) -> str:
+    """Percent-encode every letter."""
+    return "".join(f"%{ord(letter):02x}" for letter in text)
+
+
+# As a server's JSON may spell it.
+ESCAPED = f"\\u{ord(TOKEN[0]):04x}{TOKEN[1:]}"
 ECHO = f'{{"code": "x", "reason": "who is {TOKEN}?", "details": "{TOKEN}"}}'
 
 
@@ -542,11 +565,38 @@ ECHO = f'{{"code": "x", "reason": "who is {TOKEN}?", "details": "{TOKEN}"}}'
         says(http("200 OK", f'{{"id": "{TOKEN}", "name": "{TOKEN}"}}')),
         says(http("200 OK", f'{{"id": 5, "name": "{TOKEN}"}}')),
         says(http("200 OK", TOKEN)),
+        says(http("403 Forbidden", f'{{"reason": "{ESCAPED}"}}')),
+        says(http("200 OK", f'{{"id": "snap-1", "name": "{ESCAPED}", "description": 5}}')),
+        says(http("403 Forbidden", '{"reason": "C:\\x"}')),
+        says(http("403 Forbidden", "C:\\x")),
+        says(http("302 Found", b"", f"Location: https://{quote_all(TOKEN)}.example/")),
+        says(f"bearer {TOKEN}\r\n\r\n".encode()),
+        says(f"HTTP/1.1 200 OK\r\n bearer {TOKEN}\r\n\r\n".encode()),
+        says(f"HTTP/1.1 200 OK\r\nContent-Length: {TOKEN}\r\n\r\n".encode()),
+        says(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{TOKEN}\r\n".encode()),
         hangs_up,
         resets,
         says(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"),
     ],
-    ids=["reason", "redirect", "other id", "bad id", "no JSON", "hangs up", "resets", "late"],
+    ids=[
+        "reason",
+        "redirect",
+        "other id",
+        "bad id",
+        "no JSON",
+        "escaped reason",
+        "escaped name",
+        "a backslash",
+        "a backslash in no JSON",
+        "escaped redirect",
+        "status line",
+        "header",
+        "length",
+        "chunk",
+        "hangs up",
+        "resets",
+        "late",
+    ],
 )
 async def test_no_error_tells_the_token(behave: Any, caplog: pytest.LogCaptureFixture) -> None:
     """Not its text, its fields, its causes, its pickle, its traceback, or a log at any level."""
