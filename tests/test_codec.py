@@ -129,6 +129,8 @@ def test_tolerates_what_may_be_missing(fields: dict[str, Any]) -> None:
         ({**MINIMAL, "id": ["a"]}, "id: expected a string, got an array"),
         ({**MINIMAL, "id": {}}, "id: expected a string, got an object"),
         ({**MINIMAL, "name": None}, "name: expected a string, got null"),
+        ({**MINIMAL, "id": ""}, "id: expected an id that a path can hold, got a string"),
+        ({**MINIMAL, "id": "a/b"}, "id: expected an id that a path can hold, got a string"),
         ({**MINIMAL, "name": "a\ud800"}, "name: expected a string of whole characters"),
         ({**MINIMAL, "description": 5}, "description: expected a string, got the number 5"),
         ({**MINIMAL, "included_volumes": "ab"}, "included_volumes: expected an array, got a str"),
@@ -250,6 +252,14 @@ def test_refuses_a_snapshot_that_was_not_asked_for() -> None:
         DecodeError, match=r"id: got 'snap-2' \(name 'nightly'\), asked for 'snap-1'"
     ):
         read_snapshot(id="snap-2")
+
+
+def test_refuses_a_creation_of_another_name() -> None:
+    """It may be somebody else's; the session then looks for its own."""
+    create = endpoints.create_snapshot("web-1", region="LON1", name="weekly")
+
+    with pytest.raises(DecodeError, match="asked for 'weekly'"):
+        decode(create, answer(MINIMAL))
 
 
 def test_refuses_a_body_that_was_cut() -> None:

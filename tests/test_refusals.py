@@ -118,6 +118,13 @@ def test_says_it_in_one_sentence(body: object, sentence: str) -> None:
     assert str(refuse(404, body)) == f"GET /v2/instances/web-1/snapshots/snap-1: {sentence}"
 
 
+def test_a_reason_can_be_printed() -> None:
+    """Half a surrogate pair could not."""
+    error = refuse(400, rb'{"reason": "\ud800!"}')
+
+    assert str(error).endswith(": ?!")
+
+
 def test_carries_what_support_asks_for() -> None:
     """Method, path, request id and the beginning of the body are there."""
     error = refuse(502, b"<html>" + b"x" * 1000, x_request_id="abc-1")

@@ -24,7 +24,7 @@ from civo_snapshots_async import (
     TransportError,
     TransportTimeoutError,
 )
-from civo_snapshots_async.testing import FakeCivo, FakeClock, faults
+from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
 LOST_ANSWERS = [
     faults.reset("after", effect=True),
@@ -444,6 +444,46 @@ class TestEnsuring:
 
         assert one.id == other.id
         assert effects(civo) == ["create"]
+
+    async def test_both_at_once_make_one_also_where_civo_would_make_two(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """Calls of one session wait for each other."""
+        civo.script_next("web-1", scripts.completed(), scripts.completed())
+
+        ids = {
+            snapshot.id
+            for snapshot in await asyncio.gather(
+                *(session.ensure_snapshot("web-1", name="nightly") for _ in range(5))
+            )
+        }
+
+        assert len(ids) == 1
+        assert effects(civo) == ["create"]
+        assert fake_clock.now() == 0
+
+    async def test_another_programs_delivery_is_found(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """Its snapshot is in process when this one asks for it."""
+        async with open_session(civo, fake_clock) as other:
+            one, two = await asyncio.gather(
+                session.ensure_snapshot("web-1", name="nightly"),
+                other.ensure_snapshot("web-1", name="nightly"),
+            )
+
+        assert one.id == two.id
+        assert effects(civo) == ["create"]
+
+    @pytest.mark.parametrize("wrong", [{"name": None}, {"name": "a", "description": 5}])
+    async def test_bad_input_is_refused_before_the_list(
+        self, civo: FakeCivo, session: SnapshotSession, wrong: Any
+    ) -> None:
+        """And not after it."""
+        with pytest.raises(TypeError):
+            await session.ensure_snapshot("web-1", **wrong)
+
+        assert civo.requests == []
 
     async def test_another_conflict_is_an_error(self, session: SnapshotSession) -> None:
         """Such as a snapshot of another name that is being made."""

@@ -8,6 +8,8 @@ import attrs
 import pytest
 
 from civo_snapshots_async import (
+    ApiError,
+    Attempt,
     AuthenticationError,
     CivoSnapshotsError,
     ConflictError,
@@ -132,9 +134,11 @@ class TestAdopting:
             LOST,
             refused(ServerError, 502),
             refused(ServerError, 500),
+            refused(ConflictError, 500, "database_snapshot_create_already_in_process"),
+            refused(ApiError, 408),
             DecodeError("?", status=201, method="POST", path="/v2", problems=("id: missing",)),
         ],
-        ids=["lost", "502", "500", "unreadable"],
+        ids=["lost", "502", "500", "500 with a code", "408", "unreadable"],
     )
     async def test_every_lost_answer_is_settled(
         self, creations: Creations, server: Server, lost: CivoSnapshotsError
@@ -219,6 +223,43 @@ class TestNotAdopting:
             await creations.create(REQUEST, lose)
 
         assert caught.value.candidates == ()
+
+    async def test_the_servers_time_is_of_when_its_list_began(
+        self, creations: Creations, server: Server
+    ) -> None:
+        """A list that takes long to come does not make an older snapshot a new one."""
+        server.snapshots = [made(3596)]
+        original = server.list
+
+        async def slowly(instance_id: str, region: str) -> Listing:
+            listing = await original(instance_id, region)
+            await server.clock.sleep(5)
+            return listing
+
+        creations._list = slowly
+
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await creations.create(REQUEST, lose)
+
+        assert caught.value.candidates == ()
+
+    async def test_after_a_repetition_it_is_not_known_since_when(
+        self, creations: Creations, server: Server
+    ) -> None:
+        """Somebody else's may have been made in the pause."""
+        server.snapshots = [made(3600)]
+        lost = TransportError(
+            "lost", method="POST", path="/v2",
+            attempts=(Attempt(met="429", may_have_arrived=False),) * 2,
+        )  # fmt: skip
+
+        async def send() -> Snapshot:
+            raise lost
+
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await creations.create(REQUEST, send)
+
+        assert len(caught.value.candidates) == 1
 
     async def test_without_a_name_it_could_be_anybodys(
         self, creations: Creations, server: Server
@@ -337,6 +378,40 @@ class TestTwoAtOnce:
         assert isinstance(lost, OutcomeUnknownError)
         assert answered == server.snapshots[0]
 
+    @pytest.mark.parametrize(
+        "other",
+        [
+            endpoints.create_snapshot("web-1-by-its-id", region="FAKE1", name="nightly"),
+            endpoints.create_snapshot("web-1", region="fake1", name="nightly"),
+        ],
+        ids=["another name of the instance", "another spelling of the region"],
+    )
+    async def test_one_instance_may_be_named_in_two_ways(
+        self, creations: Creations, server: Server, other: Any
+    ) -> None:
+        """The snapshot is one all the same."""
+        server.snapshots = [made(3600)]
+        creations._list = lambda *_: server.list("web-1", "FAKE1")
+
+        came_to = await both(creations.create(REQUEST, lose), creations.create(other, lose))
+
+        assert sum(isinstance(outcome, Snapshot) for outcome in came_to) == 1
+
+    async def test_one_that_was_cancelled_may_have_made_it(
+        self, creations: Creations, server: Server
+    ) -> None:
+        """So the next one of that name does not take it for its own."""
+        task = asyncio.ensure_future(creations.create(REQUEST, lambda: server.clock.sleep(9)))  # type: ignore[arg-type, return-value]
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        server.snapshots = [made(3600)]
+
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await creations.create(REQUEST, lose)
+
+        assert len(caught.value.candidates) == 1
+
     async def test_another_name_is_no_rival(self, creations: Creations, server: Server) -> None:
         """Both find their own."""
         server.snapshots = [made(3600), made(3600, "snap-2", "weekly")]
@@ -370,6 +445,8 @@ async def test_what_is_remembered_is_bounded(creations: Creations) -> None:
     [
         ({"date": "Mon, 23 Nov 2026 00:00:00 GMT"}, MIDNIGHT),
         ({"date": "yesterday"}, None),
+        ({"date": "Mon, 23 Nov 2026 00:00:00 -0000"}, None),
+        ({"date": "Mon, 23 Nov 99999999999 00:00:00 GMT"}, None),
         ({}, None),
     ],
 )
