@@ -5,7 +5,7 @@ import warnings
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Hashable, Iterable
 from functools import partial
-from typing import Literal, Self, TypeVar, cast
+from typing import Any, Literal, Self, TypeVar, cast
 
 import attrs
 
@@ -118,14 +118,19 @@ class Batch:
         # The tasks know the run, and not its outcomes: a batch that is dropped can be collected.
         self._outcomes = _Run(items, work, limit).outcomes()
         self._is_used = False
+        self._is_busy = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> BatchOutcome:
         self._is_used = True
-
-        return await anext(self._outcomes)
+        self._refuse_a_second_task()
+        self._is_busy = True
+        try:
+            return await anext(self._outcomes)
+        finally:
+            self._is_busy = False
 
     def __await__(self) -> Generator[object, None, BatchResult]:
         return self._collect().__await__()
@@ -145,9 +150,20 @@ class Batch:
         return BatchResult(outcomes=tuple(item.outcome for item in self._items))
 
     async def aclose(self) -> None:
-        """Stop what runs, and begin nothing more; `result` says how far it got."""
+        """Stop what runs, and begin nothing more; `result` says how far it got.
+
+        It is for the task that iterates. From another one, cancel that task.
+        """
         self._is_used = True
+        self._refuse_a_second_task()
         await self._outcomes.aclose()
+
+    def _refuse_a_second_task(self) -> None:
+        if self._is_busy:
+            raise RuntimeError(
+                "another task works through this batch: cancel that one to stop it, "
+                "and read batch.result for what is known"
+            )
 
     def __del__(self) -> None:
         # As Python says it of a coroutine. A backup that was never begun should not go unnoticed.
@@ -229,7 +245,7 @@ def wait_many(
             region=where,
             snapshot_id=check.plain_name("snapshot_id", snapshot_id),
         )
-        for instance_id, snapshot_id in _several("pairs", pairs)
+        for instance_id, snapshot_id in map(_pair, _several("pairs", pairs))
     ]
     _refuse_twice("pairs", [(item.instance_id, item.snapshot_id) for item in items])
     wait = partial(_wait, session, check.timeout(timeout), poll, on_change)
@@ -242,6 +258,14 @@ def _several(argument: str, values: Iterable[T]) -> Iterable[T]:
         raise TypeError(f"{argument} must be several, not the one string {values!r}")
 
     return values
+
+
+def _pair(value: object) -> tuple[Any, Any]:
+    if not isinstance(value, (tuple, list)) or len(cast("tuple[Any, ...]", value)) != 2:  # noqa: PLR2004
+        raise TypeError(f"pairs must be of an instance's id and a snapshot's, not {value!r}")
+    one, other = cast("tuple[Any, Any]", value)
+
+    return one, other
 
 
 def _name_for(instance_id: str, name: str | Callable[[str], str | None] | None) -> str | None:

@@ -157,10 +157,12 @@ class _Checkpoint:
             restore = await self.session.restore_snapshot(
                 self.instance_id, snapshot.id, overwrite_existing=True, region=self.region
             )
-        except (OutcomeUnknownError, SessionClosedError) as error:
-            return f"may or may not have begun: {type(error).__name__}: {error}"
         except CivoSnapshotsError as error:
-            return f"has not begun, and nothing was overwritten: {type(error).__name__}: {error}"
+            is_known = not isinstance(error, OutcomeUnknownError)
+            if isinstance(error, SessionClosedError):
+                is_known = not error.may_have_arrived
+            begun = "has not begun, and nothing was overwritten"
+            return f"{begun if is_known else 'may or may not have begun'}: {_named(error)}"
 
         return f"has begun ({restore.id})"
 
@@ -180,3 +182,7 @@ class _Checkpoint:
         where = f"instance {self.instance_id} in {self.region}"
 
         return f"snapshot {snapshot.name} ({snapshot.id}) of {where}"
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

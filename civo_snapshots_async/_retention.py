@@ -1,5 +1,6 @@
 """Which snapshots to keep: a plan, made without any request, and what came of doing it."""
 
+import copy
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
@@ -10,7 +11,13 @@ import attrs
 
 from . import _checks as check
 from ._clock import SystemClock
-from ._errors import CivoSnapshotsError, SnapshotNotFoundError
+from ._errors import (
+    AuthenticationError,
+    CivoSnapshotsError,
+    RegionNotFoundError,
+    SessionClosedError,
+    SnapshotNotFoundError,
+)
 from ._models import Phase, Snapshot
 
 logger = logging.getLogger("civo_snapshots_async")
@@ -268,9 +275,19 @@ async def prune(
 ) -> PruneResult:
     """Delete what the plan says, one after the other, and nothing else."""
     where = _where(plan, instance_id, region)
-    outcomes = [await _delete(session, instance_id, snapshot, where) for snapshot in plan.deletions]
+    outcomes: list[PruneOutcome] = []
+    for snapshot in plan.deletions:
+        last = outcomes[-1].error if outcomes else None
+        if isinstance(last, _ALL_THE_SAME):
+            outcomes.append(PruneOutcome(snapshot=snapshot, error=copy.copy(last)))
+        else:
+            outcomes.append(await _delete(session, instance_id, snapshot, where))
 
     return PruneResult(outcomes=tuple(outcomes))
+
+
+# What one deletion meets here, the next one would meet as well: it is not sent.
+_ALL_THE_SAME = (AuthenticationError, RegionNotFoundError, SessionClosedError)
 
 
 def _where(plan: PrunePlan, instance_id: str, region: str | None) -> dict[str, str]:

@@ -63,7 +63,7 @@ class _Flight:
     waiters: frozenset[_Waiter]
     due: frozenset[_Waiter]
     """Those of them who would have looked themselves by then."""
-    task: asyncio.Task[None] | None = None
+    task: asyncio.Task[None] = attrs.field(init=False)
     riders: int = 0
     """How many stay for its end: it is nobody's alone, and ends with the last of them."""
 
@@ -76,8 +76,6 @@ class _Flight:
 
     async def ride(self) -> None:
         """Wait for its end; cancelled, leave it to the others."""
-        if self.task is None:
-            return
         self.riders += 1
         try:
             await asyncio.shield(self.task)
@@ -146,8 +144,7 @@ class SharedLooks:
         try:
             while waiter.seen is None:
                 await self._sleep(waiter)
-                if waiter.seen is None:
-                    await self._be_served(group, waiter)
+                await self._be_served(group, waiter)
         finally:
             group.leave(waiter)
             if not group.waiters:
@@ -178,6 +175,8 @@ class SharedLooks:
         return min(max(due.at, self._quiet_until), max(due.at, due.deadline))
 
     async def _be_served(self, group: _Group, waiter: _Waiter) -> None:
+        if waiter.seen is not None:
+            return
         flight = next((each for each in group.flights if each.serves(waiter)), None)
         flight = flight or self._start(group, waiter)
         outcome = await in_time(self._clock, waiter.due.deadline, flight.ride)

@@ -320,6 +320,12 @@ class TestWaits:
 
         assert civo.requests == []
 
+    @pytest.mark.parametrize("pair", ["ab", ("a",), ("a", "b", "c"), None, 5])
+    async def test_a_pair_is_two_ids(self, session: SnapshotSession, pair: Any) -> None:
+        """And no string of two letters."""
+        with pytest.raises(TypeError, match="pairs must be of an instance's id and a snapshot's"):
+            wait_many(session, [pair])
+
     async def test_one_string_is_not_a_list_of_pairs(self, session: SnapshotSession) -> None:
         """Nor is it one pair."""
         pairs: Any = "ab"
@@ -487,6 +493,24 @@ class TestStopping:
         result = await snapshot_many(session, wanted, on_change=tell, poll=EVERY_2_S)
 
         assert (ids(result.unknown), ids(result.completed)) == (["web-1"], ["web-2"])
+
+    async def test_a_second_task_is_told_to_cancel_the_first(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """It can read the result, and cannot take part."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.stuck())
+        batch = wait_many(session, [("web-1", "snap-1")])
+        first = asyncio.ensure_future(_collected(batch))
+        await fake_clock.sleep(30)
+
+        with pytest.raises(RuntimeError, match="another task works through this batch"):
+            await batch
+        with pytest.raises(RuntimeError, match="cancel that one to stop it"):
+            await batch.aclose()
+        first.cancel()
+        await asyncio.wait([first])
+
+        assert [outcome.instance_id for outcome in batch.result.unknown] == ["web-1"]
 
     async def test_it_runs_once(self, civo: FakeCivo, session: SnapshotSession) -> None:
         """Awaited again, it gives its result again; what was iterated over is in it."""

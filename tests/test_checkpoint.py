@@ -273,12 +273,34 @@ class TestFailure:
             "OutcomeUnknownError: restore_snapshot on instance web-1"
         )
 
-    async def test_a_closed_session_restores_nothing_that_is_known(
-        self, session: SnapshotSession
-    ) -> None:
-        """The body has closed it."""
+    async def test_a_closed_session_restores_nothing(self, session: SnapshotSession) -> None:
+        """The body has closed it: nobody has to doubt the disk."""
         with pytest.raises(UpgradeError) as caught:
             await failing(session, UpgradeError(), session.aclose, on_error="restore")
+
+        assert (
+            "has not begun, and nothing was overwritten: SessionClosedError"
+            in (notes(caught.value)[1])
+        )
+
+    async def test_a_session_closed_while_it_restores_leaves_a_doubt(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """The request may have gone out."""
+        civo.inject("restore", faults.hang())
+
+        async def close_soon() -> None:
+            await fake_clock.sleep(5)
+            await session.aclose()
+
+        closing: list[asyncio.Task[None]] = []
+
+        async def body() -> None:
+            closing.append(asyncio.ensure_future(close_soon()))
+
+        with pytest.raises(UpgradeError) as caught:
+            await failing(session, UpgradeError(), body, on_error="restore")
+        await closing[0]
 
         assert "may or may not have begun: SessionClosedError" in notes(caught.value)[1]
 

@@ -386,7 +386,6 @@ class TestDoingIt:
         [
             LOST,
             refused(ConflictError, 409, "database_snapshot_cannot_delete_in_use"),
-            refused(AuthenticationError, code="database_account_not_found"),
             refused(InstanceNotFoundError, code="database_instance_not_found"),
             refused(NotFoundError),
         ],
@@ -546,6 +545,21 @@ class TestOnAServer:
 
         assert [snapshot.id for snapshot in result.deleted] == ["snap-2"]
         assert isinstance(result.failed[0].error, ConflictError)
+
+    async def test_what_all_would_meet_is_met_once(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """A refused token is not tried three hundred times; each outcome says so."""
+        for number in range(5):
+            civo.add_snapshot("web-1", f"snap-{number}")
+            fake_clock.advance(60)
+        shown = plan_prune(await session.list_snapshots("web-1"), keep_last=1)
+        civo.token = "another-token"
+
+        result = await prune(session, "web-1", shown)
+
+        assert [type(outcome.error) for outcome in result.failed] == [AuthenticationError] * 4
+        assert [request.kind for request in civo.requests] == ["list", "delete"]
 
     async def test_a_revoked_token_deletes_nothing(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock

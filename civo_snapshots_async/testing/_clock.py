@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 
 from ._calendar import GIVEN_CLOCK_STARTS
 
-# Turns of the event loop in which nobody asked for the time, before time jumps.
+# Turns of the event loop in which nobody asked for the time, before time jumps: more than an
+# exchange with a server on this machine takes from one such question to the next.
 _QUIET_TURNS = 50
+_QUIET_TURNS_WITHOUT_SOCKETS = 10
 # While something runs under a `timeout`, a request perhaps, the turns are this long, in seconds of
 # the wall: longer in all than any exchange with a server on this machine takes.
 _BUSY_TURN = 0.001
@@ -29,6 +31,7 @@ class FakeClock:
         self._now = now
         self._auto = auto
         self._sockets = sockets
+        self._quiet_turns = _QUIET_TURNS if sockets else _QUIET_TURNS_WITHOUT_SOCKETS
         self._number = itertools.count()
         self._due: list[tuple[float, int]] = []
         self._wake: dict[int, Callable[[], object]] = {}
@@ -105,7 +108,7 @@ class FakeClock:
             self._turning = None
             return
         self._quiet += 1
-        if self._quiet > _QUIET_TURNS:
+        if self._quiet > self._quiet_turns:
             self._pass_until(self._due[0][0])
         loop = asyncio.get_running_loop()
         if self._busy and self._sockets:
