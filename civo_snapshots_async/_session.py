@@ -621,7 +621,8 @@ class SnapshotSession:
         """Delete what a plan says, one snapshot after the other, and nothing else.
 
         It decides nothing anew. A failure is that snapshot's outcome, and the next one is tried all
-        the same; one that is gone already counts as deleted. Cancelled, it stops at once.
+        the same, unless it would meet the same: a refused token, an unknown region. One that is
+        gone already counts as deleted. Cancelled, it stops at once.
 
         The region is that of the plan. Raises `ValueError` for a plan for another instance or
         region, before anything is sent.
