@@ -144,7 +144,9 @@ class SnapshotSession:
         self._http = AiohttpTransport(self._account, settings, clock, http_session)
         self._transport: Transport = RetryingTransport(self._http, policy, clock)
         self._lifetime = Lifetime()
-        self._ensuring: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._ensuring: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = (
+            WeakValueDictionary()
+        )
         self._creations = Creations(clock, policy.settle_window, self._listing)
         self._looks = SharedLooks(clock, self._look, self._look_at_all)
 
@@ -259,7 +261,8 @@ class SnapshotSession:
         endpoints.create_snapshot(
             instance_id, region=self._in(region), name=name, description=description
         )
-        async with self._ensuring.setdefault(name, asyncio.Lock()):
+        key = (self._in(region), instance_id, name)
+        async with self._ensuring.setdefault(key, asyncio.Lock()):
             there = await self._named(instance_id, name, region)
             if there is not None:
                 return there

@@ -1,6 +1,7 @@
 """What became of a create whose answer was lost: found out by listing, never by sending again."""
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -26,6 +27,7 @@ from ._models import Restore, Snapshot
 logger = logging.getLogger("civo_snapshots_async")
 
 _MOST_KNOWN = 4096
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIMEOUT = HTTPStatus.REQUEST_TIMEOUT
 _PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 # Both created_at and the Date of an answer are cut to whole seconds.
@@ -191,13 +193,13 @@ class Creations:
 
     def _can_only_be_ours(self, creation: _Creation, snapshot: Snapshot, listing: Listing) -> bool:
         # Another create of the same name that is not answered yet may be about to get it, and one
-        # that was given up may have made it. The instance may be named in two ways.
+        # that was given up may have made it.
         recent = self._clock.now() - self._window
         rivals = (
             *(each for each in self._under_way if each is not creation and not each.is_lost),
             *(each for each in self._unsettled if each.begun >= recent),
         )
-        has_rival = any(rival.name == creation.name for rival in rivals)
+        has_rival = any(_may_be_alike(rival, creation) for rival in rivals)
 
         return not has_rival and self._is_since(creation, snapshot, listing) is True
 
@@ -273,6 +275,20 @@ def _fits(creation: _Creation, snapshot: Snapshot) -> bool:
     # A list is a summary: what it leaves out does not differ.
     return fields.get("name", snapshot.name) == snapshot.name and (
         not snapshot.description or fields.get("description", "") == snapshot.description
+    )
+
+
+def _may_be_alike(one: _Creation, other: _Creation) -> bool:
+    first, second = one.request.instance_id.casefold(), other.request.instance_id.casefold()
+    # An instance may be named by its id, a UUID, or by its name; one of each may be the same.
+    is_one_instance = first == second or bool(_UUID.fullmatch(first)) != bool(
+        _UUID.fullmatch(second)
+    )
+
+    return (
+        is_one_instance
+        and one.name == other.name
+        and one.request.region.casefold() == other.request.region.casefold()
     )
 
 

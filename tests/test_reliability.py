@@ -462,6 +462,20 @@ class TestEnsuring:
         assert effects(civo) == ["create"]
         assert fake_clock.now() == 0
 
+    async def test_calls_for_other_instances_do_not_wait(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """A batch gives the same name to a snapshot of each."""
+        civo.add_instance("web-2")
+        civo.inject("list", faults.delay(60.0))
+
+        slow = asyncio.ensure_future(session.ensure_snapshot("web-1", name="nightly"))
+        await asyncio.sleep(0)
+        await session.ensure_snapshot("web-2", name="nightly")
+
+        assert not slow.done()
+        await slow
+
     async def test_another_programs_delivery_is_found(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:

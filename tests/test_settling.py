@@ -381,7 +381,9 @@ class TestTwoAtOnce:
     @pytest.mark.parametrize(
         "other",
         [
-            endpoints.create_snapshot("web-1-by-its-id", region="FAKE1", name="nightly"),
+            endpoints.create_snapshot(
+                "0d1b2c3d-0000-4000-8000-00000000abcd", region="FAKE1", name="nightly"
+            ),
             endpoints.create_snapshot("web-1", region="fake1", name="nightly"),
         ],
         ids=["another name of the instance", "another spelling of the region"],
@@ -396,6 +398,18 @@ class TestTwoAtOnce:
         came_to = await both(creations.create(REQUEST, lose), creations.create(other, lose))
 
         assert sum(isinstance(outcome, Snapshot) for outcome in came_to) == 1
+
+    async def test_another_instance_is_no_rival(self, creations: Creations, server: Server) -> None:
+        """A batch gives the same name to a snapshot of each."""
+        server.snapshots = [made(3600)]
+        elsewhere = endpoints.create_snapshot("web-2", region="FAKE1", name="nightly")
+        under_way = asyncio.ensure_future(
+            creations.create(elsewhere, lambda: server.clock.sleep(900))  # type: ignore[arg-type, return-value]
+        )
+        await asyncio.sleep(0)
+
+        assert (await creations.create(REQUEST, lose)).id == "snap-1"
+        under_way.cancel()
 
     async def test_one_that_was_cancelled_may_have_made_it(
         self, creations: Creations, server: Server
