@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -52,7 +53,9 @@ async def hangs(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
 
 
 @asynccontextmanager
-async def raw_server(behave: Behaviour) -> AsyncIterator[RawServer]:
+async def raw_server(
+    behave: Behaviour, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[RawServer]:
     """Run a server on this machine that behaves so after each request."""
     state = RawServer()
 
@@ -69,9 +72,9 @@ async def raw_server(behave: Behaviour) -> AsyncIterator[RawServer]:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     async with server:
-        state.api_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        state.api_url = f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         yield state
         server.close()
         await _all_served()

@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import trustme
 from aioresponses import aioresponses
 
 from civo_snapshots_async import (
@@ -499,19 +500,34 @@ class TestTls:
     """Certificates are always checked."""
 
     async def test_a_certificate_nobody_vouches_for_is_refused(self) -> None:
-        """By default, the system's certificates are what counts."""
-        with aioresponses() as mocked:
-            key: Any = aiohttp.client_reqrep.ConnectionKey
-            mocked.get(
-                re.compile(".*"),
-                exception=aiohttp.ClientConnectorCertificateError(
-                    key("api.civo.com", 443, True, True, None, None, None),  # noqa: FBT003
-                    ssl.SSLCertVerificationError("self-signed certificate"),
-                ),
-            )
-            async with SnapshotSession(TOKEN, region="LON1", retry=None) as session:
-                with pytest.raises(TransportError, match="self-signed certificate"):
-                    await get(session)
+        """By default, the system's certificates are what counts; nothing has been sent."""
+        _, tls = self.certified()
+        answer = says(http("200 OK", SNAPSHOT))
+        async with raw_server(answer, tls) as server, session_on(server) as session:
+            with pytest.raises(TransportError, match="CERTIFICATE_VERIFY_FAILED") as caught:
+                await CALLS["create"](session)
+
+        assert server.requests == []
+        assert not caught.value.may_have_arrived
+
+    async def test_a_context_says_whom_to_trust(self) -> None:
+        """A private region may have an authority of its own."""
+        ca, tls = self.certified()
+        trusting = ssl.create_default_context()
+        ca.configure_trust(trusting)
+        async with raw_server(says(http("200 OK", SNAPSHOT)), tls) as server:
+            session = session_on(server, ssl_context=trusting)
+            await get(session)
+            await session.aclose()
+
+        assert len(server.requests) == 1
+
+    @staticmethod
+    def certified() -> tuple[trustme.CA, ssl.SSLContext]:
+        """Make an authority that nobody knows, and a server's context that it vouches for."""
+        ca, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        ca.issue_cert("127.0.0.1").configure_cert(tls)
+        return ca, tls
 
 
 @pytest.mark.parametrize(
