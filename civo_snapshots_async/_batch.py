@@ -260,12 +260,12 @@ def _several(argument: str, values: Iterable[T]) -> Iterable[T]:
     return values
 
 
-def _pair(value: object) -> tuple[Any, Any]:
-    if not isinstance(value, (tuple, list)) or len(cast("tuple[Any, ...]", value)) != 2:  # noqa: PLR2004
-        raise TypeError(f"pairs must be of an instance's id and a snapshot's, not {value!r}")
-    one, other = cast("tuple[Any, Any]", value)
-
-    return one, other
+def _pair(value: Any) -> tuple[Any, Any]:  # noqa: ANN401 - that is what is found out
+    match value:
+        case [one, other]:
+            return one, other
+        case _:
+            raise TypeError(f"pairs must be of an instance's id and a snapshot's, not {value!r}")
 
 
 def _name_for(instance_id: str, name: str | Callable[[str], str | None] | None) -> str | None:

@@ -56,7 +56,7 @@ class Attempt:
 
 def told(attempts: tuple[Attempt, ...]) -> str:
     """Say what each sending met, to stand at the end of a sentence; nothing for only one."""
-    if len(attempts) < 2:  # noqa: PLR2004
+    if not attempts[1:]:
         return ""
 
     return f" (sent {len(attempts)} times: {'; '.join(attempt.met for attempt in attempts)})"
