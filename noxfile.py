@@ -91,8 +91,10 @@ def package(session: nox.Session) -> None:
     shutil.rmtree(away, ignore_errors=True)
     for folder in (".ci", "docs", "examples", "tests"):
         shutil.copytree(folder, away / folder)
-    for file in ("CHANGELOG.md", "CONTRIBUTING.md", "README.md", "noxfile.py", "pyproject.toml"):
-        shutil.copy(file, away)
+    for path in Path().glob("*.*"):
+        if path.is_file():
+            shutil.copy(path, away)
+    shutil.copy("LICENSE", away)
     session.chdir(away)
     session.run("pytest", *(session.posargs or IN_PARALLEL))
 
