@@ -168,13 +168,13 @@ class TestRequests:
         """Whoever begins with the others looks with the others."""
         caplog.set_level(logging.WARNING, logger="civo_snapshots_async")
         fake_clock = FakeClock(sockets=False)
-        server = Server(fake_clock, {"a": [(0, PENDING), (100, COMPLETE)]})
+        server = Server(fake_clock, {"a": [(0, PENDING), (60, COMPLETE)]})
         waits = Waits(server)
 
         await outcomes(*(waits.wait(f"{n}", "a", poll=PollPolicy()) for n in range(1000)))
 
         assert server.kinds["list"] == 0
-        assert server.kinds["get"] < 25
+        assert server.kinds["get"] < 20
 
     async def test_a_wait_alone_on_its_instance_uses_get(self, fake_clock: FakeClock) -> None:
         """It shows more than a list."""
@@ -646,13 +646,13 @@ class TestPacing:
             *(
                 wait_for(
                     shared.at(f"web-{number}", "snap-1", "FAKE1"), "web-1", "snap-1",
-                    timeout=95.0, poll=PollPolicy(), on_change=None, clock=fake_clock,
+                    timeout=82.0, poll=PollPolicy(), on_change=None, clock=fake_clock,
                 )
                 for number in range(1000)
             )
         )  # fmt: skip
 
-        later = [looks[second] for second in range(60, 93)]
+        later = [looks[second] for second in range(60, 80)]
         assert max(later) <= 2 * sum(later) / len(later)
 
 
