@@ -11,11 +11,11 @@ from ._calendar import GIVEN_CLOCK_STARTS
 
 # Turns of the event loop in which nobody asked for the time, before time jumps: more than an
 # exchange with a server on this machine takes from one such question to the next.
-_QUIET_TURNS = 50
+_QUIET_TURNS = 25
 _QUIET_TURNS_WITHOUT_SOCKETS = 10
 # While something runs under a `timeout`, a request perhaps, the turns are this long, in seconds of
 # the wall: longer in all than any exchange with a server on this machine takes.
-_BUSY_TURN = 0.001
+_BUSY_TURN = 0.002
 
 
 class FakeClock:
