@@ -1,6 +1,8 @@
 """Short ways to make values for tests."""
 
-from civo_snapshots_async import Snapshot, SnapshotStatus, VolumeStatus
+from typing import Any
+
+from civo_snapshots_async import ApiError, Snapshot, SnapshotStatus, VolumeStatus
 
 
 def make_snapshot(
@@ -23,3 +25,8 @@ def make_snapshot(
         instance_id="web-1",
         region="FAKE1",
     )
+
+
+def refused(kind: type[ApiError], *, status: int = 404, code: str = "", **more: Any) -> ApiError:
+    """Make the error that an error response of Civo's becomes."""
+    return kind("no", status=status, method="GET", path="/v2", code=code, **more)

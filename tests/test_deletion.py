@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from civo_snapshots_async import (
-    ApiError,
     AuthenticationError,
     CivoSnapshotsError,
     DecodeError,
@@ -30,36 +29,13 @@ from civo_snapshots_async._deletion import wait_until_deleted
 from civo_snapshots_async._http import Response
 from civo_snapshots_async.testing import FakeCivo, FakeClock
 
-from .make import make_snapshot
+from .doubles import Script
+from .make import make_snapshot, refused
 
 THERE = make_snapshot("Complete", {"vol-1": "Completed"})
 LOST = TransportError("lost", method="GET", path="/v2")
 EVERY_10_S = PollPolicy(interval=10)
-
-
-def refused(kind: type[ApiError], code: str = "", status: int = 404) -> ApiError:
-    """Make a refusal."""
-    return kind("no", status=status, method="GET", path="/v2", code=code)
-
-
-GONE = refused(SnapshotNotFoundError, "database_snapshot_not_found")
-
-
-class Script:
-    """A way to look: gives, or raises, one thing a look, and the last one for ever."""
-
-    def __init__(self, clock: FakeClock, *outcomes: Snapshot | Exception) -> None:
-        self.clock = clock
-        self.outcomes = list(outcomes)
-        self.looked_at: list[float] = []
-
-    async def __call__(self) -> Snapshot:
-        """Give the next outcome."""
-        self.looked_at.append(self.clock.now())
-        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+GONE = refused(SnapshotNotFoundError, code="database_snapshot_not_found")
 
 
 async def wait(script: Script, **more: Any) -> None:
@@ -75,18 +51,18 @@ async def test_waits_until_civo_does_not_know_it(fake_clock: FakeClock, seen: in
 
     await wait(script)
 
-    assert script.looked_at == [10 * number for number in range(seen + 1)]
+    assert script.called_at == [10 * number for number in range(seen + 1)]
 
 
 @pytest.mark.parametrize("seen", [[], [THERE]], ids=["never seen", "seen"])
 @pytest.mark.parametrize(
     "error",
     [
-        refused(AuthenticationError, "database_account_not_found"),
-        refused(PermissionDeniedError, "database_account_access_denied"),
-        refused(RegionNotFoundError, "database_region_not_found"),
-        refused(InstanceNotFoundError, "database_instance_not_found"),
-        refused(NotFoundError, "route_not_found"),
+        refused(AuthenticationError, code="database_account_not_found"),
+        refused(PermissionDeniedError, code="database_account_access_denied"),
+        refused(RegionNotFoundError, code="database_region_not_found"),
+        refused(InstanceNotFoundError, code="database_instance_not_found"),
+        refused(NotFoundError, code="route_not_found"),
         DecodeError("what?", status=200, method="GET", path="/v2", problems=("id: missing",)),
         SessionClosedError("closed"),
     ],
@@ -102,7 +78,7 @@ async def test_nothing_else_is_taken_for_gone(
         await wait(script)
 
     assert caught.value is error
-    assert len(script.looked_at) == len(seen) + 1
+    assert len(script.called_at) == len(seen) + 1
     assert error.snapshot == (seen[0] if seen else None)
     assert error.__notes__[-1].startswith("while waiting for snapshot snap-1 of instance web-1 (")
 
@@ -123,7 +99,7 @@ async def test_a_404_without_a_code_may_pass(fake_clock: FakeClock) -> None:
 
     await wait(script)
 
-    assert script.looked_at == [0, 10]
+    assert script.called_at == [0, 10]
 
 
 async def test_five_looks_in_a_row_may_fail_in_passing(fake_clock: FakeClock) -> None:
@@ -133,7 +109,7 @@ async def test_five_looks_in_a_row_may_fail_in_passing(fake_clock: FakeClock) ->
 
     await wait(script)
 
-    assert len(script.looked_at) == 12
+    assert len(script.called_at) == 12
 
 
 async def test_the_sixth_failure_in_a_row_ends_it(fake_clock: FakeClock) -> None:
@@ -175,7 +151,7 @@ async def test_the_last_look_counts(fake_clock: FakeClock) -> None:
 
     await wait(script, timeout=30, poll=PollPolicy(interval=500))
 
-    assert script.looked_at == [0, 30]
+    assert script.called_at == [0, 30]
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan")])
@@ -188,7 +164,7 @@ async def test_refuses_a_timeout_that_is_not_positive(
     with pytest.raises(ValueError, match="timeout must be"):
         await wait(script, timeout=timeout)
 
-    assert script.looked_at == []
+    assert script.called_at == []
 
 
 async def test_cancelling_stops_it_at_once(fake_clock: FakeClock) -> None:
@@ -202,7 +178,7 @@ async def test_cancelling_stops_it_at_once(fake_clock: FakeClock) -> None:
         await task
     await fake_clock.sleep(1000)
 
-    assert script.looked_at == [0, 10]
+    assert script.called_at == [0, 10]
 
 
 async def test_a_bug_comes_out(fake_clock: FakeClock) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from civo_snapshots_async import (
     AmbiguousInstanceError,
-    ApiError,
     AuthenticationError,
     CivoSnapshotsError,
     DecodeError,
@@ -27,6 +26,9 @@ from civo_snapshots_async._following import find_restored_instance, wait_until_a
 from civo_snapshots_async._http import Repeat, Request, Response
 from civo_snapshots_async._instances import InstancePage, get_instance
 from civo_snapshots_async.testing import FakeClock
+
+from .doubles import Script
+from .make import refused
 
 LOST = TransportError("lost", method="GET", path="/v2")
 EVERY_10_S = PollPolicy(interval=10)
@@ -52,11 +54,6 @@ DOCUMENT: dict[str, Any] = {
     "initial_password": "hunter2-hunter2",
     "tags": [],
 }
-
-
-def refused(kind: type[ApiError], code: str = "", status: int = 404) -> ApiError:
-    """Make a refusal."""
-    return kind("no", status=status, method="GET", path="/v2", code=code)
 
 
 def answer(payload: object) -> Response:
@@ -218,23 +215,6 @@ def web(status: str = "ACTIVE", instance_id: str = "i-1", hostname: str = "copy"
     return Instance(id=instance_id, hostname=hostname, status=status, region="FAKE1")
 
 
-class Script:
-    """A way to look: gives, or raises, one thing a look, and the last one for ever."""
-
-    def __init__(self, clock: FakeClock, *outcomes: Instance | Exception) -> None:
-        self.clock = clock
-        self.outcomes = list(outcomes)
-        self.looked_at: list[float] = []
-
-    async def __call__(self) -> Instance:
-        """Give the next outcome."""
-        self.looked_at.append(self.clock.now())
-        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
-
 async def wait(script: Script, **more: Any) -> Instance:
     """Wait on a script."""
     options = {"timeout": 600.0, "poll": EVERY_10_S, "clock": script.clock, **more}
@@ -249,7 +229,7 @@ class TestWaitingUntilActive:
         script = Script(fake_clock, web())
 
         assert await wait(script) == web()
-        assert script.looked_at == [0]
+        assert script.called_at == [0]
 
     async def test_any_other_word_is_not_yet(self, fake_clock: FakeClock) -> None:
         """However strange."""
@@ -257,7 +237,7 @@ class TestWaitingUntilActive:
         script = Script(fake_clock, *map(web, words), web())
 
         assert await wait(script) == web()
-        assert script.looked_at == [0, 10, 20, 30, 40, 50]
+        assert script.called_at == [0, 10, 20, 30, 40, 50]
 
     @pytest.mark.parametrize("word", ["ERROR", "FAILED", "Error"])
     async def test_a_failure_ends_it_at_once(self, fake_clock: FakeClock, word: str) -> None:
@@ -298,8 +278,8 @@ class TestWaitingUntilActive:
     @pytest.mark.parametrize(
         "error",
         [
-            refused(AuthenticationError, "database_account_not_found"),
-            refused(InstanceNotFoundError, "database_instance_not_found"),
+            refused(AuthenticationError, code="database_account_not_found"),
+            refused(InstanceNotFoundError, code="database_instance_not_found"),
         ],
         ids=lambda error: type(error).__name__,
     )
@@ -314,7 +294,7 @@ class TestWaitingUntilActive:
 
         assert caught.value is error
         assert error.__notes__ == ["while waiting for instance copy (1 poll in 0.0 s)"]
-        assert len(script.looked_at) == 1
+        assert len(script.called_at) == 1
 
     async def test_cancelling_stops_it_at_once(self, fake_clock: FakeClock) -> None:
         """With no further look."""
@@ -327,7 +307,7 @@ class TestWaitingUntilActive:
             await task
         await fake_clock.sleep(1000)
 
-        assert script.looked_at == [0, 10]
+        assert script.called_at == [0, 10]
 
 
 RESTORE = Restore(
@@ -465,7 +445,7 @@ class TestFindingTheRestoredInstance:
 
     async def test_a_refused_token_ends_it_at_once(self, fake_clock: FakeClock) -> None:
         """It is not an instance that is not there yet."""
-        pages = Pages(fake_clock, refused(AuthenticationError, "database_account_not_found"))
+        pages = Pages(fake_clock, refused(AuthenticationError, code="database_account_not_found"))
 
         with pytest.raises(AuthenticationError):
             await find(pages)

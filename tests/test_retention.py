@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from civo_snapshots_async import (
-    ApiError,
     AuthenticationError,
     CivoSnapshotsError,
     ConflictError,
@@ -33,7 +32,7 @@ from civo_snapshots_async import (
 from civo_snapshots_async._retention import prune
 from civo_snapshots_async.testing import FakeCivo, FakeClock, scripts
 
-from .make import make_snapshot
+from .make import make_snapshot, refused
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 A_WEEK = timedelta(days=7)
@@ -332,11 +331,6 @@ class TestItsLaws:
         assert complete(shown.kept) >= min(keep_last, complete(tuple(snapshots)))
 
 
-def refused(kind: type[ApiError], status: int = 404, code: str = "") -> ApiError:
-    """Make a refusal."""
-    return kind("no", status=status, method="DELETE", path="/v2", code=code)
-
-
 GONE = refused(SnapshotNotFoundError, code="database_snapshot_not_found")
 LOST = TransportError("lost", method="DELETE", path="/v2")
 
@@ -385,7 +379,7 @@ class TestDoingIt:
         "error",
         [
             LOST,
-            refused(ConflictError, 409, "database_snapshot_cannot_delete_in_use"),
+            refused(ConflictError, status=409, code="database_snapshot_cannot_delete_in_use"),
             refused(InstanceNotFoundError, code="database_instance_not_found"),
             refused(NotFoundError),
         ],
@@ -412,7 +406,7 @@ class TestDoingIt:
 
     async def test_failures_can_be_raised(self) -> None:
         """All of them at once, as themselves."""
-        errors = {"day-5": refused(ConflictError, 409), "day-3": LOST}
+        errors = {"day-5": refused(ConflictError, status=409), "day-3": LOST}
         result = await prune(Deleter(errors), "web-1", plan(*FIVE, keep_last=1))
 
         with pytest.raises(ExceptionGroup, match="2 of 4 deletions failed") as caught:

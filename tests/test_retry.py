@@ -11,6 +11,8 @@ from civo_snapshots_async._http import Request, Response
 from civo_snapshots_async._retry import RetryingTransport
 from civo_snapshots_async.testing import FakeClock
 
+from .doubles import Script
+
 ONE: Any = {"region": "LON1"}
 LIST = endpoints.list_snapshots("web-1", **ONE)
 GET = endpoints.get_snapshot("web-1", "snap-1", **ONE)
@@ -45,36 +47,31 @@ def answer(status: int, code: str = "", **headers: str) -> Response:
     )
 
 
-class Script:
-    """A transport that gives, or raises, one thing a sending, and the last one for ever."""
+class Transport:
+    """A transport that plays a script."""
 
-    def __init__(self, clock: FakeClock, *outcomes: Response | Exception, takes: float = 0) -> None:
-        self.clock = clock
-        self.outcomes: list[Response | Exception] = list(outcomes)
-        self.takes = takes
-        self.sent_at: list[float] = []
+    def __init__(self, script: Script) -> None:
+        self.script = script
         self.limits: list[float] = []
 
     async def send(self, request: Request[object], *, limit: float) -> Response:
-        """Give the next outcome."""
+        """Respond with the script's next outcome."""
         assert request.region == "LON1"
-        self.sent_at.append(self.clock.now())
         self.limits.append(limit)
-        if self.takes:
-            await self.clock.sleep(self.takes)
-        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        response: Response = await self.script()
+        return response
+
+
+def retrying(script: Script, **policy: Any) -> RetryingTransport:
+    """Put a retrying transport around one that plays a script."""
+    return RetryingTransport(Transport(script), RetryPolicy(**policy), script.clock)
 
 
 async def send(
     script: Script, request: Request[Any] = GET, *, limit: float = 120, **policy: Any
 ) -> Response:
     """Send a request through a retrying transport."""
-    return await RetryingTransport(script, RetryPolicy(**policy), script.clock).send(
-        request, limit=limit
-    )
+    return await retrying(script, **policy).send(request, limit=limit)
 
 
 # What each kind of request does when it meets each kind of trouble: is it sent again?
@@ -119,7 +116,7 @@ async def test_sends_again_only_what_may_be(fake_clock: FakeClock, kind: str, me
     except TransportError as error:
         outcome = error
 
-    assert len(script.sent_at) == (2 if meets in AGAIN[kind] else 1)
+    assert len(script.called_at) == (2 if meets in AGAIN[kind] else 1)
     assert (isinstance(outcome, Response) and outcome.status == 200) == (meets in AGAIN[kind])
 
 
@@ -130,7 +127,7 @@ async def test_updates_are_sent_again_when_asked(fake_clock: FakeClock, meets: s
 
     await send(script, UPDATE, retry_updates=True)
 
-    assert len(script.sent_at) == 2
+    assert len(script.called_at) == 2
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 3, 7])
@@ -140,7 +137,7 @@ async def test_sends_no_more_often_than_it_may(fake_clock: FakeClock, attempts: 
 
     response = await send(script, attempts=attempts)
 
-    assert (len(script.sent_at), response.status) == (attempts, 503)
+    assert (len(script.called_at), response.status) == (attempts, 503)
 
 
 async def test_what_goes_well_costs_no_time(fake_clock: FakeClock) -> None:
@@ -148,7 +145,7 @@ async def test_what_goes_well_costs_no_time(fake_clock: FakeClock) -> None:
     script = Script(fake_clock, OK)
 
     assert await send(script) is OK
-    assert (script.sent_at, fake_clock.slept) == ([0], [])
+    assert (script.called_at, fake_clock.slept) == ([0], [])
 
 
 async def test_a_bug_is_not_sent_again(fake_clock: FakeClock) -> None:
@@ -158,7 +155,7 @@ async def test_a_bug_is_not_sent_again(fake_clock: FakeClock) -> None:
     with pytest.raises(KeyError):
         await send(script)
 
-    assert len(script.sent_at) == 1
+    assert len(script.called_at) == 1
 
 
 async def test_the_answer_says_what_each_sending_met(fake_clock: FakeClock) -> None:
@@ -234,43 +231,44 @@ async def test_retry_after_past_the_limit_is_not_waited_for(
 
     response = await send(script, limit=20)
 
-    assert (response.status, script.sent_at, fake_clock.now()) == (status, [0], 0)
+    assert (response.status, script.called_at, fake_clock.now()) == (status, [0], 0)
 
 
 async def test_every_attempt_gets_what_is_left_of_the_limit(fake_clock: FakeClock) -> None:
     """The whole call takes no longer than it may."""
     script = Script(fake_clock, answer(503), takes=10)
+    transport = Transport(script)
 
-    await send(script, limit=25, attempts=9)
+    await RetryingTransport(transport, RetryPolicy(attempts=9), fake_clock).send(GET, limit=25)
 
-    assert script.limits[0] == 25
-    assert script.limits == [pytest.approx(25 - at) for at in script.sent_at]
+    assert transport.limits[0] == 25
+    assert transport.limits == [pytest.approx(25 - at) for at in script.called_at]
     assert fake_clock.now() <= 35
 
 
 async def test_an_outage_is_not_multiplied(fake_clock: FakeClock) -> None:
     """Of 500 reads that meet 503 only, few are sent again."""
     script = Script(fake_clock, answer(503))
-    transport = RetryingTransport(script, RetryPolicy(), fake_clock)
+    transport = retrying(script)
 
     for _ in range(500):
         await transport.send(GET, limit=120)
 
-    assert 500 < len(script.sent_at) <= 550
+    assert 500 < len(script.called_at) <= 550
 
 
 async def test_successes_give_the_budget_back(fake_clock: FakeClock) -> None:
     """Five of them pay for one more repeat; the first sendings and the second ones count."""
     script = Script(fake_clock, answer(503))
-    transport = RetryingTransport(script, RetryPolicy(budget=1), fake_clock)
+    transport = retrying(script, budget=1)
     await transport.send(GET, limit=120)
-    assert len(script.sent_at) == 2
+    assert len(script.called_at) == 2
 
     script.outcomes = [*[OK] * 5, answer(503), OK, answer(503)]
     for _ in range(7):
         await transport.send(GET, limit=120)
 
-    assert len(script.sent_at) == 2 + 5 + 2 + 1
+    assert len(script.called_at) == 2 + 5 + 2 + 1
 
 
 @pytest.mark.parametrize(

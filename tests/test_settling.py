@@ -24,19 +24,13 @@ from civo_snapshots_async._http import Response
 from civo_snapshots_async._settling import Creations, Listing
 from civo_snapshots_async.testing import FakeClock
 
-from .make import make_snapshot
+from .make import make_snapshot, refused
 
 LOST = TransportError("lost", method="POST", path="/v2")
 REQUEST = endpoints.create_snapshot(
     "web-1", region="FAKE1", name="nightly", description="of Monday"
 )
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
-
-
-def refused(kind: type[Any], status: int, code: str = "") -> CivoSnapshotsError:
-    """Make a refusal."""
-    error: CivoSnapshotsError = kind("no", status=status, method="GET", path="/v2", code=code)
-    return error
 
 
 def made(
@@ -122,7 +116,7 @@ class TestAdopting:
 
     async def test_a_list_may_fail_in_passing(self, creations: Creations, server: Server) -> None:
         """The network that lost the answer may lose these as well."""
-        server.errors = [LOST, refused(ServerError, 502)]
+        server.errors = [LOST, refused(ServerError, status=502)]
         server.snapshots = [made(3600)]
 
         assert (await creations.create(REQUEST, lose)).id == "snap-1"
@@ -132,10 +126,10 @@ class TestAdopting:
         "lost",
         [
             LOST,
-            refused(ServerError, 502),
-            refused(ServerError, 500),
-            refused(ConflictError, 500, "database_snapshot_create_already_in_process"),
-            refused(ApiError, 408),
+            refused(ServerError, status=502),
+            refused(ServerError, status=500),
+            refused(ConflictError, status=500, code="database_snapshot_create_already_in_process"),
+            refused(ApiError, status=408),
             DecodeError("?", status=201, method="POST", path="/v2", problems=("id: missing",)),
         ],
         ids=["lost", "502", "500", "500 with a code", "408", "unreadable"],
@@ -278,7 +272,7 @@ class TestNotAdopting:
         self, creations: Creations, server: Server
     ) -> None:
         """With what it was, and what is still unknown."""
-        denied = refused(AuthenticationError, 404, "database_account_not_found")
+        denied = refused(AuthenticationError, code="database_account_not_found")
         server.errors = [denied]
 
         with pytest.raises(OutcomeUnknownError, match="could not be listed: no") as caught:
@@ -319,7 +313,7 @@ class TestNotAdopting:
     @pytest.mark.parametrize(
         "error",
         [
-            refused(ConflictError, 409),
+            refused(ConflictError, status=409),
             TransportError("refused", method="POST", path="/v2", may_have_arrived=False),
             KeyError("bug"),
         ],

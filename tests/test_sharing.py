@@ -33,7 +33,7 @@ from civo_snapshots_async._sharing import SharedLooks
 from civo_snapshots_async._waiting import wait_for
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
-from .make import make_snapshot
+from .make import make_snapshot, refused
 
 PENDING = make_snapshot("Pending", {"vol-1": "Pending"})
 HALF = make_snapshot("Complete", {"vol-1": "Pending"})
@@ -495,14 +495,6 @@ class TestLeaving:
             await waits.wait("a", "a", poll=EVERY[3])
 
 
-def refused(kind: type[Any], status: int, retry_after: float | None) -> CivoSnapshotsError:
-    """Make a refusal that asks to be left alone for a while."""
-    error: CivoSnapshotsError = kind(
-        "no", status=status, method="GET", path="/v2", retry_after=retry_after
-    )
-    return error
-
-
 class TestRefusals:
     """A refusal is told, with or without a wish to be left alone."""
 
@@ -518,7 +510,7 @@ class TestRefusals:
         ends = []
         for shared in (True, False):
             clock = FakeClock(sockets=False)
-            error = refused(kind, status, retry_after)
+            error = refused(kind, status=status, retry_after=retry_after)
             server = Server(clock, {"a": [(0, PENDING), (1, error)]})
             with pytest.raises(CivoSnapshotsError) as caught:
                 await Waits(server, shared=shared).wait("a", "a", poll=EVERY[2], timeout=300.0)
@@ -531,7 +523,7 @@ class TestRefusals:
         self, fake_clock: FakeClock
     ) -> None:
         """What was under way when a 429 came elsewhere has arrived all the same."""
-        busy = refused(RateLimitedError, 429, 50.0)
+        busy = refused(RateLimitedError, status=429, retry_after=50.0)
 
         async def get(instance_id: str, snapshot_id: str, _: str) -> Snapshot:
             if instance_id == "web-2":
@@ -558,8 +550,8 @@ class TestRefusals:
     @pytest.mark.parametrize(
         "error",
         [
-            refused(ServerError, 500, None),
-            refused(PermissionDeniedError, 403, None),
+            refused(ServerError, status=500),
+            refused(PermissionDeniedError, status=403),
             DecodeError("?", status=200, method="GET", path="/v2", problems=("[0].id: missing",)),
         ],
         ids=lambda error: type(error).__name__,

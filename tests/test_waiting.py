@@ -5,12 +5,12 @@ import logging
 from contextlib import suppress
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from civo_snapshots_async import (
-    ApiError,
     AuthenticationError,
     CivoSnapshotsError,
     ConflictError,
@@ -33,48 +33,34 @@ from civo_snapshots_async import (
 )
 from civo_snapshots_async.testing import FakeClock
 
-from .make import make_snapshot
+from .doubles import Script
+from .make import make_snapshot, refused
 
 PENDING = make_snapshot("Pending", {"vol-1": "Completed", "vol-2": "Pending"})
 COMPLETE = make_snapshot("Complete", {"vol-1": "Completed", "vol-2": "Completed"})
 FAILED = make_snapshot("Pending", {"vol-1": "Completed", "vol-2": "Failed"})
 LOST = TransportError("lost", method="GET", path="/v2")
 EVERY_10_S = PollPolicy(interval=10)
+GONE = refused(SnapshotNotFoundError, code="database_snapshot_not_found")
 
 
-def api_error(kind: type[ApiError], status: int, code: str = "", **more: Any) -> ApiError:
-    """Make a refusal."""
-    return kind("no", status=status, method="GET", path="/v2", code=code, **more)
+@attrs.frozen
+class Source:
+    """A source of snapshots that plays a script."""
 
-
-GONE = api_error(SnapshotNotFoundError, 404, "database_snapshot_not_found")
-
-
-class Script:
-    """A source of snapshots: gives, or raises, one thing a look, and the last one for ever."""
-
-    def __init__(self, clock: FakeClock, *outcomes: Snapshot | Exception, takes: float = 0) -> None:
-        self.clock = clock
-        self.outcomes = list(outcomes)
-        self.takes = takes
-        self.looked_at: list[float] = []
+    script: Script
 
     async def get_snapshot(self, instance_id: str, snapshot_id: str) -> Snapshot:
-        """Give the next outcome."""
+        """Return the script's next outcome."""
         assert (instance_id, snapshot_id) == ("web-1", "snap-1")
-        self.looked_at.append(self.clock.now())
-        if self.takes:
-            await self.clock.sleep(self.takes)
-        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        snapshot: Snapshot = await self.script()
+        return snapshot
 
 
 async def wait(script: Script, poll: PollPolicy = EVERY_10_S, **more: Any) -> Snapshot:
     """Wait on a script."""
     return await wait_until_complete(
-        script, "web-1", "snap-1", clock=script.clock, poll=poll, **more
+        Source(script), "web-1", "snap-1", clock=script.clock, poll=poll, **more
     )
 
 
@@ -83,7 +69,7 @@ async def test_looks_at_once(fake_clock: FakeClock) -> None:
     script = Script(fake_clock, COMPLETE)
 
     assert await wait(script) is COMPLETE
-    assert script.looked_at == [0]
+    assert script.called_at == [0]
 
 
 async def test_looks_until_every_volume_is_complete(fake_clock: FakeClock) -> None:
@@ -92,7 +78,7 @@ async def test_looks_until_every_volume_is_complete(fake_clock: FakeClock) -> No
     script = Script(fake_clock, make_snapshot(), PENDING, half, COMPLETE)
 
     assert await wait(script) is COMPLETE
-    assert script.looked_at == [0, 10, 20, 30]
+    assert script.called_at == [0, 10, 20, 30]
 
 
 async def test_waits_no_longer_than_asked(fake_clock: FakeClock) -> None:
@@ -103,7 +89,7 @@ async def test_waits_no_longer_than_asked(fake_clock: FakeClock) -> None:
         await wait(script, PollPolicy(interval=20), timeout=30)
 
     assert fake_clock.slept == [20, 10]
-    assert script.looked_at == [0, 20, 30]
+    assert script.called_at == [0, 20, 30]
 
 
 async def test_the_last_look_counts(fake_clock: FakeClock) -> None:
@@ -111,7 +97,7 @@ async def test_the_last_look_counts(fake_clock: FakeClock) -> None:
     script = Script(fake_clock, PENDING, COMPLETE)
 
     assert await wait(script, PollPolicy(interval=500), timeout=30) is COMPLETE
-    assert script.looked_at == [0, 30]
+    assert script.called_at == [0, 30]
 
 
 async def test_the_last_look_begins_so_that_it_ends_in_time(fake_clock: FakeClock) -> None:
@@ -121,7 +107,7 @@ async def test_the_last_look_begins_so_that_it_ends_in_time(fake_clock: FakeCloc
     with pytest.raises(WaitTimeoutError) as caught:
         await wait(script, PollPolicy(interval=20), timeout=30)
 
-    assert script.looked_at == [0, 22, 28]
+    assert script.called_at == [0, 22, 28]
     assert caught.value.elapsed == 30
 
 
@@ -132,7 +118,7 @@ async def test_a_slow_server_takes_little_of_the_time(fake_clock: FakeClock) -> 
     with pytest.raises(WaitTimeoutError) as caught:
         await wait(script, PollPolicy(interval=20), timeout=30)
 
-    assert script.looked_at == [0, 25]
+    assert script.called_at == [0, 25]
     assert caught.value.elapsed == 30
 
 
@@ -167,7 +153,7 @@ async def test_refuses_a_timeout_that_is_not_positive(
     with pytest.raises(ValueError, match="timeout must be"):
         await wait(script, timeout=timeout)
 
-    assert script.looked_at == []
+    assert script.called_at == []
 
 
 async def test_by_default_the_intervals_grow(fake_clock: FakeClock) -> None:
@@ -262,7 +248,7 @@ async def test_a_slow_observer_does_not_cost_the_last_look(fake_clock: FakeClock
     script = Script(fake_clock, make_snapshot(), PENDING, COMPLETE)
 
     assert await wait(script, timeout=30, on_change=dawdle) is COMPLETE
-    assert script.looked_at == [0, 10, 110]
+    assert script.called_at == [0, 10, 110]
 
 
 async def test_a_failure_is_told_before_it_is_raised(fake_clock: FakeClock) -> None:
@@ -287,10 +273,10 @@ PASSING = [
     LOST,
     TransportTimeoutError("late", method="GET", path="/v2"),
     TimeoutError("somebody else's"),
-    api_error(RateLimitedError, 429),
-    api_error(ServerError, 500),
-    api_error(ServerError, 502),
-    api_error(ConflictError, 409, "database_quota_lock_failed"),
+    refused(RateLimitedError, status=429),
+    refused(ServerError, status=500),
+    refused(ServerError, status=502),
+    refused(ConflictError, status=409, code="database_quota_lock_failed"),
 ]
 
 
@@ -302,7 +288,7 @@ async def test_five_polls_in_a_row_may_fail_in_passing(
     script = Script(fake_clock, *[error] * 5, PENDING, *[error] * 5, COMPLETE)
 
     assert await wait(script) is COMPLETE
-    assert len(script.looked_at) == 12
+    assert len(script.called_at) == 12
 
 
 @pytest.mark.parametrize("error", PASSING, ids=lambda error: f"{type(error).__name__}")
@@ -313,7 +299,7 @@ async def test_the_sixth_failure_in_a_row_ends_it(fake_clock: FakeClock, error: 
     with pytest.raises(CivoSnapshotsError) as caught:
         await wait(script)
 
-    assert len(script.looked_at) == 7
+    assert len(script.called_at) == 7
     assert caught.value.snapshot is PENDING
     assert caught.value.__notes__[-1] == (
         "while waiting for snapshot snap-1 of instance web-1 (7 polls in 60.0 s): "
@@ -324,10 +310,10 @@ async def test_the_sixth_failure_in_a_row_ends_it(fake_clock: FakeClock, error: 
 @pytest.mark.parametrize(
     "error",
     [
-        api_error(AuthenticationError, 404, "database_account_not_found"),
-        api_error(InstanceNotFoundError, 404, "database_instance_not_found"),
-        api_error(NotFoundError, 404, "database_something_not_found"),
-        api_error(ConflictError, 409),
+        refused(AuthenticationError, code="database_account_not_found"),
+        refused(InstanceNotFoundError, code="database_instance_not_found"),
+        refused(NotFoundError, code="database_something_not_found"),
+        refused(ConflictError, status=409),
         DecodeError("what?", status=200, method="GET", path="/v2", problems=("id: missing",)),
         SessionClosedError("closed"),
     ],
@@ -343,7 +329,7 @@ async def test_what_no_poll_would_mend_ends_it_at_once(
         await wait(script)
 
     assert caught.value is error
-    assert len(script.looked_at) == 1
+    assert len(script.called_at) == 1
 
 
 async def test_a_bug_of_the_source_comes_out(fake_clock: FakeClock) -> None:
@@ -357,7 +343,7 @@ async def test_retry_after_lengthens_the_next_interval(
     fake_clock: FakeClock, retry_after: float | None
 ) -> None:
     """The one that follows is as ever."""
-    busy = api_error(RateLimitedError, 429, retry_after=retry_after)
+    busy = refused(RateLimitedError, status=429, retry_after=retry_after)
 
     await wait(Script(fake_clock, busy, PENDING, COMPLETE))
 
@@ -366,11 +352,11 @@ async def test_retry_after_lengthens_the_next_interval(
 
 async def test_retry_after_does_not_outlive_the_limit(fake_clock: FakeClock) -> None:
     """Asked to come back after the limit, it looks when the time is up."""
-    busy = api_error(ServerError, 503, retry_after=3000.0)
+    busy = refused(ServerError, status=503, retry_after=3000.0)
     script = Script(fake_clock, busy, COMPLETE)
 
     assert await wait(script, timeout=60) is COMPLETE
-    assert script.looked_at == [0, 60]
+    assert script.called_at == [0, 60]
 
 
 async def test_a_snapshot_that_vanishes_ends_it(fake_clock: FakeClock) -> None:
@@ -386,7 +372,7 @@ async def test_a_snapshot_that_vanishes_ends_it(fake_clock: FakeClock) -> None:
     assert caught.value.__cause__ is GONE
 
 
-@pytest.mark.parametrize("missing", [GONE, api_error(NotFoundError, 404)])
+@pytest.mark.parametrize("missing", [GONE, refused(NotFoundError)])
 async def test_a_snapshot_may_take_a_moment_to_be_seen(
     fake_clock: FakeClock, missing: NotFoundError
 ) -> None:
@@ -403,12 +389,12 @@ async def test_a_snapshot_that_is_never_seen_is_given_up(fake_clock: FakeClock) 
     with pytest.raises(SnapshotVanishedError, match=r"\(4 polls in 30.0 s\): it was never seen"):
         await wait(script)
 
-    assert script.looked_at == [0, 10, 20, 30]
+    assert script.called_at == [0, 10, 20, 30]
 
 
 async def test_a_404_without_a_code_is_not_taken_for_gone(fake_clock: FakeClock) -> None:
     """A gateway may have said it; the error is raised as it is."""
-    plain = api_error(NotFoundError, 404)
+    plain = refused(NotFoundError)
 
     with pytest.raises(NotFoundError) as caught:
         await wait(Script(fake_clock, PENDING, plain))
@@ -423,7 +409,7 @@ async def test_the_grace_can_be_set(fake_clock: FakeClock) -> None:
     with pytest.raises(SnapshotVanishedError):
         await wait(script, PollPolicy(interval=10, missing_grace=0))
 
-    assert script.looked_at == [0]
+    assert script.called_at == [0]
 
 
 @pytest.mark.parametrize("at", [5, 10, 12])
@@ -432,14 +418,14 @@ async def test_cancelling_stops_it_at_once(fake_clock: FakeClock, at: float) -> 
     script = Script(fake_clock, PENDING, takes=3)
     task = asyncio.ensure_future(wait(script))
     await fake_clock.sleep(at)
-    looks = len(script.looked_at)
+    looks = len(script.called_at)
 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     await fake_clock.sleep(1000)
 
-    assert len(script.looked_at) == looks
+    assert len(script.called_at) == looks
 
 
 async def test_a_timeout_around_it_works(fake_clock: FakeClock) -> None:
@@ -451,7 +437,7 @@ async def test_a_timeout_around_it_works(fake_clock: FakeClock) -> None:
             await wait(script)
 
     assert not isinstance(caught.value, WaitTimeoutError)
-    assert script.looked_at == [0, 10, 20]
+    assert script.called_at == [0, 10, 20]
 
 
 async def test_an_unknown_state_is_warned_of_once(
@@ -494,7 +480,7 @@ async def test_waits_do_not_disturb_each_other(fake_clock: FakeClock) -> None:
     async def one(number: int) -> tuple[float, int]:
         script = Script(fake_clock, *[PENDING] * number, COMPLETE)
         await wait(script)
-        return fake_clock.now(), len(script.looked_at)
+        return fake_clock.now(), len(script.called_at)
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(number)) for number in range(100)]

@@ -1,0 +1,28 @@
+"""Doubles that stand in for what a wait or a retry calls."""
+
+from typing import Any
+
+from civo_snapshots_async.testing import FakeClock
+
+
+class Script:
+    """A function that returns or raises one outcome a call, and the last one from then on.
+
+    Each call takes `takes` seconds of the clock.
+    """
+
+    def __init__(self, clock: FakeClock, *outcomes: object, takes: float = 0) -> None:
+        self.clock = clock
+        self.outcomes = list(outcomes)
+        self.takes = takes
+        self.called_at: list[float] = []
+
+    async def __call__(self) -> Any:
+        """Return or raise the next outcome."""
+        self.called_at.append(self.clock.now())
+        if self.takes:
+            await self.clock.sleep(self.takes)
+        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
