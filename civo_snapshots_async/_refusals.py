@@ -32,6 +32,7 @@ _BY_CODE: tuple[tuple[str, type[ApiError]], ...] = (
     (r"database_region_not_found", RegionNotFoundError),
     (r"database_(.*_)?snapshots?_(not_found|find)", SnapshotNotFoundError),
     (r"database_instances?_(not_found|find)", InstanceNotFoundError),
+    (r"database_snapshots?_create_instance_not_found", InstanceNotFoundError),
     (r"quota_limit_reached", QuotaExceededError),
     (r"database_quota_lock_failed", ConflictError),
     (r".*_already_in_process|.*_in_use|.*_duplicate_.*", ConflictError),
@@ -81,8 +82,10 @@ def _kind(code: str, status: int) -> type[ApiError]:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         by_status = ServerError
     by_code = next((error for pattern, error in _CODES if pattern.fullmatch(code)), by_status)
-    # A server that fails has not looked, so nothing is known to be gone.
-    if by_status is ServerError and issubclass(by_code, NotFoundError):
+    # A server that fails has not looked, so nothing is known to be gone. A create that gives this
+    # as its own reason has looked.
+    is_of_create = "_create_" in code.lower()
+    if by_status is ServerError and issubclass(by_code, NotFoundError) and not is_of_create:
         return ServerError
 
     return by_code
