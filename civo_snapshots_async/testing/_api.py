@@ -24,8 +24,10 @@ from ._refused import (
     RefusedError,
     account_not_found,
     bad_parameter,
+    create_instance_not_found,
     method_not_allowed,
     region_not_found,
+    requires_authentication,
     route_not_found,
 )
 from ._requests import RecordedRequest
@@ -55,15 +57,20 @@ class Api:
     def _call(self, request: RecordedRequest) -> Answer:
         if request.kind == "unknown":
             raise _no_call(request)
-        if not _bears(request, self.token):
-            raise account_not_found()
+        _require_token(request, self.token)
         region = self._region(request)
         if request.instance_id is None:
             return _list_instances(self.account, region, request.query)
-        instance = self.account.find_instance(request.instance_id, region)
+        instance = self._instance(request, request.instance_id, region)
         said = fields.read_fields(request.body, request.headers.get("Content-Type", ""))
 
         return _CALLS[request.kind](self.account, instance, request.snapshot_id or "", said)
+
+    def _instance(self, request: RecordedRequest, name: str, region: str) -> FakeInstance:
+        try:
+            return self.account.find_instance(name, region)
+        except RefusedError as refused:
+            raise create_instance_not_found(name) if request.kind == "create" else refused from None
 
     def _region(self, request: RecordedRequest) -> str:
         region = request.query.get("region") or self.default_region or ""
@@ -79,12 +86,13 @@ def _no_call(request: RecordedRequest) -> RefusedError:
     return method_not_allowed(request.method, allowed) if allowed else route_not_found(request.path)
 
 
-def _bears(request: RecordedRequest, token: str) -> bool:
+def _require_token(request: RecordedRequest, token: str) -> None:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    # The official spelling is `bearer`; servers accept any case.
-    is_bearer = scheme.lower() == "bearer"
-
-    return is_bearer and hmac.compare_digest(given.strip().encode(), token.encode())
+    # The official spelling is `bearer`; servers accept any case. Another scheme bears no token.
+    if scheme.lower() != "bearer" or not given.strip():
+        raise requires_authentication()
+    if not hmac.compare_digest(given.strip().encode(), token.encode()):
+        raise account_not_found()
 
 
 def _create(account: Account, instance: FakeInstance, _: str, said: fields.Fields) -> Answer:

@@ -109,10 +109,12 @@ def deleted() -> Document:
 
 def envelope(refused: RefusedError) -> Document:
     """Return the error envelope."""
+    # No `details`: the official Go client would print `reason` and `details` one after the other,
+    # and what people quote of its errors says everything once.
+    said = {"code": refused.code, "reason": refused.reason}
+
     return {
-        "code": refused.code,
-        "reason": refused.reason,
-        "result": "failed",
-        "details": refused.reason,
+        **{key: text for key, text in said.items() if text},
+        "result": refused.result,
         "status": refused.status,
     }

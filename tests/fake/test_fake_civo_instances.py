@@ -97,7 +97,7 @@ async def test_a_region_lists_its_own(fake_clock: FakeClock, call: Caller) -> No
 
     assert [item["id"] for item in here.document["items"]] == ["web-1"]
     assert there.document == {"page": 1, "per_page": 20, "pages": 1, "items": []}
-    assert refused.refusal == (404, "database_instance_not_found")
+    assert refused.refusal == (404, "database_instance_find")
 
 
 @pytest.mark.parametrize("path", ["web-1", "../instances"])

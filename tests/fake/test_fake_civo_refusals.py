@@ -10,28 +10,74 @@ from .talk import Caller
 
 
 async def test_the_error_envelope(call: Caller) -> None:
-    """An error has the five keys of Civo's envelope."""
+    """An error has four keys, and its reason is said once."""
     reply = await call("GET", "web-9/snapshots")
 
     assert reply.status == 404
     assert reply.document == {
-        "code": "database_instance_not_found",
+        "code": "database_instance_find",
         "reason": "Failed to find instance 'web-9'",
         "result": "failed",
-        "details": "Failed to find instance 'web-9'",
         "status": 404,
     }
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [
+        pytest.param("GET", "", "database_instance_find", id="instance"),
+        pytest.param("GET", "/snapshots", "database_instance_find", id="list"),
+        pytest.param("GET", "/snapshots/snap-1", "database_instance_find", id="get"),
+        pytest.param("PUT", "/snapshots/snap-1", "database_instance_find", id="update"),
+        pytest.param("POST", "/snapshots/snap-1/restore", "database_instance_find", id="restore"),
+        pytest.param("DELETE", "/snapshots/snap-1", "database_instance_find", id="delete"),
+        pytest.param(
+            "POST", "/snapshots", "database_snapshot_create_instance_not_found", id="create"
+        ),
+    ],
+)
+async def test_an_instance_that_is_not_there(
+    call: Caller, method: str, path: str, code: str
+) -> None:
+    """Each call says so; a create has a code of its own for it."""
+    reply = await call(method, f"web-9{path}")
+
+    assert reply.refusal == (404, code)
+
+
+@pytest.mark.parametrize(
     "authorization",
     [
-        pytest.param("", id="none"),
-        pytest.param("bearer wrong", id="wrong"),
+        pytest.param("", id="empty-header"),
+        pytest.param("bearer", id="scheme-alone"),
         pytest.param("bearer ", id="empty"),
-        pytest.param("bearer caf\u00e9", id="not-ascii"),
-        pytest.param("basic fake-civo-token-0123456789", id="scheme"),
+        pytest.param("basic fake-civo-token-0123456789", id="another-scheme"),
         pytest.param("fake-civo-token-0123456789", id="bare"),
+    ],
+)
+async def test_no_token_requires_authentication(call: Caller, authorization: str) -> None:
+    """No token is a 401, with neither code nor reason."""
+    reply = await call("GET", "web-1/snapshots", authorization=authorization)
+
+    assert reply.status == 401
+    assert reply.document == {"result": "requires_authentication", "status": 401}
+
+
+async def test_no_header_requires_authentication(call: Caller) -> None:
+    """Nor is there a token where there is no header."""
+    url = f"{call.civo.api_url}/v2/instances/web-1/snapshots?region=FAKE1"
+
+    async with call.session.get(url) as response:
+        document = await response.json()
+
+    assert (response.status, document["result"]) == (401, "requires_authentication")
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        pytest.param("bearer wrong", id="wrong"),
+        pytest.param("bearer caf\u00e9", id="not-ascii"),
     ],
 )
 async def test_a_bad_token_is_an_account_not_found(call: Caller, authorization: str) -> None:
@@ -78,7 +124,7 @@ async def test_an_instance_is_found_in_its_region_only(fake_clock: FakeClock, ca
         elsewhere = await talk("GET", "web-1/snapshots", region="FAKE1")
         there = await talk("GET", "web-1/snapshots", region="FAKE2")
 
-    assert elsewhere.refusal == (404, "database_instance_not_found")
+    assert elsewhere.refusal == (404, "database_instance_find")
     assert there.status == 200
 
 
