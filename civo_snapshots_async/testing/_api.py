@@ -10,6 +10,7 @@ from . import _fields as fields
 from ._account import Account, RestoreOrder
 from ._answers import Answer, json_answer
 from ._documents import (
+    PastLastPage,
     created,
     deleted,
     details,
@@ -46,6 +47,7 @@ class Api:
     token: str = attrs.field(repr=False)
     regions: tuple[str, ...]
     default_region: str | None
+    past_last_page: PastLastPage
 
     def answer(self, request: RecordedRequest) -> Answer:
         """Do what the request asks for, or refuse it."""
@@ -60,7 +62,7 @@ class Api:
         _require_token(request, self.token)
         region = self._region(request)
         if request.instance_id is None:
-            return _list_instances(self.account, region, request.query)
+            return self._list_instances(region, request.query)
         instance = self._instance(request, request.instance_id, region)
         said = fields.read_fields(request.body, request.headers.get("Content-Type", ""))
 
@@ -71,6 +73,13 @@ class Api:
             return self.account.find_instance(name, region)
         except RefusedError as refused:
             raise create_instance_not_found(name) if request.kind == "create" else refused from None
+
+    def _list_instances(self, region: str, query: Mapping[str, str]) -> Answer:
+        there = [each for each in self.account.instances.values() if each.region == region]
+        page, per_page = _number(query, "page", 1), _number(query, "per_page", 20)
+        document = instance_page(there, page=page, per_page=per_page, past_last=self.past_last_page)
+
+        return json_answer(200, document)
 
     def _region(self, request: RecordedRequest) -> str:
         region = request.query.get("region") or self.default_region or ""
@@ -148,13 +157,6 @@ def _delete(account: Account, instance: FakeInstance, snapshot_id: str, _: field
 
 def _get_instance(_account: Account, shown: FakeInstance, _: str, _said: fields.Fields) -> Answer:
     return json_answer(200, instance_details(shown))
-
-
-def _list_instances(account: Account, region: str, query: Mapping[str, str]) -> Answer:
-    there = [each for each in account.instances.values() if each.region == region]
-    page, per_page = _number(query, "page", 1), _number(query, "per_page", 20)
-
-    return json_answer(200, instance_page(there, page=page, per_page=per_page))
 
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import Self, get_args
 
 from ._account import Account
 from ._api import Api
 from ._calendar import Calendar, Clock
 from ._checks import seconds
+from ._documents import PastLastPage
 from ._plan import Plan
 from ._records import Effect, FakeInstance, FakeRestore, FakeSnapshot
 from ._refused import RefusedError
@@ -31,6 +32,9 @@ class FakeCivo:
     `now()` in seconds, by default the wall's; with a given clock, dates start at
     2025-04-01T09:11:14Z. `takes` is how many seconds a snapshot or a restore takes.
     `snapshot_quota` is how many snapshots the account may hold, None for any number.
+    `past_last_page` is what a list of instances answers to a page past the last: `"first"`, the
+    default, is the first page with `"page": 1`, as the only witness has it; `"empty"` is a page
+    without items.
     `port` 0 is any free port. ValueError if one of these cannot be.
     """
 
@@ -44,6 +48,7 @@ class FakeCivo:
         clock: Clock | None = None,
         takes: float = 2.0,
         snapshot_quota: int | None = None,
+        past_last_page: PastLastPage = "first",
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
@@ -53,6 +58,8 @@ class FakeCivo:
             raise ValueError(f"default_region {default_region!r} is none of the regions")
         if snapshot_quota is not None and snapshot_quota < 0:
             raise ValueError(f"snapshot_quota is 0 or more, not {snapshot_quota!r}")
+        if past_last_page not in get_args(PastLastPage):
+            raise ValueError(f"past_last_page is 'first' or 'empty', not {past_last_page!r}")
         self.requests: list[RecordedRequest] = []
         """Each request that arrived, in order, those that were refused as well."""
         self._regions = (region, *other_regions)
@@ -69,6 +76,7 @@ class FakeCivo:
             token=token,
             regions=self._regions,
             default_region=default_region,
+            past_last_page=past_last_page,
         )
         self._plan = Plan()
         self._server = Server(

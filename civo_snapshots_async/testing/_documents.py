@@ -1,13 +1,14 @@
 """Civo's JSON, written out by hand: nothing here may agree with a mistake of the client's."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from ._calendar import Calendar
 from ._records import FakeInstance, FakeRestore, FakeSnapshot
 from ._refused import RefusedError
 
 __all__ = [
+    "PastLastPage",
     "created",
     "deleted",
     "details",
@@ -19,6 +20,9 @@ __all__ = [
 ]
 
 Document: TypeAlias = dict[str, object]
+
+PastLastPage: TypeAlias = Literal["first", "empty"]
+"""What a page past the last shows: the first page again, or nothing."""
 
 
 def created(snapshot: FakeSnapshot, calendar: Calendar) -> Document:
@@ -88,15 +92,20 @@ def instance_details(shown: FakeInstance) -> Document:
     }
 
 
-def instance_page(there: Sequence[FakeInstance], *, page: int, per_page: int) -> Document:
-    """Return one page of the instances; one that is past the last is empty."""
+def instance_page(
+    there: Sequence[FakeInstance], *, page: int, per_page: int, past_last: PastLastPage
+) -> Document:
+    """Return one page of the instances."""
+    # Without any instance there is one page still: what Civo says then is not known.
+    pages = max(1, -(-len(there) // per_page))
+    if page > pages and past_last == "first":
+        page = 1
     begins = (page - 1) * per_page
 
     return {
         "page": page,
         "per_page": per_page,
-        # Without any instance there is one page still: what Civo says then is not known.
-        "pages": max(1, -(-len(there) // per_page)),
+        "pages": pages,
         "items": [instance_details(shown) for shown in there[begins : begins + per_page]],
     }
 

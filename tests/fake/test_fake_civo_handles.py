@@ -1,6 +1,7 @@
 """What a test does with FakeCivo without any request."""
 
 from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 
@@ -97,6 +98,11 @@ def test_a_vanished_snapshot_can_come_back(empty: FakeCivo) -> None:
         ),
         pytest.param(lambda _: FakeCivo(takes=-1.0), "takes is a number of seconds", id="takes"),
         pytest.param(lambda _: FakeCivo(snapshot_quota=-1), "snapshot_quota is 0 or", id="quota"),
+        pytest.param(
+            lambda _: FakeCivo(past_last_page=cast("Any", "last")),
+            "past_last_page is 'first' or 'empty'",
+            id="past-last-page",
+        ),
         pytest.param(lambda civo: civo.add_instance(""), "instance_id must be", id="no-id"),
         pytest.param(lambda civo: civo.add_instance("a"), "instance a already", id="same-id"),
         pytest.param(

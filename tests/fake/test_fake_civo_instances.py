@@ -1,5 +1,7 @@
 """The calls that show instances."""
 
+from typing import Literal
+
 import pytest
 
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults
@@ -53,9 +55,19 @@ async def test_the_kinds_have_names(civo: FakeCivo, call: Caller) -> None:
     ]
 
 
-async def test_a_list_has_pages(fake_clock: FakeClock, call: Caller) -> None:
-    """Of the size that was asked for; past the last one there is nothing."""
-    async with FakeCivo(clock=fake_clock) as civo:
+@pytest.mark.parametrize(
+    ("past_last_page", "page", "items"),
+    [("first", 1, ["web-0", "web-1"]), ("empty", 4, [])],
+)
+async def test_a_list_has_pages(
+    fake_clock: FakeClock,
+    call: Caller,
+    past_last_page: Literal["first", "empty"],
+    page: int,
+    items: list[str],
+) -> None:
+    """Of the size that was asked for; past the last one there is the first, or nothing."""
+    async with FakeCivo(clock=fake_clock, past_last_page=past_last_page) as civo:
         for number in range(5):
             civo.add_instance(f"web-{number}")
         talk = Caller(civo, call.session)
@@ -63,11 +75,11 @@ async def test_a_list_has_pages(fake_clock: FakeClock, call: Caller) -> None:
         replies = [await talk("GET", f"../instances?page={n}&per_page=2") for n in (1, 2, 3, 4)]
 
     shown = [[item["id"] for item in reply.document["items"]] for reply in replies]
-    assert shown == [["web-0", "web-1"], ["web-2", "web-3"], ["web-4"], []]
+    assert shown == [["web-0", "web-1"], ["web-2", "web-3"], ["web-4"], items]
     assert [
         (reply.document["page"], reply.document["per_page"], reply.document["pages"])
         for reply in replies
-    ] == [(1, 2, 3), (2, 2, 3), (3, 2, 3), (4, 2, 3)]
+    ] == [(1, 2, 3), (2, 2, 3), (3, 2, 3), (page, 2, 3)]
 
 
 @pytest.mark.parametrize("query", ["", "?page=&per_page="])
