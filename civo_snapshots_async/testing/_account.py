@@ -7,6 +7,7 @@ from collections import deque
 import attrs
 
 from ._calendar import Calendar
+from ._networks import addresses, firewall_id, network_id
 from ._reading import is_complete, is_settled
 from ._records import Effect, EffectKind, FakeInstance, FakeRestore, FakeSnapshot
 from ._refused import (
@@ -15,6 +16,7 @@ from ._refused import (
     in_use,
     instance_not_found,
     not_complete,
+    private_ip_taken,
     quota_reached,
     snapshot_not_found,
 )
@@ -46,6 +48,7 @@ class Account:
         self._snapshots: dict[str, list[FakeSnapshot]] = {}
         self._scripts: dict[str, deque[Script]] = {}
         self._numbers = itertools.count(1)
+        self._addresses = addresses()
 
     def find_instance(self, name: str, region: str | None = None) -> FakeInstance:
         """Return an instance by its id or host name, of one region or of any."""
@@ -72,11 +75,54 @@ class Account:
 
         return tuple(snapshot for snapshot in held if snapshot.status is not None)
 
-    def add_instance(self, instance: FakeInstance) -> None:
-        """Take an instance in."""
+    def has_private_ip(
+        self, address: str, network: str, *, but: FakeInstance | None = None
+    ) -> bool:
+        """Tell whether an instance of a network, but for one, has an address."""
+        return any(
+            (each.private_ip, each.network_id) == (address, network)
+            for each in self.instances.values()
+            if each is not but
+        )
+
+    def add_instance(
+        self,
+        instance_id: str,
+        *,
+        hostname: str,
+        region: str,
+        volumes: tuple[str, ...],
+        private_ip: str | None,
+    ) -> FakeInstance:
+        """Put an instance into the network of its region."""
+        own_ip, public_ip = self._own_addresses()
+
+        return self._hold(
+            FakeInstance(
+                id=instance_id,
+                hostname=hostname,
+                region=region,
+                volumes=volumes,
+                private_ip=private_ip or own_ip,
+                public_ip=public_ip,
+                network_id=network_id(region),
+                firewall_id=firewall_id(region),
+                created=self.calendar.now(),
+                calendar=self.calendar,
+            )
+        )
+
+    def _own_addresses(self) -> tuple[str, str]:
+        there = {each.private_ip for each in self.instances.values()}
+
+        return next(pair for pair in self._addresses if pair[0] not in there)
+
+    def _hold(self, instance: FakeInstance) -> FakeInstance:
         self.instances[instance.id] = instance
         self._snapshots[instance.id] = []
         self._scripts[instance.id] = deque()
+
+        return instance
 
     def add_snapshot(
         self,
@@ -144,6 +190,10 @@ class Account:
         # The page: with a host name the instance might not be overwritten. So it is not, here:
         # a client that sends both is found out.
         overwrites = order.overwrite_existing and order.hostname is None
+        if order.private_ip is not None and self.has_private_ip(
+            order.private_ip, instance.network_id, but=instance if overwrites else None
+        ):
+            raise private_ip_taken(order.private_ip)
         number = next(self._numbers)
         target = instance if overwrites else self._new_instance(instance, snapshot, order, number)
         restore = self._begun(target, snapshot, order, number=number, overwrites=overwrites)
@@ -173,17 +223,21 @@ class Account:
     def _new_instance(
         self, source: FakeInstance, snapshot: FakeSnapshot, order: RestoreOrder, number: int
     ) -> FakeInstance:
-        instance = FakeInstance(
-            id=_id(number),
-            hostname=order.hostname or f"restored-{number}",
-            region=source.region,
-            volumes=tuple(f"{volume}-restored-{number}" for volume in snapshot.volumes),
-            private_ip=f"10.0.1.{number % 256}",
-            calendar=self.calendar,
-        )
-        self.add_instance(instance)
+        own_ip, public_ip = self._own_addresses()
 
-        return instance
+        # In the same network: so the page has it. That the rest of it is the same as well is our
+        # inference, down to what it was made from: no source ties it to the snapshot.
+        return self._hold(
+            attrs.evolve(
+                source,
+                id=_id(number),
+                hostname=order.hostname or f"restored-{number}",
+                volumes=tuple(f"{volume}-restored-{number}" for volume in snapshot.volumes),
+                private_ip=own_ip,
+                public_ip=public_ip,
+                created=self.calendar.now(),
+            )
+        )
 
     def _begun(
         self,

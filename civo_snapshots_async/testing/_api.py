@@ -77,7 +77,13 @@ class Api:
     def _list_instances(self, region: str, query: Mapping[str, str]) -> Answer:
         there = [each for each in self.account.instances.values() if each.region == region]
         page, per_page = _number(query, "page", 1), _number(query, "per_page", 20)
-        document = instance_page(there, page=page, per_page=per_page, past_last=self.past_last_page)
+        document = instance_page(
+            there,
+            self.account.calendar,
+            page=page,
+            per_page=per_page,
+            past_last=self.past_last_page,
+        )
 
         return json_answer(200, document)
 
@@ -155,8 +161,8 @@ def _delete(account: Account, instance: FakeInstance, snapshot_id: str, _: field
     return json_answer(200, deleted())
 
 
-def _get_instance(_account: Account, shown: FakeInstance, _: str, _said: fields.Fields) -> Answer:
-    return json_answer(200, instance_details(shown))
+def _get_instance(account: Account, shown: FakeInstance, _: str, _said: fields.Fields) -> Answer:
+    return json_answer(200, instance_details(shown, account.calendar))
 
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:

@@ -9,6 +9,7 @@ from ._api import Api
 from ._calendar import Calendar, Clock
 from ._checks import seconds
 from ._documents import PastLastPage
+from ._networks import network_id
 from ._plan import Plan
 from ._records import Effect, FakeInstance, FakeRestore, FakeSnapshot
 from ._refused import RefusedError
@@ -137,12 +138,13 @@ class FakeCivo:
         hostname: str | None = None,
         volumes: Sequence[str] = ("vol-1", "vol-2"),
         region: str | None = None,
-        private_ip: str = "10.0.0.4",
+        private_ip: str | None = None,
     ) -> FakeInstance:
-        """Put an instance there, with attached volumes.
+        """Put an instance there, with attached volumes, in the one network of its region.
 
-        `hostname` is the id unless given, `region` this FakeCivo's own. ValueError if an
-        instance has that id or host name already, or if there is no such region.
+        `hostname` is the id unless given, `region` this FakeCivo's own, and `private_ip` one that
+        no other instance has: 10.0.0.4 for the first. ValueError if an instance has that id or
+        host name already, or that private IP in that region, or if there is no such region.
         """
         names = {_require("instance_id", instance_id), hostname or instance_id}
         if any(names & {each.id, each.hostname} for each in self.instances.values()):
@@ -151,17 +153,17 @@ class FakeCivo:
             raise ValueError(f"region {region!r} is none of {', '.join(self._regions)}")
         if isinstance(volumes, str):
             raise ValueError("volumes is a sequence of ids, not one id")  # noqa: TRY004 - as its siblings
-        instance = FakeInstance(
-            id=instance_id,
+        region = region or self.region
+        if private_ip and self._account.has_private_ip(private_ip, network_id(region)):
+            raise ValueError(f"there is an instance with the private IP {private_ip} already")
+
+        return self._account.add_instance(
+            instance_id,
             hostname=hostname or instance_id,
-            region=region or self.region,
+            region=region,
             volumes=tuple(volumes),
             private_ip=private_ip,
-            calendar=self._calendar,
         )
-        self._account.add_instance(instance)
-
-        return instance
 
     def instance(self, instance_id: str) -> FakeInstance:
         """Return an instance by its id or host name; LookupError if there is none."""

@@ -81,19 +81,41 @@ def restore_operation(restore: FakeRestore, calendar: Calendar) -> Document:
     }
 
 
-def instance_details(shown: FakeInstance) -> Document:
-    """Return an instance, with those of its many fields that are known here."""
+def instance_details(shown: FakeInstance, calendar: Calendar) -> Document:
+    """Return an instance, with those of its many fields that the official tools show."""
     return {
         "id": shown.id,
         "hostname": shown.hostname,
+        "reverse_dns": "",
+        "size": shown.size,
         "region": shown.region,
-        "status": shown.status,
+        "network_id": shown.network_id,
         "private_ip": shown.private_ip,
+        "public_ip": shown.public_ip,
+        "source_type": shown.source_type,
+        "source_id": shown.source_id,
+        "initial_user": "civo",
+        "ssh_key_id": "",
+        "status": shown.status,
+        "notes": "",
+        "firewall_id": shown.firewall_id,
+        "tags": list(shown.tags),
+        "script": "",
+        "cpu_cores": shown.cpu_cores,
+        "ram_mb": shown.ram_mb,
+        "disk_gb": shown.disk_gb,
+        "created_at": calendar.written(shown.created),
+        "attached_volumes": [{"id": volume} for volume in shown.volumes],
     }
 
 
 def instance_page(
-    there: Sequence[FakeInstance], *, page: int, per_page: int, past_last: PastLastPage
+    there: Sequence[FakeInstance],
+    calendar: Calendar,
+    *,
+    page: int,
+    per_page: int,
+    past_last: PastLastPage,
 ) -> Document:
     """Return one page of the instances."""
     # Without any instance there is one page still: what Civo says then is not known.
@@ -106,7 +128,7 @@ def instance_page(
         "page": page,
         "per_page": per_page,
         "pages": pages,
-        "items": [instance_details(shown) for shown in there[begins : begins + per_page]],
+        "items": [instance_details(shown, calendar) for shown in there[begins : begins + per_page]],
     }
 
 

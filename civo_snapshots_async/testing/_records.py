@@ -17,7 +17,10 @@ class FakeInstance:
     """An instance; each of its fields may be set by a test.
 
     `disk` stands for what the instance holds: a snapshot remembers it, and a restore writes it
-    back. `busy_until` is the second of FakeCivo's clock until which it is `BUILDING`.
+    back. `created` is a second of FakeCivo's clock, and `busy_until` the one until which the
+    instance is `BUILDING`. What else is there is what Civo's official tools show of an instance;
+    nothing depends on it, but that a private IP can be had once in a network, and that a new
+    instance made by a restore is like the old one but for its own names, volumes and addresses.
     """
 
     id: str
@@ -25,6 +28,17 @@ class FakeInstance:
     region: str
     volumes: tuple[str, ...]
     private_ip: str
+    public_ip: str
+    network_id: str
+    firewall_id: str
+    created: float
+    size: str = "g3.small"
+    cpu_cores: int = 1
+    ram_mb: int = 2048
+    disk_gb: int = 25
+    source_type: str = "diskimage"
+    source_id: str = "d927ad2f-5073-4ed6-b2eb-b8e61aef29a8"
+    tags: tuple[str, ...] = ()
     disk: str = "initial"
     busy_until: float = 0.0
     _calendar: Calendar = attrs.field(repr=False, alias="calendar")

@@ -15,6 +15,7 @@ __all__ = [
     "instance_not_found",
     "method_not_allowed",
     "not_complete",
+    "private_ip_taken",
     "quota_reached",
     "region_not_found",
     "requires_authentication",
@@ -91,6 +92,14 @@ def duplicate_hostname(hostname: str) -> RefusedError:
     """Refuse a host name that an instance has already."""
     return RefusedError(
         409, "database_instance_duplicate_name", f"An instance named '{hostname}' is there already"
+    )
+
+
+def private_ip_taken(address: str) -> RefusedError:
+    """Refuse a private IP that an instance of the network has already."""
+    # No source says what Civo does then: both the 409 and the code are our inference.
+    return RefusedError(
+        409, "database_private_ip_in_use", f"The private IP {address} is in use in the network"
     )
 
 

@@ -110,6 +110,11 @@ def test_a_vanished_snapshot_can_come_back(empty: FakeCivo) -> None:
         ),
         pytest.param(lambda civo: civo.add_instance("b"), "instance b already", id="id-is-a-name"),
         pytest.param(
+            lambda civo: civo.add_instance("c", private_ip="10.0.0.4"),
+            "with the private IP 10.0.0.4 already",
+            id="same-private-ip",
+        ),
+        pytest.param(
             lambda civo: civo.add_instance("c", region="FAKE9"),
             "'FAKE9' is none of FAKE1, FAKE2",
             id="unknown-region",

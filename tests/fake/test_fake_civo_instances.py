@@ -11,9 +11,10 @@ from .talk import Caller
 
 @pytest.mark.parametrize("name", ["web-1", "web.example"])
 async def test_an_instance_is_shown(fake_clock: FakeClock, call: Caller, name: str) -> None:
-    """By its id or its host name."""
+    """By its id or its host name, with the fields that the official tools show."""
     async with FakeCivo(clock=fake_clock) as civo:
-        civo.add_instance("web-1", hostname="web.example", private_ip="10.0.0.9")
+        web = civo.add_instance("web-1", hostname="web.example", private_ip="10.0.0.9")
+        web.tags = ("web", "main")
 
         reply = await Caller(civo, call.session)("GET", name)
 
@@ -21,10 +22,58 @@ async def test_an_instance_is_shown(fake_clock: FakeClock, call: Caller, name: s
     assert reply.document == {
         "id": "web-1",
         "hostname": "web.example",
+        "reverse_dns": "",
+        "size": "g3.small",
         "region": "FAKE1",
-        "status": "ACTIVE",
+        "network_id": web.network_id,
         "private_ip": "10.0.0.9",
+        "public_ip": "198.18.0.4",
+        "source_type": "diskimage",
+        "source_id": web.source_id,
+        "initial_user": "civo",
+        "ssh_key_id": "",
+        "status": "ACTIVE",
+        "notes": "",
+        "firewall_id": web.firewall_id,
+        "tags": ["web", "main"],
+        "script": "",
+        "cpu_cores": 1,
+        "ram_mb": 2048,
+        "disk_gb": 25,
+        "created_at": "2025-04-01T09:11:14Z",
+        "attached_volumes": [{"id": "vol-1"}, {"id": "vol-2"}],
     }
+
+
+async def test_no_two_instances_have_an_address_in_common(civo: FakeCivo, call: Caller) -> None:
+    """Neither a private nor a public one, also where one was given or is made by a restore."""
+    civo.add_instance("web-2", private_ip="10.0.0.6")
+    civo.add_instance("web-3")
+    civo.add_snapshot("web-1", "snap-1")
+    await call("POST", "web-1/snapshots/snap-1/restore")
+
+    instances = civo.instances.values()
+
+    assert [each.private_ip for each in instances] == [
+        "10.0.0.4", "10.0.0.6", "10.0.0.7", "10.0.0.8",
+    ]  # fmt: skip
+    assert len({each.public_ip for each in instances}) == 4
+
+
+async def test_a_region_is_a_network(fake_clock: FakeClock, call: Caller) -> None:
+    """In another one the same private IP can be had, and its instances have another network."""
+    async with FakeCivo(clock=fake_clock, other_regions=("FAKE2",)) as civo:
+        one, two = (
+            civo.add_instance(region, region=region, private_ip="10.0.0.9")
+            for region in ("FAKE1", "FAKE2")
+        )
+        civo.add_snapshot("FAKE1", "snap-1")
+
+        reply = await Caller(civo, call.session)("POST", "FAKE1/snapshots/snap-1/restore")
+
+        restored = civo.instance(reply.document["hostname"])
+    assert one.network_id == restored.network_id != two.network_id
+    assert one.firewall_id == restored.firewall_id != two.firewall_id
 
 
 @pytest.mark.parametrize(

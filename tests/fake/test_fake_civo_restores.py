@@ -187,6 +187,51 @@ async def test_a_host_name_can_be_had_once(civo: FakeCivo, call: Caller, hostnam
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"private_ip": "10.0.0.4"}, id="of-its-own-instance"),
+        pytest.param({"private_ip": "10.0.0.5"}, id="of-another"),
+        pytest.param({"private_ip": "10.0.0.5", "overwrite_existing": True}, id="overwriting"),
+    ],
+)
+async def test_a_private_ip_can_be_had_once(
+    civo: FakeCivo, call: Caller, fields: dict[str, object]
+) -> None:
+    """A private IP that an instance of the network has already is a conflict."""
+    civo.add_instance("web-2")
+
+    reply = await call("POST", RESTORE, json=fields)
+
+    assert reply.refusal == (409, "database_private_ip_in_use")
+    assert (civo.restores, list(civo.instances)) == ([], ["web-1", "web-2"])
+
+
+async def test_an_overwritten_instance_can_keep_its_private_ip(
+    civo: FakeCivo, call: Caller
+) -> None:
+    """It is the one that has it."""
+    fields = {"private_ip": "10.0.0.4", "overwrite_existing": True}
+
+    assert (await call("POST", RESTORE, json=fields)).status == 201
+    assert civo.instance("web-1").private_ip == "10.0.0.4"
+
+
+async def test_a_new_instance_is_like_the_old_one(
+    civo: FakeCivo, call: Caller, fake_clock: FakeClock
+) -> None:
+    """In the same network, of the same size; it is younger."""
+    old = civo.instance("web-1")
+    old.network_id, old.size, old.tags = "net-7", "g4.large", ("web",)
+    fake_clock.advance(60)
+
+    await call("POST", RESTORE, json={"hostname": "copy"})
+
+    new = civo.instance("copy")
+    assert (new.network_id, new.size, new.tags) == ("net-7", "g4.large", ("web",))
+    assert (old.created, new.created) == (0.0, 60.0)
+
+
+@pytest.mark.parametrize(
     "script",
     [
         pytest.param(scripts.completes(60.0), id="no-status-yet"),
