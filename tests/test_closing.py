@@ -1,10 +1,7 @@
 """Closing and cancelling: at once, and nothing is left behind."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +13,8 @@ from civo_snapshots_async import (
     SnapshotSession,
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
+
+from .programs import run_strictly
 
 Call = Callable[[SnapshotSession], Awaitable[object]]
 CALLS: dict[str, Call] = {
@@ -230,17 +229,6 @@ gc.collect()
 """
 
 
-def test_a_hundred_lives_of_a_session_warn_of_nothing(tmp_path: Path) -> None:
+def test_a_hundred_lives_of_a_session_warn_of_nothing() -> None:
     """Open, call, cancel, fail, close, with every warning an error and in asyncio's debug mode."""
-    program = tmp_path / "cycles.py"
-    program.write_text(CYCLES)
-
-    done = subprocess.run(  # noqa: S603 - a program of ours
-        [sys.executable, "-X", "dev", "-W", "error", str(program)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parent.parent,
-    )
-
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert run_strictly("-c", CYCLES) == (0, "", "")

@@ -1,8 +1,6 @@
 """The server itself: what it records, how it starts, how it ends."""
 
 import asyncio
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -11,6 +9,7 @@ import pytest
 from yarl import URL
 
 from civo_snapshots_async.testing import FakeCivo, FakeClock
+from tests.programs import run_strictly
 
 from .talk import Caller
 
@@ -209,11 +208,4 @@ async def main():
 asyncio.run(main())
 """
 
-    ended = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-X", "dev", "-W", "error", "-c", program],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert run_strictly("-c", program) == (0, "", "")

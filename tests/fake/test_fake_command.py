@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from civo_snapshots_async.testing._command import main
+from tests.programs import STRICTLY, complaints
 
 COMMAND = ("-m", "civo_snapshots_async.testing")
 
@@ -19,7 +20,7 @@ COMMAND = ("-m", "civo_snapshots_async.testing")
 async def test_serves_until_interrupted() -> None:
     """Another program gets a URL, a token and a region; the printed curl line makes a snapshot."""
     server = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-X", "dev", "-W", "error", *COMMAND),
+        *(*STRICTLY, *COMMAND),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -39,7 +40,7 @@ async def test_serves_until_interrupted() -> None:
     rest, errors = await server.communicate()
 
     assert json.loads(answer)["name"] == "before-upgrade"
-    assert (server.returncode, rest, errors) == (0, b"", b"")
+    assert (server.returncode, rest, complaints(errors.decode())) == (0, b"", "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 
@@ -11,6 +9,7 @@ import pytest
 
 from civo_snapshots_async.testing import FakeCivo, FakeClock, _server, faults
 from civo_snapshots_async.testing.faults import Fault
+from tests.programs import run_strictly
 
 from .wire import Wire, connected, turns
 
@@ -237,8 +236,6 @@ async def ask(session, civo, give_up):
         pass
 
 async def main():
-    # A busy machine is nothing to warn of.
-    asyncio.get_running_loop().slow_callback_duration = 60
     endless = faults.hang(), faults.delay(60), faults.drip(), faults.endless_1xx(), faults.huge()
     met = (*faults.USUAL, *endless, faults.bomb(100_000))
     async with FakeCivo() as civo:
@@ -258,15 +255,7 @@ async def main():
 asyncio.run(main())
 """
 
-    ended = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-X", "dev", "-W", "error", "-c", program],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert run_strictly("-c", program) == (0, "", "")
 
 
 async def until_met(civo: FakeCivo) -> None:
