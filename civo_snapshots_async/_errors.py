@@ -4,7 +4,8 @@
     ├── ConfigurationError             (also ValueError) no token, no region, unusable URL
     ├── SessionClosedError             used after, or ended by, aclose()
     ├── TransportError                 no complete answer came
-    │   └── TransportTimeoutError      (also TimeoutError)
+    │   ├── TransportTimeoutError      (also TimeoutError)
+    │   └── CertificateError           the server's certificate is not good: nothing was sent
     ├── ApiError                       Civo answered: no
     │   ├── AuthenticationError
     │   ├── PermissionDeniedError
@@ -31,11 +32,19 @@ Wrong use of our own functions is `ValueError` or `TypeError`, before anything i
 """
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from ._http import Attempt
 from ._instances import Instance
 from ._models import Snapshot, TimelineEntry, Verdict, VolumeStatus
+
+_TIMED_OUT = frozenset({HTTPStatus.REQUEST_TIMEOUT})
+# Neither a method that is not implemented nor a version of HTTP comes to be with time.
+_TRANSIENT_STATUSES = (
+    _TIMED_OUT | {HTTPStatus.TOO_MANY_REQUESTS} | frozenset(range(500, 600)) - {501, 505}
+)
+_TRANSIENT_CODES = frozenset({"database_quota_lock_failed"})
 
 
 class CivoSnapshotsError(Exception):
@@ -43,6 +52,16 @@ class CivoSnapshotsError(Exception):
 
     snapshot: Snapshot | None = None
     """The snapshot as it was last known, where one was."""
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same request may well succeed a little later."""
+        return False
+
+    @property
+    def may_have_taken_effect(self) -> bool:
+        """Whether what was requested may have been done all the same."""
+        return False
 
     def __reduce__(self) -> tuple[object, ...]:
         return _unpickled, (type(self), self.args, self.__dict__)
@@ -69,6 +88,11 @@ class SessionClosedError(CivoSnapshotsError):
     may_have_arrived: bool = False
     """Whether the call had begun, so that what it asked for may be done all the same."""
 
+    @property
+    def may_have_taken_effect(self) -> bool:
+        """Whether the call had begun, so that what it requested may have been done."""
+        return self.may_have_arrived
+
 
 class TransportError(CivoSnapshotsError):
     """No complete answer came; `may_have_arrived` tells whether Civo may have got the request."""
@@ -80,6 +104,7 @@ class TransportError(CivoSnapshotsError):
         method: str,
         path: str,
         may_have_arrived: bool = True,
+        is_transient: bool = True,
         attempts: tuple[Attempt, ...] = (),
     ) -> None:
         super().__init__(message)
@@ -88,11 +113,35 @@ class TransportError(CivoSnapshotsError):
         self.may_have_arrived = may_have_arrived
         """False only where it is known that no byte of it left, in any attempt."""
         self.attempts = attempts
-        """What each sending met, where the request was sent more than once."""
+        """What each attempt came to, where the request was sent more than once."""
+        self._is_transient = is_transient
+
+    @property
+    def is_transient(self) -> bool:
+        """True but where the same would happen again, as with a proxy that refuses with 407."""
+        return self._is_transient
+
+    @property
+    def may_have_taken_effect(self) -> bool:
+        """False only where it is known that no byte of it left, in any attempt."""
+        return self.may_have_arrived
 
 
 class TransportTimeoutError(TransportError, TimeoutError):
     """No complete answer came in time: the request may or may not have reached Civo."""
+
+
+class CertificateError(TransportError):
+    """The server's TLS certificate is not trusted, has expired or names another host.
+
+    Nothing was sent, and trying again would not help: a call makes one handshake, and a wait ends
+    at that poll.
+    """
+
+    @property
+    def is_transient(self) -> bool:
+        """False: the next handshake would fail as well."""
+        return False
 
 
 class ApiError(CivoSnapshotsError):
@@ -127,7 +176,17 @@ class ApiError(CivoSnapshotsError):
         self.retry_after = retry_after
         """Seconds after which Civo asked to be called again; `None` where it did not say."""
         self.attempts = attempts
-        """What each sending met, where the request was sent more than once."""
+        """What each attempt came to, where the request was sent more than once."""
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the status (408, 429, a 5xx but 501 and 505) or the code is a passing one."""
+        return self.status in _TRANSIENT_STATUSES or self.code in _TRANSIENT_CODES
+
+    @property
+    def may_have_taken_effect(self) -> bool:
+        """True for 408 and 5xx, whatever the code: who failed may have done it before."""
+        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status in _TIMED_OUT
 
 
 class AuthenticationError(ApiError):
@@ -199,6 +258,11 @@ class DecodeError(CivoSnapshotsError):
         self.body_excerpt = body_excerpt
         """The beginning of the answer's body."""
 
+    @property
+    def may_have_taken_effect(self) -> bool:
+        """True: Civo accepted the request."""
+        return True
+
 
 class OutcomeUnknownError(CivoSnapshotsError):
     """The answer to a create or a restore was lost, and it may or may not have been done.
@@ -232,6 +296,11 @@ class OutcomeUnknownError(CivoSnapshotsError):
         """Those that may be what was asked for: any, one or none of them."""
         self.last_error = last_error
         """What the last look at the instance's snapshots met, where it failed."""
+
+    @property
+    def may_have_taken_effect(self) -> bool:
+        """True: that is what is not known."""
+        return True
 
 
 class WaitError(CivoSnapshotsError):
@@ -319,11 +388,3 @@ class AmbiguousInstanceError(WaitError):
         super().__init__(message, instance_id=instance_id, snapshot_id=snapshot_id)
         self.instances = instances
         """All of them."""
-
-
-def is_passing(error: Exception) -> bool:
-    """Tell whether the same request may well succeed a little later."""
-    if isinstance(error, (TransportError, RateLimitedError, ServerError)):
-        return True
-
-    return isinstance(error, ApiError) and error.code == "database_quota_lock_failed"

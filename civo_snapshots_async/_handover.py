@@ -15,7 +15,6 @@ from ._errors import (
     SnapshotVanishedError,
     WaitError,
     WaitTimeoutError,
-    is_passing,
 )
 from ._models import Snapshot, TimelineEntry
 from ._wire import parse_json, parse_time
@@ -179,7 +178,7 @@ async def last_look(token: WaitToken, fetch: Callable[[], Awaitable[Snapshot]]) 
     except SnapshotNotFoundError as error:
         raise _ended(SnapshotVanishedError, token, "is not known to Civo") from error
     except CivoSnapshotsError as error:
-        if not is_passing(error):
+        if not error.is_transient:
             raise
         what = f"was not seen when the time was up: {error}"
         raise _ended(WaitTimeoutError, token, what, error=error) from error

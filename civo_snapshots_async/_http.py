@@ -52,14 +52,22 @@ class Attempt:
     """In words, such as `503` or `ServerDisconnectedError`."""
     may_have_arrived: bool
     """Whether the request may have reached Civo and had its effect."""
+    elapsed: float = 0.0
+    """The seconds from the start of the first attempt to the end of this one."""
 
 
 def told(attempts: tuple[Attempt, ...]) -> str:
-    """Say what each sending met, to stand at the end of a sentence; nothing for only one."""
+    """Say what each attempt came to, to stand at the end of a sentence; nothing for only one.
+
+    What was the same each time stands in the sentence already, and is not repeated.
+    """
     if not attempts[1:]:
         return ""
+    effort = f"{len(attempts)} attempts in {attempts[-1].elapsed:.1f} s"
+    if len({attempt.met for attempt in attempts}) == 1:
+        return f", {effort}"
 
-    return f" (sent {len(attempts)} times: {'; '.join(attempt.met for attempt in attempts)})"
+    return f" ({effort}: {'; '.join(attempt.met for attempt in attempts)})"
 
 
 @attrs.frozen(kw_only=True)

@@ -13,7 +13,6 @@ from ._errors import (
     NotFoundError,
     SnapshotNotFoundError,
     TransportTimeoutError,
-    is_passing,
 )
 from ._pacing import Pacing, PollPolicy
 
@@ -174,12 +173,12 @@ class Looking(Generic[T]):
             return not self._is_seen and now - self._begun < self._poll.missing_grace
         self._failures += 1
 
-        return is_passing(error) and self._failures <= self._poll.max_failures
+        return error.is_transient and self._failures <= self._poll.max_failures
 
     def _plan(self, look: Look[T]) -> None:
         now = self._clock.now()
         met = look.outcome
-        retry_after = met.retry_after if isinstance(met, ApiError) and is_passing(met) else None
+        retry_after = met.retry_after if isinstance(met, ApiError) and met.is_transient else None
         # Not the look's own time: whoever it was given to may have taken some since.
         interval = self._pacing.next_interval(
             now - self._begun,

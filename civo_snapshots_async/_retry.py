@@ -13,14 +13,12 @@ from . import _checks as check
 from ._clock import Clock
 from ._errors import TransportError
 from ._http import Attempt, Repeat, Request, Response, Transport, told
-from ._refusals import code_of, retry_after
+from ._refusals import code_of, refusal, retry_after
 
 logger = logging.getLogger("civo_snapshots_async")
 
 Outcome = Response | TransportError
 
-_PASSING_STATUS = frozenset({429, 500, 502, 503, 504})
-_PASSING_CODES = frozenset({"database_quota_lock_failed"})
 _LONGEST_RETRY_AFTER = 60.0
 
 
@@ -80,10 +78,11 @@ class RetryingTransport:
 
     async def send(self, request: Request[object], *, limit: float) -> Response:
         """Send until it is answered for good, in no more than `limit` seconds in all."""
-        deadline = self._clock.now() + limit
+        started = self._clock.now()
+        deadline = started + limit
         outcome = await self._attempt(request, deadline)
-        if _is_passing(outcome):
-            outcome = await self._send_again(request, outcome, deadline)
+        if _is_transient(request, outcome):
+            outcome = await self._send_again(request, outcome, started, deadline)
         else:
             self._budget.give_back()
         if isinstance(outcome, TransportError):
@@ -100,15 +99,17 @@ class RetryingTransport:
             return error
 
     async def _send_again(
-        self, request: Request[object], first: Outcome, deadline: float
+        self, request: Request[object], first: Outcome, started: float, deadline: float
     ) -> Outcome:
         outcomes: list[Outcome] = [first]
+        attempts = [_attempt(first, self._clock.now() - started)]
         is_first = True
 
         async def attempt() -> Outcome:
             nonlocal is_first
             if not is_first:
                 outcomes.append(await self._attempt(request, deadline))
+                attempts.append(_attempt(outcomes[-1], self._clock.now() - started))
             is_first = False
             return outcomes[-1]
 
@@ -122,10 +123,10 @@ class RetryingTransport:
             retry_error_callback=lambda _: outcomes[-1],
         )
         outcome: Outcome = await retrying(attempt)
-        if not _is_passing(outcome):
+        if not _is_transient(request, outcome):
             self._budget.give_back()
 
-        return _with_attempts(outcome, tuple(map(_attempt, outcomes)))
+        return _with_attempts(outcome, tuple(attempts))
 
     def _stop(self, deadline: float) -> Callable[[tenacity.RetryCallState], bool]:
         enough = tenacity.stop_after_attempt(self._policy.attempts)
@@ -137,7 +138,7 @@ class RetryingTransport:
         return stop
 
     def _may_repeat(self, request: Request[object], met: Outcome) -> bool:
-        if not _is_passing(met):
+        if not _is_transient(request, met):
             return False
         is_unsent = isinstance(met, TransportError) and not met.may_have_arrived
         allowed = {
@@ -187,27 +188,26 @@ class _Pause(wait_base):
         return min(asked, _LONGEST_RETRY_AFTER) + random.uniform(0, 0.1)  # noqa: S311
 
 
-def _is_passing(met: Outcome) -> bool:
+def _is_transient(request: Request[object], met: Outcome) -> bool:
     if isinstance(met, TransportError):
-        return True
-    if met.is_success:
-        return False
+        return met.is_transient
 
-    return met.status in _PASSING_STATUS or code_of(met) in _PASSING_CODES
+    return not met.is_success and refusal(request, met).is_transient
 
 
 def _is_limited(met: Outcome) -> bool:
     return isinstance(met, Response) and met.status == HTTPStatus.TOO_MANY_REQUESTS
 
 
-def _attempt(met: Outcome) -> Attempt:
+def _attempt(met: Outcome, elapsed: float) -> Attempt:
     if isinstance(met, TransportError):
         said = str(met).removeprefix(f"{met.method} {met.path}: ")
-        return Attempt(met=said, may_have_arrived=met.may_have_arrived)
+        return Attempt(met=said, may_have_arrived=met.may_have_arrived, elapsed=elapsed)
 
     return Attempt(
         met=f"{met.status} {code_of(met)}".rstrip(),
         may_have_arrived=met.status >= HTTPStatus.INTERNAL_SERVER_ERROR,
+        elapsed=elapsed,
     )
 
 
@@ -222,6 +222,7 @@ def _with_attempts(met: Outcome, attempts: tuple[Attempt, ...]) -> Outcome:
         method=met.method,
         path=met.path,
         may_have_arrived=any(attempt.may_have_arrived for attempt in attempts),
+        is_transient=met.is_transient,
         attempts=attempts,
     )
 
@@ -234,7 +235,7 @@ def _log_repeat(request: Request[object]) -> Callable[[tenacity.RetryCallState],
             request.method,
             request.path,
             state.attempt_number,
-            _attempt(met).met if met else "",
+            _attempt(met, 0.0).met if met else "",
             state.upcoming_sleep,
         )
 

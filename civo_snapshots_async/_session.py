@@ -2,9 +2,11 @@
 
 import asyncio
 import ssl
+import warnings
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
+from inspect import currentframe
 from ipaddress import IPv4Address
 from types import TracebackType
 from typing import Literal, Self, TypedDict, TypeVar, Unpack, cast
@@ -14,27 +16,29 @@ import aiohttp
 
 from . import _checks as check
 from . import _endpoints as endpoints
+from ._caller import Caller
 from ._clock import Clock, SystemClock
-from ._codec import decode
 from ._config import DEFAULT_API_URL, Account, checked_account, find_account
 from ._deletion import wait_until_deleted
 from ._errors import (
     CivoSnapshotsError,
     ConflictError,
+    SessionClosedError,
     SnapshotNotCompleteError,
     SnapshotNotFoundError,
 )
 from ._events import Event
 from ._following import find_restored_instance, wait_until_active
 from ._handover import WaitToken, last_look
-from ._http import Request, Transport
+from ._http import Request
 from ._instances import Instance, InstancePage, get_instance, list_instances
+from ._ledger import Ledger
 from ._lifetime import Lifetime
 from ._models import Restore, Snapshot
 from ._pacing import PollPolicy
 from ._retention import PrunePlan, PruneResult, prune
 from ._retry import NO_RETRIES, RetryingTransport, RetryPolicy
-from ._settling import Creations, Listing, may_be_done, restore_unknown
+from ._settling import Creations, restore_unknown
 from ._sharing import SharedLooks
 from ._token import Token
 from ._transport import AiohttpTransport, TransportSettings
@@ -67,8 +71,8 @@ class SessionOptions(TypedDict, total=False):
 class SnapshotSession:
     """Civo's instance snapshots, for one account and, unless a call says otherwise, one region.
 
-    Use it in one event loop, with `async with`, or call `aclose()`. It can be used by any number
-    of tasks at once.
+    Use it in one event loop, with `async with`, or call `aclose()`: one that was used and never
+    closed is a `ResourceWarning`. It can be used by any number of tasks at once.
 
     - `token`: the account's API key. No repr, error, log or pickle of this library shows it.
     - `region`: the code of one, such as `LON1`. Civo has no default: without a region, a call
@@ -124,6 +128,7 @@ class SnapshotSession:
         # The text is let go of at once: a traceback may show the locals of this frame.
         held = Token.of(token)
         del token
+        self._made_at = _place_of_the_caller()
         self._account = checked_account(
             held, region=region, api_url=api_url, allow_insecure_http=allow_insecure_http
         )
@@ -139,16 +144,18 @@ class SnapshotSession:
             application=application,
         )
         self._clock = clock
-        self._call_timeout = check.seconds("call_timeout", call_timeout)
         policy = NO_RETRIES if retry is None else retry
+        limit = check.seconds("call_timeout", call_timeout)
         self._http = AiohttpTransport(self._account, settings, clock, http_session)
-        self._transport: Transport = RetryingTransport(self._http, policy, clock)
+        self._caller = Caller(
+            self._http, RetryingTransport(self._http, policy, clock), Ledger(), limit
+        )
         self._lifetime = Lifetime()
         self._ensuring: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = (
             WeakValueDictionary()
         )
-        self._creations = Creations(clock, policy.settle_window, self._listing)
-        self._looks = SharedLooks(clock, self._look, self._look_at_all)
+        self._creations = Creations(clock, policy.settle_window, self._caller)
+        self._looks = SharedLooks(clock, self._caller)
 
     @classmethod
     def from_env(
@@ -208,6 +215,18 @@ class SnapshotSession:
     ) -> None:
         await self.aclose()
 
+    def __del__(self) -> None:
+        # One that was refused while it was made has no transport, and one unused has opened none.
+        http: AiohttpTransport | None = getattr(self, "_http", None)
+        if http is not None and http.abandon():
+            # Located where it was made: where it is freed tells nothing.
+            warnings.warn_explicit(
+                "SnapshotSession was not closed: use it in `async with`, or await its aclose()",
+                ResourceWarning,
+                *self._made_at,
+                source=self,
+            )
+
     async def aclose(self) -> None:
         """Close the session and its connections, and end what still runs on it.
 
@@ -239,7 +258,7 @@ class SnapshotSession:
             instance_id, region=self._in(region), name=name, description=description
         )
         async with self._lifetime.inside():
-            return await self._creations.create(request, lambda: self._send(request))
+            return await self._creations.create(request)
 
     async def ensure_snapshot(
         self,
@@ -281,10 +300,7 @@ class SnapshotSession:
         self, instance_id: str, *, region: str | None = None
     ) -> tuple[Snapshot, ...]:
         """Return all snapshots of an instance; a list gives summaries, without volumes perhaps."""
-        snapshots = await self._call(endpoints.list_snapshots(instance_id, region=self._in(region)))
-        self._creations.see(*snapshots)
-
-        return tuple(map(self._creations.with_volumes, snapshots))
+        return await self._call(endpoints.list_snapshots(instance_id, region=self._in(region)))
 
     async def get_snapshot(
         self, instance_id: str, snapshot_id: str, *, region: str | None = None
@@ -294,13 +310,9 @@ class SnapshotSession:
         Of one that this session has created, `included_volumes` is known from then; Civo itself
         tells it only there.
         """
-        snapshot = await self._call(
+        return await self._call(
             endpoints.get_snapshot(instance_id, snapshot_id, region=self._in(region))
         )
-
-        self._creations.see(snapshot)
-
-        return self._creations.with_volumes(snapshot)
 
     async def update_snapshot(
         self,
@@ -552,11 +564,11 @@ class SnapshotSession:
 
         Raises `WaitTimeoutError`, with the last snapshot, when the time is up.
         """
-        where = endpoints.get_snapshot(instance_id, snapshot_id, region=self._in(region)).region
+        request = endpoints.get_snapshot(instance_id, snapshot_id, region=self._in(region))
 
         async with self._lifetime.inside():
             await wait_until_deleted(
-                lambda: self._look(instance_id, snapshot_id, where),
+                lambda: self._caller.poll(request),
                 instance_id,
                 snapshot_id,
                 timeout=timeout,
@@ -584,7 +596,7 @@ class SnapshotSession:
 
         async with self._lifetime.inside():
             return await wait_until_active(
-                lambda: self._send_once(request),
+                lambda: self._caller.poll(request),
                 instance_id,
                 timeout=timeout,
                 poll=poll,
@@ -611,7 +623,7 @@ class SnapshotSession:
         region = restore.region or self.region
 
         async def list_page(number: int) -> InstancePage:
-            return await self._send_once(list_instances(number, _INSTANCES_A_PAGE, region=region))
+            return await self._caller.poll(list_instances(number, _INSTANCES_A_PAGE, region=region))
 
         async with self._lifetime.inside():
             return await find_restored_instance(
@@ -634,39 +646,13 @@ class SnapshotSession:
 
     async def _call(self, request: Request[T]) -> T:
         async with self._lifetime.inside():
-            return await self._send(request)
-
-    async def _send(self, request: Request[T]) -> T:
-        return decode(request, await self._transport.send(request, limit=self._call_timeout))
-
-    async def _look(self, instance_id: str, snapshot_id: str, region: str) -> Snapshot:
-        request = endpoints.get_snapshot(instance_id, snapshot_id, region=region)
-
-        snapshot = await self._send_once(request)
-        self._creations.see(snapshot)
-
-        return self._creations.with_volumes(snapshot)
-
-    async def _send_once(self, request: Request[T]) -> T:
-        # Not sent again within itself: the next look is its repetition.
-        return decode(request, await self._http.send(request, limit=self._call_timeout))
-
-    async def _look_at_all(self, instance_id: str, region: str) -> tuple[Snapshot, ...]:
-        listing = await self._listing(instance_id, region)
-        self._creations.see(*listing.snapshots)
-
-        return tuple(map(self._creations.with_volumes, listing.snapshots))
-
-    async def _listing(self, instance_id: str, region: str) -> Listing:
-        request = endpoints.list_snapshots(instance_id, region=region)
-
-        return Listing.read(request, await self._http.send(request, limit=self._call_timeout))
+            return await self._caller.call(request)
 
     async def _restore(self, request: Request[Restore]) -> Restore:
         try:
             return await self._call(request)
         except CivoSnapshotsError as error:
-            if not may_be_done(error):
+            if isinstance(error, SessionClosedError) or not error.may_have_taken_effect:
                 raise
             raise restore_unknown(request, error) from error
 
@@ -681,6 +667,15 @@ class SnapshotSession:
 
     def _in(self, region: str | None) -> str:
         return self.region if region is None else region
+
+
+def _place_of_the_caller() -> tuple[str, int]:
+    """Return the file and line outside of this module from which it was called."""
+    frame = currentframe()
+    while frame is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+
+    return (frame.f_code.co_filename, frame.f_lineno) if frame else (__file__, 1)
 
 
 def _age(snapshot: Snapshot) -> datetime:

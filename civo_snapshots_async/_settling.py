@@ -2,64 +2,25 @@
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
+from collections.abc import Iterator
+from datetime import timedelta
 from itertools import chain, repeat
-from typing import Any
 
 import attrs
 
+from . import _endpoints as endpoints
+from ._caller import Caller, Listing
 from ._clock import Clock
-from ._codec import decode
-from ._errors import (
-    ApiError,
-    CivoSnapshotsError,
-    DecodeError,
-    OutcomeUnknownError,
-    TransportError,
-    is_passing,
-)
-from ._http import Request, Response
+from ._errors import CivoSnapshotsError, OutcomeUnknownError, SessionClosedError
+from ._http import Request
 from ._models import Restore, Snapshot
 
 logger = logging.getLogger("civo_snapshots_async")
 
-_MOST_KNOWN = 4096
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_TIMEOUT = HTTPStatus.REQUEST_TIMEOUT
 _PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 # Both created_at and the Date of an answer are cut to whole seconds.
 _SECOND = timedelta(seconds=1)
-
-
-@attrs.frozen(kw_only=True)
-class Listing:
-    """An instance's snapshots, and the server's time when it listed them."""
-
-    snapshots: tuple[Snapshot, ...]
-    server_time: datetime | None
-    arrived_at: float
-    """When the server's time was heard, on our clock."""
-
-    @staticmethod
-    def read(request: Request[tuple[Snapshot, ...]], response: Response) -> "Listing":
-        """Decode a list, and the time at which it was given."""
-        return Listing(
-            snapshots=decode(request, response),
-            server_time=_date(response.headers.get("date")),
-            arrived_at=response.arrived_at,
-        )
-
-
-def _date(header: str | None) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(header) if header else None
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-    return moment if moment is not None and moment.tzinfo is not None else None
 
 
 @attrs.define(eq=False)
@@ -70,7 +31,7 @@ class _Creation:
     begun: float
     """When it was sent, on our clock."""
     number: int
-    """The how manieth of the session it is."""
+    """Its number in the ledger."""
     is_repeated: bool = False
     """Whether it was sent again, after a refusal, so that `begun` is too early."""
     is_lost: bool = False
@@ -86,45 +47,21 @@ class _Creation:
 class Creations:
     """The creates of one session: which are under way, and which snapshots are whose."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        window: float,
-        list_snapshots: Callable[[str, str], Awaitable[Listing]],
-    ) -> None:
+    def __init__(self, clock: Clock, window: float, caller: Caller) -> None:
         self._clock = clock
         self._window = window
-        self._list = list_snapshots
+        self._caller = caller
+        self._ledger = caller.ledger
         self._under_way: list[_Creation] = []
         self._unsettled: list[_Creation] = []
-        self._begun = 0
-        self._first_seen: dict[str, int] = {}
-        self._taken: dict[str, tuple[str, ...]] = {}
 
-    def with_volumes(self, snapshot: Snapshot) -> Snapshot:
-        """Fill in the volumes that its creation named: Civo tells them only there."""
-        included = self._taken.get(snapshot.id, ())
-        if not included or snapshot.included_volumes:
-            return snapshot
-
-        return attrs.evolve(snapshot, included_volumes=included)
-
-    def see(self, *snapshots: Snapshot) -> None:
-        """Remember that these were there now: no create that begins later has made them."""
-        for snapshot in snapshots:
-            self._first_seen.setdefault(snapshot.id, self._begun)
-        _forget_oldest(self._first_seen)
-
-    async def create(
-        self, request: Request[Snapshot], send: Callable[[], Awaitable[Snapshot]]
-    ) -> Snapshot:
+    async def create(self, request: Request[Snapshot]) -> Snapshot:
         """Create a snapshot once; where the answer is lost, find out what became of it."""
-        self._begun += 1
-        creation = _Creation(request, self._clock.now(), self._begun)
+        creation = _Creation(request, self._clock.now(), self._ledger.number_a_create())
         self._under_way.append(creation)
         is_known = False
         try:
-            snapshot = await self._made(creation, send)
+            snapshot = await self._made(creation)
             is_known = True
         except CivoSnapshotsError as error:
             is_known = not isinstance(error, OutcomeUnknownError)
@@ -134,16 +71,16 @@ class Creations:
             if not is_known:
                 self._unsettled = [*self._unsettled[-99:], creation]
         # Nothing was awaited since it was found, so nobody else has taken it.
-        self._taken[snapshot.id] = snapshot.included_volumes
-        _forget_oldest(self._taken)
+        self._ledger.claim(snapshot.id)
 
         return snapshot
 
-    async def _made(self, creation: _Creation, send: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
+    async def _made(self, creation: _Creation) -> Snapshot:
         try:
-            return await send()
+            return await self._caller.call(creation.request)
         except CivoSnapshotsError as error:
-            if not may_be_done(error):
+            # On a closed session nothing can be listed any more.
+            if isinstance(error, SessionClosedError) or not error.may_have_taken_effect:
                 raise
             lost = error
         creation.is_lost = True
@@ -153,13 +90,14 @@ class Creations:
 
     async def _settle(self, creation: _Creation, lost: CivoSnapshotsError) -> Snapshot:
         request, listing, last_error = creation.request, None, None
+        asked = endpoints.list_snapshots(request.instance_id, region=request.region)
         for pause in self._pauses():
             await self._clock.sleep(pause)
             try:
-                listing = await self._list(request.instance_id, request.region)
+                listing = await self._caller.poll_list(asked)
             except CivoSnapshotsError as error:
                 last_error = error
-                if not is_passing(error):
+                if not error.is_transient:
                     break
                 continue
             last_error = None
@@ -185,8 +123,8 @@ class Creations:
         return tuple(
             snapshot
             for snapshot in listing.snapshots
-            if snapshot.id not in self._taken
-            and self._first_seen.get(snapshot.id, creation.number) >= creation.number
+            if not self._ledger.is_claimed(snapshot.id)
+            and not self._ledger.was_there_before(snapshot.id, creation.number)
             and _fits(creation, snapshot)
             and self._is_since(creation, snapshot, listing) is not False
         )
@@ -236,17 +174,6 @@ class Creations:
         )
 
 
-def may_be_done(error: CivoSnapshotsError) -> bool:
-    """Tell whether what was asked for may have been done all the same."""
-    if isinstance(error, TransportError):
-        return error.may_have_arrived
-    if isinstance(error, ApiError):
-        # Whatever its code: a server that failed, or a gateway before it, may be wrong.
-        return error.status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.status == _TIMEOUT
-
-    return isinstance(error, DecodeError)
-
-
 def restore_unknown(request: Request[Restore], lost: CivoSnapshotsError) -> OutcomeUnknownError:
     """Say that a restore may have been done: nothing can be listed that would tell."""
     fields = request.fields or {}
@@ -263,11 +190,6 @@ def restore_unknown(request: Request[Restore], lost: CivoSnapshotsError) -> Outc
         region=request.region,
         asked=fields,
     )
-
-
-def _forget_oldest(memory: dict[str, Any]) -> None:
-    while len(memory) > _MOST_KNOWN:
-        del memory[next(iter(memory))]
 
 
 def _fits(creation: _Creation, snapshot: Snapshot) -> bool:

@@ -9,10 +9,11 @@ under way belongs to all who stay for its answer, and ends when the last of them
 import asyncio
 import copy
 from collections import Counter
-from collections.abc import Awaitable, Callable
 
 import attrs
 
+from . import _endpoints as endpoints
+from ._caller import Caller
 from ._clock import Clock
 from ._errors import (
     ApiError,
@@ -26,8 +27,6 @@ from ._looking import Due, Seen, in_time
 from ._models import Snapshot
 
 Outcome = Snapshot | CivoSnapshotsError
-Get = Callable[[str, str, str], Awaitable[Snapshot]]
-List = Callable[[str, str], Awaitable[tuple[Snapshot, ...]]]
 
 
 # One answer can't silence a whole session for longer than this many seconds.
@@ -113,10 +112,9 @@ class _Group:
 class SharedLooks:
     """All looks of one session."""
 
-    def __init__(self, clock: Clock, get: Get, list_: List) -> None:
+    def __init__(self, clock: Clock, caller: Caller) -> None:
         self._clock = clock
-        self._get = get
-        self._list = list_
+        self._caller = caller
         self._groups: dict[tuple[str, str], _Group] = {}
         self._quiet_until = 0.0
 
@@ -212,8 +210,12 @@ class SharedLooks:
     async def _ask(self, group: _Group, snapshot_id: str | None) -> Outcome | tuple[Snapshot, ...]:
         try:
             if snapshot_id is None:
-                return await self._list(group.instance_id, group.region)
-            return await self._get(group.instance_id, snapshot_id, group.region)
+                return await self._caller.poll(
+                    endpoints.list_snapshots(group.instance_id, region=group.region)
+                )
+            return await self._caller.poll(
+                endpoints.get_snapshot(group.instance_id, snapshot_id, region=group.region)
+            )
         except CivoSnapshotsError as error:
             return error
 

@@ -1,13 +1,16 @@
 """A request becomes a response, over HTTP. The one place that knows aiohttp."""
 
 import asyncio
+import errno
 import json
+import os
 import ssl
 import urllib.request
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from http import HTTPStatus
 from types import SimpleNamespace
-from typing import Literal
+from typing import Literal, cast
 from urllib.parse import unquote, urlencode, urlsplit
 
 import aiohttp
@@ -17,7 +20,13 @@ from yarl import URL
 from . import _checks as check
 from ._clock import Clock
 from ._config import Account
-from ._errors import ConfigurationError, SessionClosedError, TransportError, TransportTimeoutError
+from ._errors import (
+    CertificateError,
+    ConfigurationError,
+    SessionClosedError,
+    TransportError,
+    TransportTimeoutError,
+)
 from ._http import Repeat, Request, Response, is_2xx
 from ._token import Token
 from ._version import __version__
@@ -27,6 +36,9 @@ _LONGEST_REFUSAL = 64 * 1024
 _KEEPALIVE = 15.0
 _CONTENT_TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
 
+
+# OpenSSL's X509_V_ERR_… of a certificate that is sound, but not now or not here.
+_NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64
 
 # No connection was made, by ourselves or by the proxy.
 _UNSENT = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
@@ -129,11 +141,16 @@ class AiohttpTransport:
         """Close what was opened here; a session that was given stays open."""
         await self._sessions.aclose()
 
+    def abandon(self) -> bool:
+        """Drop what was opened and never closed, without a word of aiohttp's; say if any was."""
+        return self._sessions.abandon()
+
     async def _exchange(
         self, request: Request[object], sending: _Sending
     ) -> Response | TransportError | SessionClosedError:
         session = self._sessions.session_for(request)
-        sending.is_traced, sending.has_begun = bool(session.trace_configs), True
+        # Instrumentation puts traces of its own on every session: ours is known by itself.
+        sending.is_traced, sending.has_begun = _TRACE in session.trace_configs, True
         try:
             async with (
                 self._clock.timeout(self._settings.request_timeout),
@@ -198,12 +215,14 @@ class AiohttpTransport:
             return SessionClosedError(f"{call}: the session was closed while this call ran")
         # Where both signs are there, they must agree that nothing left.
         is_unsent = isinstance(error, _UNSENT) and not sending.is_written
+        kind, why = _failure(error)
 
-        return TransportError(
-            f"{call}: {_named(error)}",
+        return kind(
+            f"{call}: {why}",
             method=request.method,
             path=request.path,
             may_have_arrived=not is_unsent,
+            is_transient=not _is_refused_by_proxy(error),
         )
 
     def _late(
@@ -260,17 +279,81 @@ class _Sessions:
         for session in self._open.values():
             await session.close()
 
+    def abandon(self) -> bool:
+        """Close ours where nothing can be awaited any more; say if any was open."""
+        # On a given session's connections, none is open any more when that one is closed.
+        is_open = any(not session.closed for session in self._open.values())
+        for session in self._open.values():
+            connector = session.connector
+            session.detach()
+            if connector is not None and self._given is None:
+                # Its first step closes the connections; only the waiting comes after that.
+                closing = connector.close().__await__()
+                next(closing, None)
+                closing.close()
+        self._open.clear()
+
+        return is_open
+
 
 class _ConnectionLostError(aiohttp.ClientError):
     """A lost connection, as an error that makes aiohttp send nothing again."""
+
+
+def _failure(error: aiohttp.ClientError) -> tuple[type[TransportError], str]:
+    """Return what a failed request comes to, and why it failed, in words."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return CertificateError, (
+                f"the TLS certificate of {error.host}:{error.port} {_objection(error)}, and "
+                "nothing was sent: renew it, or give an ssl_context that trusts it"
+            )
+        case aiohttp.ClientHttpProxyError():
+            return TransportError, f"the proxy answered {error.status}, and nothing was sent"
+        case aiohttp.ClientConnectorDNSError():
+            return TransportError, f"cannot resolve {error.host} ({_reason(error)})"
+        # Its subclass for TLS has its reason, such as WRONG_VERSION_NUMBER, in its own text.
+        case aiohttp.ClientConnectorError() if not isinstance(error, aiohttp.ClientSSLError):
+            where = f"{error.host}:{error.port}"
+            return TransportError, f"cannot connect to {where} ({_reason(error)})"
+        case _:
+            return TransportError, _named(error)
+
+
+def _objection(error: aiohttp.ClientConnectorCertificateError) -> str:
+    # `ssl.CertificateError`, which aiohttp catches, is another name of it.
+    problem = cast("ssl.SSLCertVerificationError", error.certificate_error)
+    known = {
+        _EXPIRED: "has expired",
+        _NOT_YET_VALID: "is not valid yet (is this machine's clock right?)",
+        _OTHER_HOST: "is for another host name",
+        _OTHER_ADDRESS: "is for another address",
+    }
+
+    return known.get(problem.verify_code, f"is not trusted ({problem.verify_message})")
+
+
+def _reason(error: aiohttp.ClientConnectorError) -> str:
+    code, words = error.os_error.errno, error.os_error.strerror
+    # The system's own words, as asyncio's name the address once more; a resolver's code is none.
+    if code is not None and code in errno.errorcode:
+        words = os.strerror(code)
+
+    return (words or str(error.os_error)).lower()
+
+
+def _is_refused_by_proxy(error: aiohttp.ClientError) -> bool:
+    """Tell whether a proxy refuses to connect, as with 407: it will do so again."""
+    return (
+        isinstance(error, aiohttp.ClientHttpProxyError)
+        and error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    )
 
 
 def _named(error: Exception) -> str:
     if isinstance(error, _ConnectionLostError):
         return str(error)
     name = type(error).__name__
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"{name}: the proxy answered {error.status}"
     # Their texts are the server's, or hold the URL of a proxy with its password.
     if isinstance(error, (aiohttp.ClientResponseError, aiohttp.ServerDisconnectedError)):
         return name
@@ -313,23 +396,42 @@ def _environment_proxy(api_url: str) -> str | None:
     return urllib.request.getproxies().get(parts.scheme)
 
 
-def _open_session(given: aiohttp.ClientSession | None, *, is_fresh: bool) -> aiohttp.ClientSession:
+async def _note_that_it_is_written(
+    _session: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    _params: aiohttp.TraceRequestHeadersSentParams,
+) -> None:
+    context.trace_request_ctx.is_written = True
+
+
+def _trace() -> aiohttp.TraceConfig:
     trace = aiohttp.TraceConfig()
     trace.on_request_headers_sent.append(_note_that_it_is_written)
+    trace.freeze()
+
+    return trace
+
+
+# The one trace of ours, which notes whether a request has begun to leave.
+_TRACE = _trace()
+
+
+def _open_session(given: aiohttp.ClientSession | None, *, is_fresh: bool) -> aiohttp.ClientSession:
     cookie_jar = aiohttp.DummyCookieJar()
     if given is not None:
-        # Its connections and its traces, without its login, cookies, headers and netrc file.
-        return aiohttp.ClientSession(
-            connector=given.connector,
-            connector_owner=False,
-            cookie_jar=cookie_jar,
-            trace_configs=[*given.trace_configs, trace],
+        # Its connections, without its login, cookies, headers and netrc file.
+        session = aiohttp.ClientSession(
+            connector=given.connector, connector_owner=False, cookie_jar=cookie_jar
         )
+        # And exactly its traces: where it is instrumented, so is every session by its making, and
+        # each request would be traced twice.
+        session.trace_configs[:] = [*given.trace_configs, _TRACE]
+        return session
     if is_fresh:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, force_close=True),
             cookie_jar=cookie_jar,
-            trace_configs=[trace],
+            trace_configs=[_TRACE],
         )
 
     # Without the trace, which costs a tenth of a request: these may be sent again anyway.
@@ -337,14 +439,6 @@ def _open_session(given: aiohttp.ClientSession | None, *, is_fresh: bool) -> aio
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE),
         cookie_jar=cookie_jar,
     )
-
-
-async def _note_that_it_is_written(
-    _session: aiohttp.ClientSession,
-    context: SimpleNamespace,
-    _params: aiohttp.TraceRequestHeadersSentParams,
-) -> None:
-    context.trace_request_ctx.is_written = True
 
 
 def _encoded(

@@ -15,7 +15,6 @@ from civo_snapshots_async import (
     SnapshotSession,
     WaitError,
 )
-from civo_snapshots_async._settling import may_be_done
 from civo_snapshots_async.testing import FakeCivo, FakeClock
 
 T = TypeVar("T")
@@ -43,7 +42,7 @@ class Ledger:
             # Told apart from a deletion of its own: nothing was there for this call to delete.
             unknown = kind == "delete"
         except CivoSnapshotsError as error:
-            unknown = kind in {"delete", "update"} and may_be_done(error)
+            unknown = kind in {"delete", "update"} and error.may_have_taken_effect
         effects = self.effects(kind)
         if result:
             assert effects == 1, f"{kind} returned, with {effects} effects"

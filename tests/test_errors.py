@@ -13,6 +13,7 @@ from civo_snapshots_async import (
     Attempt,
     BatchOutcome,
     BatchResult,
+    CertificateError,
     CivoSnapshotsError,
     ConfigurationError,
     DecodeError,
@@ -205,3 +206,64 @@ def test_an_error_of_a_wait_reads_its_volumes_from_the_snapshot() -> None:
 def test_any_error_may_know_a_snapshot() -> None:
     """It is None unless one was seen."""
     assert SessionClosedError("closed").snapshot is None
+
+
+def lost(*, arrived: bool, transient: bool = True) -> TransportError:
+    """Make a request without a complete response."""
+    return TransportError(
+        "no", method="POST", path="/", may_have_arrived=arrived, is_transient=transient
+    )
+
+
+def closed(*, arrived: bool) -> SessionClosedError:
+    """Make the end of a call on a closed session."""
+    error = SessionClosedError("no")
+    error.may_have_arrived = arrived
+    return error
+
+
+def refused(status: int, code: str = "") -> ApiError:
+    """Make an error response."""
+    return ApiError("no", status=status, method="POST", path="/", code=code)
+
+
+# An error, whether it is transient, and whether what was requested may have been done.
+JUDGED: list[tuple[CivoSnapshotsError, bool, bool]] = [
+    (ConfigurationError("no"), False, False),
+    (closed(arrived=False), False, False),
+    (closed(arrived=True), False, True),
+    (lost(arrived=False), True, False),
+    (lost(arrived=True), True, True),
+    (lost(arrived=False, transient=False), False, False),
+    (TransportTimeoutError("no", method="POST", path="/"), True, True),
+    (
+        CertificateError("no", method="POST", path="/", may_have_arrived=False),
+        False,
+        False,
+    ),
+    *((refused(status), False, False) for status in (307, 400, 401, 403, 404, 409, 422)),
+    (refused(408), True, True),
+    (refused(429), True, False),
+    *((refused(status), True, True) for status in (500, 502, 503, 504, 520, 599)),
+    *((refused(status), False, True) for status in (501, 505)),
+    (refused(409, "database_quota_lock_failed"), True, False),
+    (DecodeError("no", status=201, method="POST", path="/", problems=("?",)), False, True),
+    (
+        OutcomeUnknownError("no", action="create_snapshot", instance_id="", region="", asked={}),
+        False,
+        True,
+    ),
+    (WaitTimeoutError("no", instance_id="", snapshot_id=""), False, False),
+]
+
+
+@pytest.mark.parametrize(("error", "is_transient", "may_have_taken_effect"), JUDGED)
+def test_one_table_judges_every_error(
+    error: CivoSnapshotsError, *, is_transient: bool, may_have_taken_effect: bool
+) -> None:
+    """Retries, polls, resolving and the users' own job runners ask the same two questions."""
+    judged = error.is_transient, error.may_have_taken_effect
+    sent_on: CivoSnapshotsError = pickle.loads(pickle.dumps(error))  # noqa: S301 - made here
+
+    assert judged == (is_transient, may_have_taken_effect)
+    assert (sent_on.is_transient, sent_on.may_have_taken_effect) == judged

@@ -21,7 +21,6 @@ from civo_snapshots_async import (
     SnapshotNotFoundError,
 )
 from civo_snapshots_async import _endpoints as endpoints
-from civo_snapshots_async._errors import is_passing
 from civo_snapshots_async._http import Response
 from civo_snapshots_async._refusals import refusal
 
@@ -206,4 +205,4 @@ def test_reads_retry_after(headers: dict[str, Any], seconds: float | None) -> No
 )
 def test_tells_what_may_pass_by_itself(status: int, code: str, passing: bool) -> None:  # noqa: FBT001
     """These are worth another look a little later; the others are not."""
-    assert is_passing(refuse(status, {"code": code})) is passing
+    assert refuse(status, {"code": code}).is_transient is passing

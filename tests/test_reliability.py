@@ -98,7 +98,9 @@ class TestReads:
         """How many there were, and what each met."""
         civo.inject("get", faults.status(503), faults.reset(), faults.status(502, body="x"))
 
-        with pytest.raises(ServerError, match=r"502: x \(sent 3 times: 503; .*; 502\)$") as caught:
+        with pytest.raises(
+            ServerError, match=r"502: x \(3 attempts in .* s: 503; .*; 502\)$"
+        ) as caught:
             await session.get_snapshot("web-1", "snap-1")
 
         assert [attempt.may_have_arrived for attempt in caught.value.attempts] == [True, True, True]
@@ -290,9 +292,12 @@ class TestCreates:
         async with FakeCivo() as gone:
             pass
         async with open_session(gone, fake_clock) as session:
-            with pytest.raises(TransportError, match="sent 3 times") as caught:
+            with pytest.raises(TransportError) as caught:
                 await session.create_snapshot("web-1", name="nightly")
 
+        port = gone.api_url.rpartition(":")[2]
+        said = rf"cannot connect to 127.0.0.1:{port} \(connection refused\), 3 attempts in \d.\d s"
+        assert re.fullmatch(f"POST /v2/instances/web-1/snapshots: {said}", str(caught.value))
         assert not caught.value.may_have_arrived
         assert len(fake_clock.slept) == 2
 

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -28,6 +28,8 @@ from civo_snapshots_async import (
     TransportError,
     WaitTimeoutError,
 )
+from civo_snapshots_async._caller import Caller
+from civo_snapshots_async._http import Request
 from civo_snapshots_async._looking import Alone
 from civo_snapshots_async._sharing import SharedLooks
 from civo_snapshots_async._waiting import wait_for
@@ -44,6 +46,28 @@ GONE = SnapshotNotFoundError(
     "gone", status=404, method="GET", path="/v2", code="database_snapshot_not_found"
 )
 Timeline = Sequence[tuple[float, Snapshot | Exception]]
+Get = Callable[[str, str, str], Awaitable[Snapshot]]
+List = Callable[[str, str], Awaitable[tuple[Snapshot, ...]]]
+
+
+class Calls:
+    """A caller whose polls are two functions."""
+
+    def __init__(self, get: Get, list_: List) -> None:
+        self.get = get
+        self.list = list_
+
+    async def poll(self, request: Request[Any]) -> Any:
+        """Do what a request says."""
+        if request.call == "list_snapshots":
+            return await self.list(request.instance_id, request.region)
+        (snapshot_id,) = request.expected
+        return await self.get(request.instance_id, snapshot_id, request.region)
+
+
+def sharing(clock: FakeClock, get: Get, list_: List) -> SharedLooks:
+    """Share the looks by two functions."""
+    return SharedLooks(clock, cast("Caller", Calls(get, list_)))
 
 
 class Server:
@@ -107,7 +131,7 @@ class Waits:
 
     def __init__(self, server: Server, *, shared: bool = True) -> None:
         self.server = server
-        self.looks = SharedLooks(server.clock, server.get, server.list) if shared else None
+        self.looks = sharing(server.clock, server.get, server.list) if shared else None
         self.told: dict[str, float] = {}
 
     async def wait(
@@ -247,7 +271,7 @@ class TestResults:
                 "failed": [(0, PENDING), (35, FAILED)],
                 "half": [(0, HALF)],
                 "vanished": [(0, PENDING), (45, GONE)],
-                "late to come": [(15, PENDING), (25, COMPLETE)],
+                "late-to-come": [(15, PENDING), (25, COMPLETE)],
                 "never": [],
             },
             takes,
@@ -313,7 +337,7 @@ class TestResults:
             shown = await original(instance_id, region)
             return (*shown, attrs.evolve(shown[0], id="c"))
 
-        waits.looks = SharedLooks(fake_clock, server.get, twice)
+        waits.looks = sharing(fake_clock, server.get, twice)
         server.timelines["a-name"] = server.timelines["a"]
 
         by_name, _ = await outcomes(
@@ -534,7 +558,7 @@ class TestRefusals:
         async def unused(_: str, __: str) -> tuple[Snapshot, ...]:
             raise AssertionError
 
-        shared = SharedLooks(fake_clock, get, unused)
+        shared = sharing(fake_clock, get, unused)
         given: Any = {"timeout": 20.0, "poll": EVERY[10], "on_change": None, "clock": fake_clock}
         told: list[float] = []
 
@@ -566,7 +590,7 @@ class TestRefusals:
             raise error
 
         waits = Waits(server)
-        waits.looks = SharedLooks(fake_clock, server.get, broken)
+        waits.looks = sharing(fake_clock, server.get, broken)
 
         came_to = await outcomes(*(waits.wait(each, each, poll=EVERY[10]) for each in "ab"))
 
@@ -633,7 +657,7 @@ class TestPacing:
         async def unused(_: str, __: str) -> tuple[Snapshot, ...]:
             raise AssertionError
 
-        shared = SharedLooks(fake_clock, get, unused)
+        shared = sharing(fake_clock, get, unused)
         await outcomes(
             *(
                 wait_for(

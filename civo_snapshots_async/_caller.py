@@ -1,0 +1,72 @@
+"""The one door to Civo: every call of a session goes out here, and every snapshot comes in here."""
+
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeVar, cast
+
+import attrs
+
+from ._codec import decode
+from ._http import Request, Response, Transport
+from ._ledger import Ledger
+from ._models import Snapshot
+
+T = TypeVar("T")
+
+
+@attrs.frozen(kw_only=True)
+class Listing:
+    """An instance's snapshots, and the server's own time when it listed them."""
+
+    snapshots: tuple[Snapshot, ...]
+    server_time: datetime | None
+    """By its `Date` header; `None` where it gave none that can be read."""
+    arrived_at: float
+    """When the response arrived, on the session's clock."""
+
+
+class Caller:
+    """Makes the calls of one session. Whatever needs to call holds this, and not the session."""
+
+    def __init__(self, once: Transport, retrying: Transport, ledger: Ledger, limit: float) -> None:
+        self.ledger = ledger
+        self._once = once
+        self._retrying = retrying
+        self._limit = limit
+
+    async def call(self, request: Request[T]) -> T:
+        """Send a request, again where it may be, and return what the response says."""
+        return self._read(request, await self._retrying.send(request, limit=self._limit))
+
+    async def poll(self, request: Request[T]) -> T:
+        """Send a request once: the retry of a poll is the next poll."""
+        return self._read(request, await self._once.send(request, limit=self._limit))
+
+    async def poll_list(self, request: Request[tuple[Snapshot, ...]]) -> Listing:
+        """Send a list once, and say as well what time it was at the server."""
+        response = await self._once.send(request, limit=self._limit)
+
+        return Listing(
+            snapshots=self._read(request, response),
+            server_time=_server_time(response),
+            arrived_at=response.arrived_at,
+        )
+
+    def _read(self, request: Request[T], response: Response) -> T:
+        value: object = decode(request, response)
+        if isinstance(value, Snapshot):
+            value = self.ledger.note(value)
+        elif isinstance(value, tuple):
+            value = tuple(map(self.ledger.note, cast("tuple[Snapshot, ...]", value)))
+
+        return cast("T", value)
+
+
+def _server_time(response: Response) -> datetime | None:
+    header = response.headers.get("date")
+    try:
+        moment = parsedate_to_datetime(header) if header else None
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+    return moment if moment is not None and moment.tzinfo is not None else None

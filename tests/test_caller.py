@@ -1,0 +1,154 @@
+"""The one door: what goes out by it, and what is noted of what comes in."""
+
+import gc
+import weakref
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from civo_snapshots_async import Snapshot, SnapshotSession
+from civo_snapshots_async import _endpoints as endpoints
+from civo_snapshots_async._caller import Caller
+from civo_snapshots_async._http import Request, Response, Transport
+from civo_snapshots_async._ledger import Ledger
+from civo_snapshots_async.testing import FakeCivo, FakeClock, scripts
+
+from .make import make_snapshot
+
+MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+class TestLedger:
+    """What is known of snapshots, whichever call showed them."""
+
+    def test_what_was_noted_before_a_create_started_was_there_before(self) -> None:
+        """And what is first seen later may be its own."""
+        ledger = Ledger()
+        ledger.note(make_snapshot(snapshot_id="old"))
+        number = ledger.number_a_create()
+        ledger.note(make_snapshot(snapshot_id="new"))
+        ledger.note(make_snapshot(snapshot_id="old"))
+
+        before = [ledger.was_there_before(each, number) for each in ("old", "new", "unseen")]
+
+        assert before == [True, False, False]
+
+    def test_the_volumes_that_a_creation_named_are_known_from_then_on(self) -> None:
+        """Until another report names others."""
+        ledger = Ledger()
+        ledger.note(make_snapshot(included=("a", "b")))
+
+        assert ledger.note(make_snapshot()).included_volumes == ("a", "b")
+        assert ledger.note(make_snapshot(included=("c",))).included_volumes == ("c",)
+        assert ledger.note(make_snapshot(snapshot_id="other")).included_volumes == ()
+
+    def test_what_is_claimed_is_one_creates(self) -> None:
+        """And nobody else's."""
+        ledger = Ledger()
+        ledger.claim("snap-1")
+
+        assert (ledger.is_claimed("snap-1"), ledger.is_claimed("snap-2")) == (True, False)
+
+    def test_what_is_remembered_is_bounded(self) -> None:
+        """A service that runs for years does not grow by it."""
+        ledger = Ledger()
+        for number in range(5000):
+            ledger.note(make_snapshot(snapshot_id=f"snap-{number}", included=("a",)))
+            ledger.claim(f"snap-{number}")
+
+        assert {len(memory) for memory in list(vars(ledger).values())[1:]} == {4096}
+
+
+class Answering:
+    """A transport that gives one response."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+
+    async def send(self, request: Request[object], *, limit: float) -> Response:
+        """Give it."""
+        assert (request.call, limit) == ("list_snapshots", 7)
+        return self.response
+
+
+@pytest.mark.parametrize(
+    ("date", "moment"),
+    [
+        ({"date": "Mon, 23 Nov 2026 00:00:00 GMT"}, MIDNIGHT),
+        ({"date": "yesterday"}, None),
+        ({"date": "Mon, 23 Nov 2026 00:00:00 -0000"}, None),
+        ({"date": "Mon, 23 Nov 99999999999 00:00:00 GMT"}, None),
+        ({}, None),
+    ],
+)
+async def test_a_listing_knows_the_servers_time(
+    date: dict[str, str], moment: datetime | None
+) -> None:
+    """By its Date header."""
+    transport: Transport = Answering(Response(status=200, body=b"[]", headers=date))
+    caller = Caller(transport, transport, Ledger(), 7)
+
+    listing = await caller.poll_list(endpoints.list_snapshots("web-1", region="FAKE1"))
+
+    assert (listing.snapshots, listing.server_time) == ((), moment)
+
+
+WAYS: dict[str, Callable[[SnapshotSession, str], Any]] = {
+    "get": lambda session, snapshot_id: session.get_snapshot("web-1", snapshot_id),
+    "update": lambda session, snapshot_id: session.update_snapshot(
+        "web-1", snapshot_id, description="x"
+    ),
+    "list": lambda session, _: session.list_snapshots("web-1"),
+    "ensure": lambda session, _: session.ensure_snapshot("web-1", name="nightly"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
+async def test_one_snapshot_is_the_same_by_every_call(
+    civo: FakeCivo, session: SnapshotSession, way: Callable[[SnapshotSession, str], Any]
+) -> None:
+    """The volumes that its creation named are known to all of them: one is not reported yet."""
+    half = {"state": "Complete", "volumes": [{"id": "vol-1", "state": "Completed"}]}
+    civo.script_next("web-1", scripts.timeline([(0.0, half)]))
+    created = await session.create_snapshot("web-1", name="nightly")
+
+    shown = await way(session, created.id)
+    snapshot: Snapshot = shown[0] if isinstance(shown, tuple) else shown
+
+    assert snapshot.included_volumes == created.included_volumes == ("vol-1", "vol-2")
+    assert not snapshot.is_complete
+
+
+@asynccontextmanager
+async def no_collector() -> AsyncIterator[None]:
+    """Let nothing be freed but by its reference count."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("is_used", [False, True])
+async def test_a_dropped_session_is_freed_at_once(
+    civo: FakeCivo, fake_clock: FakeClock, *, is_used: bool
+) -> None:
+    """Nothing that it holds leads back to it."""
+    async with no_collector():
+        session = SnapshotSession(
+            civo.token, region="FAKE1", api_url=civo.api_url, clock=fake_clock
+        )
+        if is_used:
+            snapshot = await session.create_snapshot("web-1")
+            await session.wait_until_complete("web-1", snapshot.id)
+            await session.delete_snapshot("web-1", snapshot.id)
+        await session.aclose()
+        freed = weakref.ref(session)
+
+        del session
+
+        assert freed() is None

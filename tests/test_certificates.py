@@ -1,0 +1,182 @@
+"""Certificates are always checked, and one that is not good is final."""
+
+import re
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import trustme
+
+from civo_snapshots_async import (
+    CertificateError,
+    CivoSnapshotsError,
+    SnapshotSession,
+    TransportError,
+)
+from civo_snapshots_async.testing import FakeClock
+
+from .raw_server import http, raw_server, says
+
+SNAPSHOT = '{"id": "snap-1", "name": "nightly"}'
+CALLS: dict[str, Callable[[SnapshotSession], Any]] = {
+    "create": lambda s: s.create_snapshot("web-1", name="nightly"),
+    "list": lambda s: s.list_snapshots("web-1"),
+    "get": lambda s: s.get_snapshot("web-1", "snap-1"),
+    "update": lambda s: s.update_snapshot("web-1", "snap-1", description="x"),
+    "overwrite": lambda s: s.restore_snapshot(
+        "web-1", "snap-1", overwrite_existing=True, require_complete=False
+    ),
+    "delete": lambda s: s.delete_snapshot("web-1", "snap-1"),
+    "ensure": lambda s: s.ensure_snapshot("web-1", name="nightly"),
+    "wait": lambda s: s.wait_until_complete("web-1", "snap-1"),
+    "wait for a deletion": lambda s: s.wait_until_deleted("web-1", "snap-1"),
+    "wait for an instance": lambda s: s.wait_until_active("web-1"),
+}
+every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+
+
+def server_context(cert: trustme.LeafCert) -> ssl.SSLContext:
+    """Return what a server needs to show a certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    cert.configure_cert(context)
+    return context
+
+
+def trusting(ca: trustme.CA) -> ssl.SSLContext:
+    """Return a client's context that trusts one authority."""
+    context = ssl.create_default_context()
+    ca.configure_trust(context)
+    return context
+
+
+NOW = datetime.now(UTC)
+CA = trustme.CA()
+GOOD = CA.issue_cert("127.0.0.1")
+# What the server shows, whom the client trusts, and what the error says of it.
+BAD: dict[str, tuple[trustme.LeafCert, ssl.SSLContext | None, str]] = {
+    "untrusted": (GOOD, None, r"is not trusted \(unable to get local issuer certificate\)"),
+    "expired": (
+        CA.issue_cert("127.0.0.1", not_before=NOW - timedelta(9), not_after=NOW - timedelta(2)),
+        trusting(CA),
+        "has expired",
+    ),
+    "not valid yet": (
+        CA.issue_cert("127.0.0.1", not_before=NOW + timedelta(2), not_after=NOW + timedelta(9)),
+        trusting(CA),
+        r"is not valid yet \(is this machine's clock right\?\)",
+    ),
+    "another address": (CA.issue_cert("127.0.0.2"), trusting(CA), "is for another address"),
+}
+
+
+async def call_and_count(
+    cert: trustme.LeafCert,
+    context: ssl.SSLContext | None,
+    call: Callable[[SnapshotSession], Any],
+    host: str = "127.0.0.1",
+) -> tuple[CivoSnapshotsError, int, list[str]]:
+    """Call a server that shows a certificate; return the error, the handshakes, the requests."""
+    hellos: list[object] = []
+    tls = server_context(cert)
+    # OpenSSL asks it once for each handshake, whatever becomes of that.
+    tls.sni_callback = lambda _, name, __: hellos.append(name)
+    async with (
+        raw_server(says(http("200 OK", SNAPSHOT)), tls) as server,
+        SnapshotSession(
+            "canary-token",
+            region="LON1",
+            api_url=server.api_url.replace("127.0.0.1", host),
+            ssl_context=context,
+            clock=FakeClock(),
+        ) as session,
+    ):
+        with pytest.raises(CivoSnapshotsError) as caught:
+            await call(session)
+
+        return caught.value, len(hellos), server.requests
+
+
+@every_call
+@pytest.mark.parametrize(("cert", "context", "says"), BAD.values(), ids=BAD.keys())
+async def test_a_bad_certificate_is_final(
+    cert: trustme.LeafCert,
+    context: ssl.SSLContext | None,
+    says: str,
+    call: Callable[[SnapshotSession], Any],
+) -> None:
+    """One handshake for any call, and no request; a wait ends at that poll."""
+    error, handshakes, requests = await call_and_count(cert, context, call)
+
+    assert (handshakes, requests) == (1, [])
+    assert isinstance(error, CertificateError)
+    assert re.search(
+        rf"the TLS certificate of 127\.0\.0\.1:\d+ {says}, and nothing was", str(error)
+    )
+    assert (error.may_have_arrived, error.may_have_taken_effect, error.is_transient) == (
+        False, False, False,
+    )  # fmt: skip
+
+
+async def test_a_certificate_for_another_host_name_is_final() -> None:
+    """As by a certificate for an address."""
+    cert = CA.issue_cert("civo.example")
+
+    error, handshakes, _ = await call_and_count(cert, trusting(CA), CALLS["get"], "localhost")
+
+    assert isinstance(error, CertificateError)
+    assert handshakes == 1
+    assert "is for another host name, and nothing was sent" in str(error)
+
+
+async def test_a_context_says_whom_to_trust() -> None:
+    """A private region may have an authority of its own."""
+    async with (
+        raw_server(says(http("200 OK", SNAPSHOT)), server_context(GOOD)) as server,
+        SnapshotSession(
+            "canary-token", region="LON1", api_url=server.api_url, ssl_context=trusting(CA)
+        ) as session,
+    ):
+        await session.get_snapshot("web-1", "snap-1")
+
+    assert len(server.requests) == 1
+
+
+async def test_a_server_that_speaks_no_tls_is_no_bad_certificate() -> None:
+    """It may be starting; nothing was sent either."""
+    async with (
+        raw_server(says(http("200 OK", SNAPSHOT))) as server,
+        SnapshotSession(
+            "canary-token",
+            region="LON1",
+            api_url=server.api_url.replace("http:", "https:"),
+            retry=None,
+        ) as session,
+    ):
+        with pytest.raises(TransportError) as caught:
+            await session.get_snapshot("web-1", "snap-1")
+
+    assert not isinstance(caught.value, CertificateError)
+    assert (caught.value.may_have_arrived, caught.value.is_transient) == (False, True)
+
+
+@every_call
+@pytest.mark.parametrize(("status", "is_final"), [(407, True), (403, True), (502, False)])
+async def test_a_proxy_that_refuses_to_connect_is_final(
+    status: int, call: Callable[[SnapshotSession], Any], *, is_final: bool
+) -> None:
+    """One CONNECT for any call; a proxy that fails may do better a little later."""
+    async with (
+        raw_server(says(http(f"{status} No"))) as proxy,
+        SnapshotSession(
+            "canary-token", region="LON1", proxy=proxy.api_url, clock=FakeClock()
+        ) as session,
+    ):
+        with pytest.raises(TransportError) as caught:
+            await call(session)
+
+    assert (len(proxy.requests) == 1) is (is_final or call is CALLS["overwrite"])
+    assert {line.split()[0] for line in proxy.requests} == {"CONNECT"}
+    assert f"the proxy answered {status}, and nothing was sent" in str(caught.value)
+    assert (caught.value.may_have_arrived, caught.value.is_transient) == (False, not is_final)
