@@ -3,6 +3,8 @@
 import itertools
 import uuid
 from collections import deque
+from collections.abc import Iterable
+from itertools import chain
 
 import attrs
 
@@ -44,8 +46,10 @@ class Account:
         self.restores: list[FakeRestore] = []
         self.effects: list[Effect] = []
         self._takes = takes
-        self._snapshot_quota = snapshot_quota
+        self.snapshot_quota = snapshot_quota
         self._snapshots: dict[str, list[FakeSnapshot]] = {}
+        # Of instances that were deleted.
+        self._left: list[FakeSnapshot] = []
         self._scripts: dict[str, deque[Script]] = {}
         self._numbers = itertools.count(1)
         self._addresses = addresses()
@@ -71,9 +75,14 @@ class Account:
 
     def snapshots(self, instance: FakeInstance) -> tuple[FakeSnapshot, ...]:
         """Return the snapshots of an instance that have not vanished, the newest first."""
-        held = reversed(self._snapshots[instance.id])
+        return _there(reversed(self._snapshots[instance.id]))
 
-        return tuple(snapshot for snapshot in held if snapshot.status is not None)
+    def all_snapshots(self) -> tuple[FakeSnapshot, ...]:
+        """Return those of all instances, also of deleted ones, the newest first."""
+        held = [*self._left, *chain.from_iterable(self._snapshots.values())]
+        held.sort(key=lambda snapshot: snapshot.created)
+
+        return _there(reversed(held))
 
     def has_private_ip(
         self, address: str, network: str, *, but: FakeInstance | None = None
@@ -140,6 +149,7 @@ class Account:
             name=f"snapshot-{number}" if name is None else name,
             description=description,
             instance_id=instance.id,
+            region=instance.region,
             volumes=instance.volumes,
             disk=instance.disk,
             created=self.calendar.now(),
@@ -160,10 +170,8 @@ class Account:
         """Begin a snapshot, unless another one is in process or the quota is reached."""
         if any(not is_settled(s.status or {}) for s in self.snapshots(instance)):
             raise in_process()
-        if self._snapshot_quota is not None:
-            held = sum(len(self.snapshots(each)) for each in self.instances.values())
-            if held >= self._snapshot_quota:
-                raise quota_reached(self._snapshot_quota)
+        if self.snapshot_quota is not None and len(self.all_snapshots()) >= self.snapshot_quota:
+            raise quota_reached(self.snapshot_quota)
         scripts = self._scripts[instance.id]
         script = scripts.popleft() if scripts else completes(self._takes)
         snapshot = self.add_snapshot(instance, name=name, description=description, script=script)
@@ -208,6 +216,25 @@ class Account:
             raise in_use()
         self._snapshots[instance.id].remove(snapshot)
         self._took_effect("delete", snapshot)
+
+    def delete_instance(self, instance: FakeInstance) -> None:
+        """Delete an instance; its snapshots stay in the account."""
+        self.remove_instance(instance)
+        self.effects.append(
+            Effect(
+                kind="delete_instance",
+                instance_id=instance.id,
+                snapshot_id="",
+                snapshot_name="",
+                at=self.calendar.now(),
+            )
+        )
+
+    def remove_instance(self, instance: FakeInstance) -> None:
+        """Take an instance away without a request."""
+        del self.instances[instance.id]
+        del self._scripts[instance.id]
+        self._left += self._snapshots.pop(instance.id)
 
     def _took_effect(self, kind: EffectKind, snapshot: FakeSnapshot) -> None:
         self.effects.append(
@@ -278,6 +305,10 @@ class Account:
 
     def _is_taken(self, hostname: str) -> bool:
         return any(hostname in {each.id, each.hostname} for each in self.instances.values())
+
+
+def _there(held: Iterable[FakeSnapshot]) -> tuple[FakeSnapshot, ...]:
+    return tuple(snapshot for snapshot in held if snapshot.status is not None)
 
 
 def _id(number: int) -> str:

@@ -17,10 +17,13 @@ from ._documents import (
     envelope,
     instance_details,
     instance_page,
+    quota,
+    resource_snapshot,
     restore_operation,
     summary,
 )
-from ._records import FakeInstance
+from ._documents import region as region_details
+from ._records import FakeInstance, FakeSnapshot
 from ._refused import (
     RefusedError,
     account_not_found,
@@ -30,6 +33,7 @@ from ._refused import (
     region_not_found,
     requires_authentication,
     route_not_found,
+    snapshot_not_found,
 )
 from ._requests import RecordedRequest
 from ._routes import Kind, route
@@ -60,32 +64,22 @@ class Api:
         if request.kind == "unknown":
             raise _no_call(request)
         _require_token(request, self.token)
+        if of_account := _OF_ACCOUNT.get(request.kind):
+            return of_account(self)
         region = self._region(request)
-        if request.instance_id is None:
-            return self._list_instances(region, request.query)
-        instance = self._instance(request, request.instance_id, region)
+        if of_region := _OF_REGION.get(request.kind):
+            return of_region(self, region, request)
+        instance = self._instance(request, region)
         said = fields.read_fields(request.body, request.headers.get("Content-Type", ""))
 
-        return _CALLS[request.kind](self.account, instance, request.snapshot_id or "", said)
+        return _OF_INSTANCE[request.kind](self.account, instance, request.snapshot_id or "", said)
 
-    def _instance(self, request: RecordedRequest, name: str, region: str) -> FakeInstance:
+    def _instance(self, request: RecordedRequest, region: str) -> FakeInstance:
+        name = request.instance_id or ""
         try:
             return self.account.find_instance(name, region)
         except RefusedError as refused:
             raise create_instance_not_found(name) if request.kind == "create" else refused from None
-
-    def _list_instances(self, region: str, query: Mapping[str, str]) -> Answer:
-        there = [each for each in self.account.instances.values() if each.region == region]
-        page, per_page = _number(query, "page", 1), _number(query, "per_page", 20)
-        document = instance_page(
-            there,
-            self.account.calendar,
-            page=page,
-            per_page=per_page,
-            past_last=self.past_last_page,
-        )
-
-        return json_answer(200, document)
 
     def _region(self, request: RecordedRequest) -> str:
         region = request.query.get("region") or self.default_region or ""
@@ -108,6 +102,55 @@ def _require_token(request: RecordedRequest, token: str) -> None:
         raise requires_authentication()
     if not hmac.compare_digest(given.strip().encode(), token.encode()):
         raise account_not_found()
+
+
+def _list_regions(api: Api) -> Answer:
+    default = api.default_region or api.regions[0]
+
+    return json_answer(
+        200, [region_details(code, is_default=code == default) for code in api.regions]
+    )
+
+
+def _get_quota(api: Api) -> Answer:
+    account = api.account
+    document = quota(
+        account.instances.values(),
+        snapshots=len(account.all_snapshots()),
+        snapshot_limit=account.snapshot_quota,
+    )
+
+    return json_answer(200, document)
+
+
+def _list_instances(api: Api, region: str, request: RecordedRequest) -> Answer:
+    document = instance_page(
+        [each for each in api.account.instances.values() if each.region == region],
+        api.account.calendar,
+        page=_number(request.query, "page", 1),
+        per_page=_number(request.query, "per_page", 20),
+        past_last=api.past_last_page,
+    )
+
+    return json_answer(200, document)
+
+
+def _list_resource_snapshots(api: Api, region: str, _: RecordedRequest) -> Answer:
+    there = _snapshots_of(api, region)
+
+    return json_answer(200, [resource_snapshot(each, api.account.calendar) for each in there])
+
+
+def _get_resource_snapshot(api: Api, region: str, request: RecordedRequest) -> Answer:
+    for snapshot in _snapshots_of(api, region):
+        if snapshot.id == request.snapshot_id:
+            return json_answer(200, resource_snapshot(snapshot, api.account.calendar))
+
+    raise snapshot_not_found(request.snapshot_id or "")
+
+
+def _snapshots_of(api: Api, region: str) -> list[FakeSnapshot]:
+    return [each for each in api.account.all_snapshots() if each.region == region]
 
 
 def _create(account: Account, instance: FakeInstance, _: str, said: fields.Fields) -> Answer:
@@ -165,6 +208,12 @@ def _get_instance(account: Account, shown: FakeInstance, _: str, _said: fields.F
     return json_answer(200, instance_details(shown, account.calendar))
 
 
+def _delete_instance(account: Account, shown: FakeInstance, _: str, _said: fields.Fields) -> Answer:
+    account.delete_instance(shown)
+
+    return json_answer(200, deleted())
+
+
 def _number(query: Mapping[str, str], name: str, default: int) -> int:
     value = query.get(name) or str(default)
     if not _NUMBER.fullmatch(value):
@@ -173,7 +222,18 @@ def _number(query: Mapping[str, str], name: str, default: int) -> int:
     return int(value)
 
 
-_CALLS: Mapping[Kind, Callable[[Account, FakeInstance, str, fields.Fields], Answer]] = {
+# The official CLI asks for regions before anybody has chosen one, with a region that may not be
+# there; of the quota, Civo's page says that it takes no parameters.
+_OF_ACCOUNT: Mapping[Kind, Callable[[Api], Answer]] = {
+    "list_regions": _list_regions,
+    "get_quota": _get_quota,
+}
+_OF_REGION: Mapping[Kind, Callable[[Api, str, RecordedRequest], Answer]] = {
+    "list_instances": _list_instances,
+    "list_resource_snapshots": _list_resource_snapshots,
+    "get_resource_snapshot": _get_resource_snapshot,
+}
+_OF_INSTANCE: Mapping[Kind, Callable[[Account, FakeInstance, str, fields.Fields], Answer]] = {
     "create": _create,
     "list": _list,
     "get": _get,
@@ -181,4 +241,5 @@ _CALLS: Mapping[Kind, Callable[[Account, FakeInstance, str, fields.Fields], Answ
     "restore": _restore,
     "delete": _delete,
     "get_instance": _get_instance,
+    "delete_instance": _delete_instance,
 }

@@ -165,6 +165,13 @@ class FakeCivo:
             private_ip=private_ip,
         )
 
+    def remove_instance(self, instance_id: str) -> None:
+        """Take an instance away without a request; its snapshots stay in the account.
+
+        LookupError if there is no such instance.
+        """
+        self._account.remove_instance(self.instance(instance_id))
+
     def instance(self, instance_id: str) -> FakeInstance:
         """Return an instance by its id or host name; LookupError if there is none."""
         try:
@@ -211,8 +218,13 @@ class FakeCivo:
         except RefusedError as refused:
             raise LookupError(refused.reason) from None
 
-    def snapshots(self, instance_id: str) -> tuple[FakeSnapshot, ...]:
-        """Return an instance's snapshots, the newest first, as a list request would."""
+    def snapshots(self, instance_id: str | None = None) -> tuple[FakeSnapshot, ...]:
+        """Return an instance's snapshots, the newest first, as a list request would.
+
+        Without an instance those of the whole account, also of instances that were deleted.
+        """
+        if instance_id is None:
+            return self._account.all_snapshots()
         return self._account.snapshots(self.instance(instance_id))
 
     def script_next(self, instance_id: str, *scripts: Script) -> None:

@@ -1,6 +1,6 @@
 """Civo's JSON, written out by hand: nothing here may agree with a mistake of the client's."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from ._calendar import Calendar
@@ -15,6 +15,9 @@ __all__ = [
     "envelope",
     "instance_details",
     "instance_page",
+    "quota",
+    "region",
+    "resource_snapshot",
     "restore_operation",
     "summary",
 ]
@@ -23,6 +26,40 @@ Document: TypeAlias = dict[str, object]
 
 PastLastPage: TypeAlias = Literal["first", "empty"]
 """What a page past the last shows: the first page again, or nothing."""
+
+_FEATURES = (
+    "iaas",
+    "kubernetes",
+    "object_store",
+    "loadbalancer",
+    "dbaas",
+    "volume",
+    "paas",
+    "kfaas",
+    "public_ip_node_pools",
+)
+# With room for what tests do, as nothing holds these limits but that of snapshots.
+_LIMITS: Mapping[str, int] = {
+    "instance_count": 10_000,
+    "cpu_core": 100_000,
+    "ram_mb": 100_000_000,
+    "disk_gb": 1_000_000,
+    "disk_volume_count": 100_000,
+    "disk_snapshot_count": 100_000,
+    "public_ip_address": 10_000,
+    "subnet_count": 10,
+    "network_count": 10,
+    "security_group": 16,
+    "security_group_rule": 160,
+    "port_count": 32,
+    "loadbalancer_count": 16,
+    "objectstore_gb": 5000,
+    "database_count": 4,
+    "database_snapshot_count": 20,
+    "database_cpu_core": 16,
+    "database_ram_mb": 32768,
+    "database_disk_gb": 400,
+}
 
 
 def created(snapshot: FakeSnapshot, calendar: Calendar) -> Document:
@@ -132,8 +169,67 @@ def instance_page(
     }
 
 
+def resource_snapshot(snapshot: FakeSnapshot, calendar: Calendar) -> Document:
+    """Return a snapshot as the account's list shows it, and as it is shown there alone."""
+    return {
+        "id": snapshot.id,
+        "name": snapshot.name,
+        "description": snapshot.description,
+        "resource_type": "instance",
+        "created_at": calendar.written(snapshot.created),
+        # No source says whether the id in there is the snapshot's or the instance's. With this
+        # one nobody can count on learning here which instance it was.
+        "instance": created(snapshot, calendar),
+    }
+
+
+def region(code: str, *, is_default: bool) -> Document:
+    """Return a region as the list of them shows it: one that can do everything."""
+    return {
+        "code": code,
+        "name": code,
+        "type": "civostack",
+        "out_of_capacity": False,
+        "country": "uk",
+        "country_name": "United Kingdom",
+        # None of them says whether a region has snapshots.
+        "features": dict.fromkeys(_FEATURES, True),
+        "default": is_default,
+    }
+
+
+def quota(
+    instances: Collection[FakeInstance], *, snapshots: int, snapshot_limit: int | None
+) -> Document:
+    """Return what the account may use, and what it uses: only snapshots are really limited."""
+    used = {
+        "instance_count": len(instances),
+        "cpu_core": sum(each.cpu_cores for each in instances),
+        "ram_mb": sum(each.ram_mb for each in instances),
+        "disk_gb": sum(each.disk_gb for each in instances),
+        "disk_volume_count": sum(len(each.volumes) for each in instances),
+        "disk_snapshot_count": snapshots,
+        "public_ip_address": len(instances),
+        "network_count": len({each.network_id for each in instances}),
+        "security_group": len({each.firewall_id for each in instances}),
+    }
+    shown: Document = {
+        "id": "44aab548-61ca-11e5-860e-5cf9389be614",
+        "default_user_id": "ca04ddda-06e1-469a-ad63-27ac3298c42c",
+        "default_user_email_address": "johnsmith@example.com",
+    }
+    for what, limit in _LIMITS.items():
+        usage = used.get(what, 0)
+        shown[f"{what}_limit"] = max(limit, usage)
+        shown[f"{what}_usage"] = usage
+    if snapshot_limit is not None:
+        shown["disk_snapshot_count_limit"] = snapshot_limit
+
+    return shown
+
+
 def deleted() -> Document:
-    """Return the answer to a deletion."""
+    """Return the answer to a deletion, of a snapshot or of an instance."""
     # The page promises only a 200; the official client reads this shape elsewhere in the API.
     return {"result": "success"}
 

@@ -9,7 +9,7 @@ from .scripts import Script, Status
 
 __all__ = ["Effect", "EffectKind", "FakeInstance", "FakeRestore", "FakeSnapshot"]
 
-EffectKind: TypeAlias = Literal["create", "update", "restore", "delete"]
+EffectKind: TypeAlias = Literal["create", "update", "restore", "delete", "delete_instance"]
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -60,13 +60,15 @@ class FakeSnapshot:
     """A snapshot; each of its fields may be set by a test.
 
     `created` is in seconds of FakeCivo's clock, and `script` says what the snapshot is as
-    time goes by, counted from `created`. `disk` is what the instance held by then.
+    time goes by, counted from `created`. `disk` is what the instance held by then. It stays when
+    its instance is deleted.
     """
 
     id: str
     name: str
     description: str
     instance_id: str
+    region: str
     volumes: tuple[str, ...]
     disk: str
     created: float
@@ -107,9 +109,10 @@ class Effect:
     """Something that a request changed, whatever became of its answer.
 
     A create made a snapshot, an update set a name or a description (also to what it was), a
-    restore began, a delete removed a snapshot. `instance_id` and `snapshot_id` are the ids, also
-    where the request said names; `snapshot_name` is the name at that moment. `at` is the moment on
-    FakeCivo's clock, in seconds.
+    restore began, a delete removed a snapshot, or an instance. `instance_id` and `snapshot_id` are
+    the ids, also where the request said names; `snapshot_name` is the name at that moment. Those
+    of the snapshot are empty where an instance was deleted. `at` is the moment on FakeCivo's
+    clock, in seconds.
     """
 
     kind: EffectKind

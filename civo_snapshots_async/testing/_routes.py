@@ -17,19 +17,34 @@ Kind: TypeAlias = Literal[
     "delete",
     "get_instance",
     "list_instances",
+    "delete_instance",
+    "list_resource_snapshots",
+    "get_resource_snapshot",
+    "get_quota",
+    "list_regions",
     "unknown",
 ]
-"""The six calls on snapshots and the two that show instances; `"unknown"` is everything else."""
+"""The six calls on snapshots, and those of Civo's other calls that are played as well;
+`"unknown"` is everything else."""
 
-_CALLS: Mapping[tuple[str, ...], Mapping[str, Kind]] = {
-    ("v2", "instances", "*", "snapshots"): {"GET": "list", "POST": "create"},
-    ("v2", "instances", "*", "snapshots", "*"): {"GET": "get", "PUT": "update", "DELETE": "delete"},
-    ("v2", "instances", "*", "snapshots", "*", "restore"): {"POST": "restore"},
+_CALLS: Mapping[str, Mapping[str, Kind]] = {
+    "v2/instances/:instance_id/snapshots": {"GET": "list", "POST": "create"},
+    "v2/instances/:instance_id/snapshots/:snapshot_id": {
+        "GET": "get",
+        "PUT": "update",
+        "DELETE": "delete",
+    },
+    "v2/instances/:instance_id/snapshots/:snapshot_id/restore": {"POST": "restore"},
 }
-# What else Civo lets do with an instance is not played here: there is nothing at these paths then.
-_SHOWN: Mapping[tuple[str, ...], Kind] = {
-    ("v2", "instances"): "list_instances",
-    ("v2", "instances", "*"): "get_instance",
+# Civo lets do more at these paths. That is not played here: nothing is there then, and no word
+# of what is allowed.
+_PLAYED_IN_PART: Mapping[str, Mapping[str, Kind]] = {
+    "v2/instances": {"GET": "list_instances"},
+    "v2/instances/:instance_id": {"GET": "get_instance", "DELETE": "delete_instance"},
+    "v2/resourcesnapshots": {"GET": "list_resource_snapshots"},
+    "v2/resourcesnapshots/:snapshot_id": {"GET": "get_resource_snapshot"},
+    "v2/quota": {"GET": "get_quota"},
+    "v2/regions": {"GET": "list_regions"},
 }
 
 
@@ -49,29 +64,32 @@ def route(method: str, path: str) -> Route:
         names = _names(pattern, path)
         if names is not None:
             return _route(calls.get(method, "unknown"), names, allowed=tuple(calls))
-    for pattern, kind in _SHOWN.items():
+    for pattern, calls in _PLAYED_IN_PART.items():
         names = _names(pattern, path)
-        if names is not None and method == "GET":
-            return _route(kind, names)
+        if names is not None and method in calls:
+            return _route(calls[method], names)
 
     return Route(kind="unknown")
 
 
-def _route(kind: Kind, names: list[str], allowed: tuple[str, ...] = ()) -> Route:
-    instance_id, snapshot_id, *_ = (*names, None, None)
+def _route(kind: Kind, names: Mapping[str, str], allowed: tuple[str, ...] = ()) -> Route:
+    return Route(
+        kind=kind,
+        instance_id=names.get("instance_id"),
+        snapshot_id=names.get("snapshot_id"),
+        allowed=allowed,
+    )
 
-    return Route(kind=kind, instance_id=instance_id, snapshot_id=snapshot_id, allowed=allowed)
 
-
-def _names(pattern: tuple[str, ...], path: str) -> list[str] | None:
-    parts = tuple(path.split("/")[1:])
-    if len(parts) != len(pattern):
+def _names(pattern: str, path: str) -> dict[str, str] | None:
+    parts, wanted = path.split("/")[1:], pattern.split("/")
+    if len(parts) != len(wanted):
         return None
-    names: list[str] = []
-    for wanted, part in zip(pattern, parts, strict=True):
-        if wanted == "*":
-            names.append(unquote(part))
-        elif wanted != part:
+    names: dict[str, str] = {}
+    for want, part in zip(wanted, parts, strict=True):
+        if want.startswith(":"):
+            names[want[1:]] = unquote(part)
+        elif want != part:
             return None
     # A server in the way would resolve dots to another call's path: they name nothing here.
-    return names if {"", ".", ".."}.isdisjoint(names) else None
+    return names if {"", ".", ".."}.isdisjoint(names.values()) else None

@@ -47,7 +47,20 @@ __all__ = [
 ]
 
 Target: TypeAlias = Literal[
-    "create", "list", "get", "update", "restore", "delete", "get_instance", "list_instances", "any"
+    "create",
+    "list",
+    "get",
+    "update",
+    "restore",
+    "delete",
+    "get_instance",
+    "list_instances",
+    "delete_instance",
+    "list_resource_snapshots",
+    "get_resource_snapshot",
+    "get_quota",
+    "list_regions",
+    "any",
 ]
 """Which requests meet a fault: those of one call, or any at all."""
 

@@ -180,7 +180,7 @@ async def test_a_page_is_a_number(call: Caller, name: str, number: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "../instances"), ("DELETE", "web-1"), ("PUT", "web-1"), ("GET", "web-1/")],
+    [("POST", "../instances"), ("DELETE", "web-1/"), ("PUT", "web-1"), ("GET", "web-1/")],
 )
 async def test_nothing_else_can_be_done_with_an_instance(
     civo: FakeCivo, call: Caller, method: str, path: str
@@ -200,3 +200,61 @@ async def test_an_instance_request_can_meet_a_fault(civo: FakeCivo, call: Caller
 
     assert statuses == [503, 200]
     assert civo.unmet_faults == ()
+
+
+@pytest.mark.parametrize("name", ["web-1", "web.example"])
+async def test_an_instance_can_be_deleted(fake_clock: FakeClock, call: Caller, name: str) -> None:
+    """By its id or its host name; then it is not there any more, nor are its snapshots at it."""
+    async with FakeCivo(clock=fake_clock) as civo:
+        civo.add_instance("web-1", hostname="web.example")
+        civo.add_snapshot("web-1", "snap-1")
+        talk = Caller(civo, call.session)
+
+        reply = await talk("DELETE", name)
+        refusals = [(await talk("GET", path)).refusal for path in (name, f"{name}/snapshots")]
+
+    assert (reply.status, reply.document) == (200, {"result": "success"})
+    assert refusals == [(404, "database_instance_find")] * 2
+    assert [(each.kind, each.instance_id, each.snapshot_id) for each in civo.effects] == [
+        ("delete_instance", "web-1", "")
+    ]
+
+
+async def test_an_instance_can_be_taken_away(civo: FakeCivo, call: Caller) -> None:
+    """Without a request, and so without an effect."""
+    civo.remove_instance("web-1")
+
+    assert (await call("GET", "web-1")).refusal == (404, "database_instance_find")
+    assert civo.effects == []
+
+
+async def test_an_instance_is_deleted_once(civo: FakeCivo, call: Caller) -> None:
+    """Afterwards there is none."""
+    await call("DELETE", "web-1")
+
+    reply = await call("DELETE", "web-1")
+
+    assert reply.refusal == (404, "database_instance_find")
+    assert len(civo.effects) == 1
+
+
+async def test_an_instance_is_deleted_in_its_region(fake_clock: FakeClock, call: Caller) -> None:
+    """In another one there is none."""
+    async with FakeCivo(clock=fake_clock, other_regions=("FAKE2",)) as civo:
+        civo.add_instance("web-1")
+
+        reply = await Caller(civo, call.session)("DELETE", "web-1", region="FAKE2")
+
+    assert reply.refusal == (404, "database_instance_find")
+    assert (list(civo.instances), civo.effects) == (["web-1"], [])
+
+
+async def test_an_instance_can_come_again(civo: FakeCivo, call: Caller) -> None:
+    """Without the snapshots of the one before, though they are still in the account."""
+    civo.add_snapshot("web-1", "snap-1")
+    await call("DELETE", "web-1")
+
+    civo.add_instance("web-1")
+
+    assert civo.snapshots("web-1") == ()
+    assert [snapshot.id for snapshot in civo.snapshots()] == ["snap-1"]
