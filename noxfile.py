@@ -108,6 +108,12 @@ def lowest(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or IN_PARALLEL))
 
 
+@nox.session
+def install(session: nox.Session) -> None:
+    """Run each command by which a page installs the project, in a fresh clone."""
+    session.run("python", ".ci/installs.py")
+
+
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure what the library costs, as ratios in one run."""

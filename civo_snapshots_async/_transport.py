@@ -380,7 +380,7 @@ def _pace(requests_per_second: float | None) -> AbstractAsyncContextManager[obje
         from aiolimiter import AsyncLimiter  # noqa: PLC0415 - few ask for it
     except ImportError:
         raise ConfigurationError(
-            "requests_per_second needs aiolimiter: pip install civo-snapshots-async[rate]"
+            "requests_per_second needs aiolimiter: pip install aiolimiter"
         ) from None
 
     # One at a time: a bucket of more would let a burst through on top of the rate.

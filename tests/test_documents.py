@@ -5,6 +5,7 @@ import asyncio
 import io
 import logging
 import re
+import runpy
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -189,6 +190,29 @@ def test_ci_runs_the_readmes_second_command() -> None:
 
     assert taken == [b.text for b in SHELL if b.document.name == "README.md"][1]
     assert re.search(r'^bash .*"\$tests"$', script, re.MULTILINE)
+
+
+@in_the_source_tree
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_ci_runs_each_command_that_installs_the_project(document: Path) -> None:
+    """`.ci/installs.py` finds them all, and none asks PyPI for what is not there yet."""
+    installs = runpy.run_path(str(ROOT / ".ci" / "installs.py"))["installs"]
+    text = document.read_text(encoding="utf-8")
+    left_over = " ".join(text.split())
+
+    for command in installs(text):
+        assert "civo-snapshots-async" not in command
+        left_over = left_over.replace(" ".join(command.split()), "")
+
+    assert re.findall(r"pip install (?!(?:--quiet )?nox )", left_over) == []
+
+
+@in_the_source_tree
+def test_ci_runs_the_session_that_installs() -> None:
+    """Beside the others."""
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+    assert re.search(r"nox --session .*\binstall\b", script)
 
 
 @in_the_source_tree

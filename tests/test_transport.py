@@ -447,7 +447,7 @@ class TestPace:
         """The limiter is a library that few need."""
         monkeypatch.setitem(sys.modules, "aiolimiter", None)
 
-        with pytest.raises(ConfigurationError, match=r"pip install civo-snapshots-async\[rate\]"):
+        with pytest.raises(ConfigurationError, match=r"pip install aiolimiter$"):
             SnapshotSession(TOKEN, region="LON1", requests_per_second=5)
 
 
