@@ -74,10 +74,13 @@ def _interpret(request: Request[object], payload: object) -> tuple[object, list[
 def _read_expected(
     model: type[N], request: Request[object], payload: object, asked: dict[str, str]
 ) -> tuple[object, list[str]]:
-    read, problems = _structure(model, payload, asked)
+    read, problems = _structure(model, _filled(payload, request.known), asked)
     if read is None or not request.expected:
         return read, problems
     name = read.name if isinstance(read, Snapshot) else read.hostname
+    # What was filled in proves nothing.
+    if request.known and not cast("dict[str, object]", payload).get("name"):
+        name = ""
     # Ids are compared without case: a server may write a UUID its own way.
     expected = {wanted.casefold() for wanted in request.expected}
     if expected.isdisjoint((read.id.casefold(), name.casefold())):
@@ -85,6 +88,14 @@ def _read_expected(
         problems = [f"id: got {read.id!r} (name {name!r}), asked for {wanted}"]
 
     return read, problems
+
+
+def _filled(payload: object, known: Mapping[str, str]) -> object:
+    if not known or not isinstance(payload, dict):
+        return payload
+    said = cast("dict[str, object]", payload)
+
+    return {**known, **{key: value for key, value in said.items() if value is not None}}
 
 
 def _read_page(payload: object, asked: dict[str, str]) -> tuple[object, list[str]]:

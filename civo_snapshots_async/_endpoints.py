@@ -61,7 +61,11 @@ def update_snapshot(
     name: str | None = None,
     description: str | None = None,
 ) -> Request[Snapshot]:
-    """PUT a new name, a new description, or both."""
+    """PUT a new name, a new description, or both.
+
+    The page: the response describes "the updated fields of the snapshot". What it leaves out is as
+    it was requested, or is not known.
+    """
     fields = _labels(name, description)
     if not fields:
         raise ValueError("nothing to update: give name, description or both")
@@ -76,6 +80,7 @@ def update_snapshot(
         repeat=Repeat.IF_ASKED,
         instance_id=instance_id,
         expected=frozenset({snapshot_id, name or snapshot_id}),
+        known={"id": snapshot_id, "name": "", **{key: str(fields[key]) for key in fields}},
     )
 
 

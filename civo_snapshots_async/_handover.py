@@ -1,7 +1,7 @@
 """A wait that can move to another process: what it waits for, and until when, as text."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Self, TypeVar, cast
 
@@ -23,8 +23,9 @@ E_ = TypeVar("E_", bound=WaitError)
 
 _VERSION = 1
 _KEYS = {"version", "instance_id", "snapshot_id", "region", "deadline"}
-# Three names of 128 characters and a time are far below it.
-_LONGEST = 4096
+_MAX_VOLUMES = 256
+# Three names and all volumes, of 128 characters each, and a time are below it.
+_LONGEST = 64 * 1024
 
 
 def _moment(value: object) -> datetime | None:
@@ -36,6 +37,18 @@ def _moment(value: object) -> datetime | None:
         raise ValueError(f"deadline must be timezone-aware, not {value!r}")
 
     return value.astimezone(UTC)
+
+
+def _volumes(value: object) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise TypeError(f"included_volumes must be several ids, not {value!r}")
+    volumes = tuple(
+        check.plain_name("included_volumes", each) for each in cast("Iterable[object]", value)
+    )
+    if len(volumes) > _MAX_VOLUMES:
+        raise ValueError(f"included_volumes must be at most {_MAX_VOLUMES} ids, not {len(volumes)}")
+
+    return volumes
 
 
 @attrs.frozen(kw_only=True)
@@ -52,6 +65,12 @@ class WaitToken:
     region: str
     deadline: datetime | None = attrs.field(converter=_moment)
     """When to give up, in UTC; `None` for never."""
+    included_volumes: tuple[str, ...] = attrs.field(default=(), converter=_volumes)
+    """The volumes that the snapshot's creation named, where the session has seen that.
+
+    Civo shows them only there. A wait that knows them takes a volume without a report for pending,
+    here as where it began.
+    """
 
     def __attrs_post_init__(self) -> None:
         check.plain_name("instance_id", self.instance_id)
@@ -67,6 +86,7 @@ class WaitToken:
         region: str,
         timeout: float | None,
         now: datetime,
+        included_volumes: tuple[str, ...] = (),
     ) -> Self:
         """Make one for a wait that begins `now` and takes at most `timeout` seconds."""
         seconds = check.timeout(timeout)
@@ -79,7 +99,11 @@ class WaitToken:
             ) from None
 
         return cls(
-            instance_id=instance_id, snapshot_id=snapshot_id, region=region, deadline=deadline
+            instance_id=instance_id,
+            snapshot_id=snapshot_id,
+            region=region,
+            deadline=deadline,
+            included_volumes=included_volumes,
         )
 
     def remaining(self, now: datetime) -> float | None:
@@ -100,6 +124,8 @@ class WaitToken:
                 "snapshot_id": self.snapshot_id,
                 "region": self.region,
                 "deadline": deadline,
+                # Left out where none are known, as by all who came to the snapshot later.
+                **({"included_volumes": self.included_volumes} if self.included_volumes else {}),
             }
         )
 
@@ -119,8 +145,9 @@ class WaitToken:
                 snapshot_id=_string(fields, "snapshot_id"),
                 region=_string(fields, "region"),
                 deadline=None if deadline is None else _time(_string(fields, "deadline")),
+                included_volumes=cast("tuple[str, ...]", fields.get("included_volumes", ())),
             )
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise ValueError(f"not a wait token: {error}") from None
 
 
@@ -144,8 +171,9 @@ def _checked(fields: dict[str, object]) -> dict[str, object]:
     # First of all: another version may have other fields.
     if version != _VERSION:
         raise ValueError(f"a wait token of version {version}: this library reads {_VERSION}")
-    if fields.keys() != _KEYS:
-        odd = ", ".join(map(repr, sorted(fields.keys() ^ _KEYS)))
+    odd_ones = (fields.keys() - {"included_volumes"}) ^ _KEYS
+    if odd_ones:
+        odd = ", ".join(map(repr, sorted(odd_ones)))
         raise ValueError(f"not a wait token: it has too many or too few of the fields {odd}")
 
     return fields

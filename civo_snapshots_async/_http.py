@@ -40,6 +40,8 @@ class Request(Generic[T_co]):
     instance_id: str
     expected: frozenset[str] = frozenset()
     """The ids and names that the answer may bear; empty where any will do."""
+    known: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    """What stands for fields that the response may leave out, as it was requested."""
     longest_body: int = 256 * 1024
     """In bytes: a longer answer is not read to its end."""
 

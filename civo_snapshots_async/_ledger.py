@@ -4,7 +4,8 @@
 2. A create is numbered when it starts. A snapshot that was noted before that number was given was
    there before the create, so that the create has not made it.
 3. A snapshot that a create returned or found is claimed: no other create can have made it.
-4. The volumes that a creation named are known from then on, as Civo shows them only there.
+4. The volumes that a creation named are known from then on, as Civo shows them only there. A wait
+   that moves here from another process brings them along.
 5. Memory is bounded: the oldest entries are forgotten.
 """
 
@@ -14,6 +15,7 @@ import attrs
 
 from ._models import Snapshot
 
+K = TypeVar("K")
 V = TypeVar("V")
 
 _MAX_KNOWN = 4096
@@ -27,6 +29,7 @@ class Ledger:
         self._noted_at: dict[str, int] = {}
         self._volumes: dict[str, tuple[str, ...]] = {}
         self._claimed: dict[str, None] = {}
+        self._brought: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def note(self, snapshot: Snapshot) -> Snapshot:
         """Remember that it is there now; return it with the volumes that its creation named."""
@@ -35,9 +38,26 @@ class Ledger:
         if snapshot.included_volumes:
             _remember(self._volumes, snapshot.id, snapshot.included_volumes)
             return snapshot
-        named = self._volumes.get(snapshot.id)
+        named = self._volumes.get(snapshot.id) or self._brought_for(snapshot)
 
         return attrs.evolve(snapshot, included_volumes=named) if named else snapshot
+
+    def volumes_of(self, snapshot_id: str) -> tuple[str, ...]:
+        """Return the volumes that the creation of a snapshot named; empty where none are known."""
+        return self._volumes.get(snapshot_id, ())
+
+    def bring(self, instance_id: str, snapshot_id: str, volumes: tuple[str, ...]) -> None:
+        """Take over the volumes of a snapshot that another session has created."""
+        if volumes:
+            _remember(self._brought, (instance_id, snapshot_id), volumes)
+
+    def _brought_for(self, snapshot: Snapshot) -> tuple[str, ...]:
+        # The wait that brought them may have named the snapshot by its id or by its name.
+        for known_as in (snapshot.id, snapshot.name) if self._brought else ():
+            if volumes := self._brought.get((snapshot.instance_id, known_as)):
+                return volumes
+
+        return ()
 
     def number_a_create(self) -> int:
         """Return the number of a create that starts now."""
@@ -58,7 +78,7 @@ class Ledger:
         return snapshot_id in self._claimed
 
 
-def _remember(memory: dict[str, V], key: str, value: V) -> None:
+def _remember(memory: dict[K, V], key: K, value: V) -> None:
     memory[key] = value
     while len(memory) > _MAX_KNOWN:
         del memory[next(iter(memory))]

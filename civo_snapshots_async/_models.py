@@ -153,6 +153,7 @@ class Snapshot:
 
     id: str
     name: str
+    """Empty only after an update whose response left it out, and that did not set it."""
     description: str | None = None
     included_volumes: tuple[str, ...] = ()
     """Ids of the volumes in it. The page shows them in the answer to a creation only."""

@@ -356,3 +356,50 @@ def test_decoding_gives_back_what_encoding_gave(snapshot: Snapshot) -> None:
     }
 
     assert decode(GET, answer(payload)) == snapshot
+
+
+SAID: dict[str, Any] = {
+    "id": "snap-1",
+    "name": "weekly",
+    "description": "of Sunday",
+    "status": {"state": "Complete", "volumes": [{"id": "vol-1", "state": "Completed"}]},
+    "created_at": "2025-04-01T09:11:14Z",
+}
+
+
+@given(
+    said=st.lists(st.sampled_from(sorted(SAID)), unique=True),
+    null=st.lists(st.sampled_from(sorted(SAID)), unique=True),
+    requested=st.sampled_from(
+        [{"name": "weekly"}, {"description": ""}, {"name": "weekly", "description": "of Sunday"}]
+    ),
+)
+def test_an_update_may_describe_any_part_of_the_snapshot(
+    said: list[str], null: list[str], requested: dict[str, str]
+) -> None:
+    """A law: each field is what Civo said, else what was requested, else not known."""
+    request = endpoints.update_snapshot("web-1", "snap-1", region="LON1", **requested)
+    payload = dict.fromkeys(null) | {field: SAID[field] for field in said}
+
+    snapshot = decode(request, Response(status=200, body=json.dumps(payload).encode()))
+
+    assert snapshot.id == "snap-1"
+    assert snapshot.name == ("weekly" if "name" in said else requested.get("name", ""))
+    assert snapshot.description == (
+        "of Sunday" if "description" in said else requested.get("description")
+    )
+    assert snapshot.state == ("Complete" if "status" in said else "")
+    assert len(snapshot.status.volumes) == ("status" in said)
+    assert (snapshot.created_at is not None) is ("created_at" in said)
+    assert (snapshot.instance_id, snapshot.region) == ("web-1", "LON1")
+
+
+@pytest.mark.parametrize(
+    "body", ["[]", "null", '"weekly"', '{"id": 7}', '{"name": 7}', '{"id": "snap-2"}']
+)
+def test_what_an_update_does_describe_has_to_be_right(body: str) -> None:
+    """A wrong shape is no part of it, and another snapshot is not this one."""
+    request = endpoints.update_snapshot("web-1", "snap-1", region="LON1", name="weekly")
+
+    with pytest.raises(DecodeError):
+        decode(request, Response(status=200, body=body.encode()))

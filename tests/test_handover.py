@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,13 +65,28 @@ class TestText:
         """With no secret in it."""
         assert TOKEN.to_json() == TEXT
 
-    @given(instance=names, snapshot=names, region=names, deadline=st.none() | moments)
+    @given(
+        instance=names,
+        snapshot=names,
+        region=names,
+        deadline=st.none() | moments,
+        volumes=st.lists(names, max_size=5).map(tuple),
+    )
     def test_what_is_written_is_read(
-        self, instance: str, snapshot: str, region: str, deadline: datetime | None
+        self,
+        instance: str,
+        snapshot: str,
+        region: str,
+        deadline: datetime | None,
+        volumes: tuple[str, ...],
     ) -> None:
         """A law: nothing is lost, to the microsecond."""
         token = WaitToken(
-            instance_id=instance, snapshot_id=snapshot, region=region, deadline=deadline
+            instance_id=instance,
+            snapshot_id=snapshot,
+            region=region,
+            deadline=deadline,
+            included_volumes=volumes,
         )
 
         assert WaitToken.from_json(token.to_json()) == token
@@ -94,7 +110,7 @@ class TestText:
             ("", "not a wait token: Expecting value"),
             ("{", "not a wait token: Expecting property name"),
             ("[" * 4000, "not a wait token: "),
-            (" " * 5000, "not a wait token: it has 5000 characters"),
+            (" " * 70_000, "not a wait token: it has 70000 characters"),
             ("[]", "not a wait token: it must be an object"),
             ("null", "not a wait token: it must be an object"),
             ("{}", "not a wait token: it must have a version"),
@@ -110,6 +126,14 @@ class TestText:
             (text(snapshot_id="a/../b"), "not a wait token: snapshot_id must be 1 to 128 letters"),
             (text(snapshot_id="\ud800"), "not a wait token: snapshot_id holds half a surrogate"),
             (text(region="LON1&x=y"), "not a wait token: region must be 1 to 128 letters"),
+            (text(included_volumes="vol-1"), "not a wait token: included_volumes must be several"),
+            (text(included_volumes=None), "not a wait token: included_volumes must be several"),
+            (text(included_volumes=["../x"]), "not a wait token: included_volumes must be 1 to"),
+            (text(included_volumes=[7]), "not a wait token: included_volumes must be a string"),
+            (
+                text(included_volumes=["v"] * 257),
+                "included_volumes must be at most 256 ids, not 257",
+            ),
             (text(deadline=0), "deadline must be a string, not 0"),
             (text(deadline="tomorrow"), "deadline: not an RFC 3339 time: 'tomorrow'"),
             (text(deadline="2026-03-01T12:00:00"), "deadline: not an RFC 3339 time"),
@@ -267,6 +291,33 @@ class TestMoving:
 
         assert {request.query["region"] for request in civo.requests} == {"FAKE2"}
         assert snapshot.region == "FAKE2"
+
+    @pytest.mark.parametrize("by", ["id", "name"])
+    @pytest.mark.parametrize("late", [False, True], ids=["in time", "too late"])
+    async def test_it_is_as_strong_as_the_one_that_stayed(
+        self,
+        civo: FakeCivo,
+        session: SnapshotSession,
+        fake_clock: FakeClock,
+        by: str,
+        *,
+        late: bool,
+    ) -> None:
+        """Elsewhere too, a volume that the creation named and that is not reported is pending."""
+        half = {"state": "Complete", "volumes": [{"id": "vol-1", "state": "Completed"}]}
+        civo.script_next("web-1", scripts.timeline([(0.0, half)]))
+        created = await session.create_snapshot("web-1", name="nightly")
+        token = session.wait_token("web-1", created.id, timeout=60)
+        if by == "name":
+            token = attrs.evolve(token, snapshot_id="nightly")
+        if late:
+            await fake_clock.sleep(60)
+
+        async with another_process(civo, fake_clock) as other:
+            with pytest.raises(WaitTimeoutError) as caught:
+                await other.resume(WaitToken.from_json(token.to_json()))
+
+        assert [volume.id for volume in caught.value.pending_volumes] == ["vol-2"]
 
     async def test_a_job_that_is_delivered_twice_makes_one_snapshot(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
