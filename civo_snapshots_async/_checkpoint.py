@@ -173,10 +173,13 @@ class _Checkpoint:
         except SnapshotNotFoundError:
             logger.info("checkpoint: %s was deleted already", self._told(snapshot))
         except CivoSnapshotsError as error:
+            is_unknown = isinstance(error, OutcomeUnknownError)
             logger.warning(
-                "checkpoint: %s could not be deleted: %s: %s",
-                self._told(snapshot), type(error).__name__, error,
-            )  # fmt: skip
+                "checkpoint: %s %s: %s",
+                self._told(snapshot),
+                "may or may not have been deleted" if is_unknown else "could not be deleted",
+                _named(error),
+            )
 
     def _told(self, snapshot: Snapshot) -> str:
         where = f"instance {self.instance_id} in {self.region}"

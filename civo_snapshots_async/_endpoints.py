@@ -49,6 +49,7 @@ def get_snapshot(instance_id: str, snapshot_id: str, *, region: str) -> Request[
         region=_region(region),
         returns=Snapshot,
         instance_id=instance_id,
+        snapshot_id=snapshot_id,
         expected=frozenset({snapshot_id}),
     )
 
@@ -79,6 +80,7 @@ def update_snapshot(
         fields=fields,
         repeat=Repeat.IF_ASKED,
         instance_id=instance_id,
+        snapshot_id=snapshot_id,
         expected=frozenset({snapshot_id, name or snapshot_id}),
         known={"id": snapshot_id, "name": "", **{key: str(fields[key]) for key in fields}},
     )
@@ -120,6 +122,7 @@ def restore_snapshot(
         fields=fields,
         repeat=Repeat.NEVER if overwrite_existing else Repeat.IF_UNSENT,
         instance_id=instance_id,
+        snapshot_id=snapshot_id,
     )
 
 
@@ -132,12 +135,17 @@ def delete_snapshot(instance_id: str, snapshot_id: str, *, region: str) -> Reque
         region=_region(region),
         returns=type(None),
         instance_id=instance_id,
+        snapshot_id=snapshot_id,
     )
 
 
 def for_snapshot(request: Request[Restore], snapshot_id: str) -> Request[Restore]:
     """Point a restore at the snapshot of that id, whatever name it was first given."""
-    return attrs.evolve(request, path=f"{_path(request.instance_id, snapshot_id)}/restore")
+    return attrs.evolve(
+        request,
+        path=f"{_path(request.instance_id, snapshot_id)}/restore",
+        snapshot_id=snapshot_id,
+    )
 
 
 def _path(instance_id: str, *snapshot_id: str) -> str:

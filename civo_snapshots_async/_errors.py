@@ -19,7 +19,7 @@
     │   ├── RateLimitedError
     │   └── ServerError
     ├── DecodeError                    Civo answered: yes, in an undocumented shape
-    ├── OutcomeUnknownError            a create or a restore may or may not have been done
+    ├── OutcomeUnknownError            a create, restore or deletion may or may not have been done
     └── WaitError                      waiting ended without what was waited for
         ├── SnapshotFailedError
         ├── SnapshotVanishedError
@@ -265,10 +265,10 @@ class DecodeError(CivoSnapshotsError):
 
 
 class OutcomeUnknownError(CivoSnapshotsError):
-    """The answer to a create or a restore was lost, and it may or may not have been done.
+    """The response to a create, a restore or a deletion was lost: it may or may not be done.
 
-    It was not sent again. The message says what to look at before you do; `__cause__` is what the
-    request met.
+    A create or a restore was not retried: the message says what to look at before you do. A
+    deletion was retried, and can be again. `__cause__` is what the request got.
     """
 
     def __init__(
@@ -279,15 +279,18 @@ class OutcomeUnknownError(CivoSnapshotsError):
         instance_id: str,
         region: str,
         asked: Mapping[str, str | bool],
+        snapshot_id: str = "",
         baseline: tuple[Snapshot, ...] = (),
         candidates: tuple[Snapshot, ...] = (),
         last_error: CivoSnapshotsError | None = None,
     ) -> None:
         super().__init__(message)
         self.action = action
-        """The call: `create_snapshot` or `restore_snapshot`."""
+        """The call: `create_snapshot`, `restore_snapshot` or `delete_snapshot`."""
         self.instance_id = instance_id
         self.region = region
+        self.snapshot_id = snapshot_id
+        """The snapshot to restore or to delete, as it was given; empty for a create."""
         self.asked = dict(asked)
         """What was sent in the body."""
         self.baseline = baseline
@@ -295,7 +298,10 @@ class OutcomeUnknownError(CivoSnapshotsError):
         self.candidates = candidates
         """Those that may be what was asked for: any, one or none of them."""
         self.last_error = last_error
-        """What the last look at the instance's snapshots met, where it failed."""
+        """What the last list of the instance's snapshots got, where it failed.
+
+        Of a deletion, what its last attempt got: a refused token, say, after a lost response.
+        """
 
     @property
     def may_have_taken_effect(self) -> bool:

@@ -38,6 +38,8 @@ class Request(Generic[T_co]):
     """What the body says; `None` for no body at all, an empty mapping for an empty object."""
     repeat: Repeat = Repeat.FREELY
     instance_id: str
+    snapshot_id: str = ""
+    """As it was given, which may be its name; empty where the call is about no one snapshot."""
     expected: frozenset[str] = frozenset()
     """The ids and names that the answer may bear; empty where any will do."""
     known: Mapping[str, str] = attrs.field(factory=dict[str, str])

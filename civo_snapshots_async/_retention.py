@@ -14,6 +14,7 @@ from ._clock import SystemClock
 from ._errors import (
     AuthenticationError,
     CivoSnapshotsError,
+    OutcomeUnknownError,
     RegionNotFoundError,
     SessionClosedError,
     SnapshotNotFoundError,
@@ -230,7 +231,10 @@ class PruneOutcome:
 
     snapshot: Snapshot
     error: CivoSnapshotsError | None = None
-    """Why it was not deleted; where an answer was lost, it may have been all the same."""
+    """Why it is not known to be deleted.
+
+    `OutcomeUnknownError` where a response was lost: it may have been deleted all the same.
+    """
 
     @property
     def is_deleted(self) -> bool:
@@ -251,7 +255,7 @@ class PruneResult:
 
     @property
     def failed(self) -> tuple[PruneOutcome, ...]:
-        """The deletions that failed, each with its error."""
+        """The deletions that failed or are unknown, each with its error."""
         return tuple(outcome for outcome in self.outcomes if not outcome.is_deleted)
 
     def raise_for_failures(self) -> None:
@@ -277,7 +281,7 @@ async def prune(
     where = _where(plan, instance_id, region)
     outcomes: list[PruneOutcome] = []
     for snapshot in plan.deletions:
-        last = outcomes[-1].error if outcomes else None
+        last = _got_last(outcomes)
         if isinstance(last, _ALL_THE_SAME):
             outcomes.append(PruneOutcome(snapshot=snapshot, error=copy.copy(last)))
         else:
@@ -288,6 +292,12 @@ async def prune(
 
 # What one deletion meets here, the next one would meet as well: it is not sent.
 _ALL_THE_SAME = (AuthenticationError, RegionNotFoundError, SessionClosedError)
+
+
+def _got_last(outcomes: list[PruneOutcome]) -> CivoSnapshotsError | None:
+    last = outcomes[-1].error if outcomes else None
+    # After a lost attempt a refused token leaves open whether this one was done, and no other.
+    return last.last_error if isinstance(last, OutcomeUnknownError) else last
 
 
 def _where(plan: PrunePlan, instance_id: str, region: str | None) -> dict[str, str]:
@@ -320,7 +330,9 @@ async def _delete(
     except CivoSnapshotsError as error:
         error.snapshot = snapshot
         error.add_note(f"while deleting snapshot {name}")
-        logger.warning("snapshot %s was not deleted: %s", name, error)
+        is_unknown = isinstance(error, OutcomeUnknownError)
+        what = "may or may not have been deleted" if is_unknown else "was not deleted"
+        logger.warning("snapshot %s %s: %s", name, what, error)
         return PruneOutcome(snapshot=snapshot, error=error)
     else:
         logger.info("deleted snapshot %s", name)

@@ -102,14 +102,14 @@ class RetryingTransport:
         self, request: Request[object], first: Outcome, started: float, deadline: float
     ) -> Outcome:
         outcomes: list[Outcome] = [first]
-        attempts = [_attempt(first, self._clock.now() - started)]
+        attempts = [_attempt(request, first, self._clock.now() - started)]
         is_first = True
 
         async def attempt() -> Outcome:
             nonlocal is_first
             if not is_first:
                 outcomes.append(await self._attempt(request, deadline))
-                attempts.append(_attempt(outcomes[-1], self._clock.now() - started))
+                attempts.append(_attempt(request, outcomes[-1], self._clock.now() - started))
             is_first = False
             return outcomes[-1]
 
@@ -199,14 +199,14 @@ def _is_limited(met: Outcome) -> bool:
     return isinstance(met, Response) and met.status == HTTPStatus.TOO_MANY_REQUESTS
 
 
-def _attempt(met: Outcome, elapsed: float) -> Attempt:
+def _attempt(request: Request[object], met: Outcome, elapsed: float) -> Attempt:
     if isinstance(met, TransportError):
         said = str(met).removeprefix(f"{met.method} {met.path}: ")
         return Attempt(met=said, may_have_arrived=met.may_have_arrived, elapsed=elapsed)
 
     return Attempt(
         met=f"{met.status} {code_of(met)}".rstrip(),
-        may_have_arrived=met.status >= HTTPStatus.INTERNAL_SERVER_ERROR,
+        may_have_arrived=met.is_success or refusal(request, met).may_have_taken_effect,
         elapsed=elapsed,
     )
 
@@ -235,7 +235,7 @@ def _log_repeat(request: Request[object]) -> Callable[[tenacity.RetryCallState],
             request.method,
             request.path,
             state.attempt_number,
-            _attempt(met, 0.0).met if met else "",
+            _attempt(request, met, 0.0).met if met else "",
             state.upcoming_sleep,
         )
 

@@ -19,13 +19,12 @@ from . import _endpoints as endpoints
 from ._caller import Caller
 from ._clock import Clock, SystemClock
 from ._config import DEFAULT_API_URL, Account, checked_account, find_account
-from ._deletion import wait_until_deleted
+from ._deletion import delete, wait_until_deleted
 from ._errors import (
     CivoSnapshotsError,
     ConflictError,
     SessionClosedError,
     SnapshotNotCompleteError,
-    SnapshotNotFoundError,
 )
 from ._events import Event
 from ._following import find_restored_instance, wait_until_active
@@ -391,14 +390,14 @@ class SnapshotSession:
         """Delete a snapshot, which frees its quota and storage.
 
         Where it is not found after an attempt of this very call was lost, that attempt has done it.
+        Any other error after a lost attempt, or a lost last one, is `OutcomeUnknownError`: the
+        deletion may have been done, and can be called again. All other errors say that it was not
+        done. Give the id: a retry by name may meet another snapshot of that name.
         """
-        try:
-            await self._call(
-                endpoints.delete_snapshot(instance_id, snapshot_id, region=self._in(region))
-            )
-        except SnapshotNotFoundError as error:
-            if not any(attempt.may_have_arrived for attempt in error.attempts[:-1]):
-                raise
+        request = endpoints.delete_snapshot(instance_id, snapshot_id, region=self._in(region))
+
+        async with self._lifetime.inside():
+            await delete(self._caller, request)
 
     async def wait_until_complete(
         self,

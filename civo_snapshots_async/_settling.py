@@ -188,6 +188,7 @@ def restore_unknown(request: Request[Restore], lost: CivoSnapshotsError) -> Outc
         action=request.call,
         instance_id=request.instance_id,
         region=request.region,
+        snapshot_id=request.snapshot_id,
         asked=fields,
     )
 

@@ -40,7 +40,7 @@ ARROWS: dict[str, set[str]] = {
         "_caller", "_clock", "_endpoints", "_errors", "_events", "_looking", "_models",
     },
     "_until": {"_checks", "_clock", "_errors", "_looking", "_models", "_pacing"},
-    "_deletion": {"_clock", "_errors", "_models", "_pacing", "_until"},
+    "_deletion": {"_caller", "_clock", "_errors", "_http", "_models", "_pacing", "_until"},
     "_following": {"_clock", "_errors", "_instances", "_models", "_pacing", "_until"},
     "_retention": {"_checks", "_clock", "_errors", "_models"},
     "_waiting": {

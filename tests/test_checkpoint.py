@@ -189,6 +189,18 @@ class TestSuccess:
         assert warning.startswith(f"{KEPT} could not be deleted: ConflictError: ")
         assert len(civo.snapshots("web-1")) == 1
 
+    async def test_a_lost_deletion_is_not_said_to_have_failed(
+        self, civo: FakeCivo, session: SnapshotSession, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """It may have been done."""
+        civo.inject("delete", *[faults.reset("midway")] * 3)
+
+        async with checkpoint(session, "web-1", name="before-upgrade", on_success="delete"):
+            pass
+
+        (warning,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+        assert warning.startswith(f"{KEPT} may or may not have been deleted: OutcomeUnknownError: ")
+
     async def test_a_snapshot_that_is_gone_need_not_be_deleted(
         self, session: SnapshotSession, caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -313,7 +313,7 @@ LIST = _endpoints.list_snapshots("web-1", region="LON1")
         ("a budget of {:g} repeats", RetryPolicy().budget),
         ("{:g} ways to lose it", len(LOST_ANSWERS) - 1),
         ("looked for {:g} s", RetryPolicy().settle_window),
-        ("{:g} seeds", len(SEEDS)),
+        ("{:,} seeds", len(SEEDS)),
         ("{:g} s a sending", OPTIONS["request_timeout"]),
         ("{:g} s in all", OPTIONS["call_timeout"]),
         ("{:g} places", OPTIONS["max_connections"]),

@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 
 from civo_snapshots_async import (
+    ApiError,
     AuthenticationError,
     CivoSnapshotsError,
     ConflictError,
     DecodeError,
+    InstanceNotFoundError,
+    InvalidRequestError,
     NotFoundError,
     OutcomeUnknownError,
     PollPolicy,
     RateLimitedError,
+    RegionNotFoundError,
     RetryPolicy,
     ServerError,
     Snapshot,
@@ -222,29 +226,134 @@ class TestDeletions:
             await session.delete_snapshot("web-1", "snap-1")
 
     @pytest.mark.parametrize(
-        ("second", "error"),
+        "lost",
         [
-            (faults.status(404, code="database_account_not_found"), AuthenticationError),
-            (faults.status(404, code="database_instance_not_found"), NotFoundError),
-            (faults.status(404, body="nothing here"), NotFoundError),
+            faults.reset("before", effect=True),
+            faults.status(408, effect=True),
+            faults.status(503),
+            faults.hang(),
         ],
         ids=repr,
     )
-    async def test_another_404_is_not_taken_for_gone(
+    @pytest.mark.parametrize(
+        ("last", "error"),
+        [
+            (faults.status(404, body="<html>404</html>"), NotFoundError),
+            (faults.status(404, body=b""), NotFoundError),
+            (faults.status(404, body=b'{"code": "database_snap'), NotFoundError),
+            (faults.status(404, body="not found"), NotFoundError),
+            (faults.status(404, body={"result": "failed"}), NotFoundError),
+            (faults.status(404, code="database_instance_find"), InstanceNotFoundError),
+            (faults.status(404, code="database_region_not_found"), RegionNotFoundError),
+            (faults.status(404, code="database_account_not_found"), AuthenticationError),
+            (faults.status(401, body={"result": "requires_authentication"}), AuthenticationError),
+            (faults.status(409, code="database_snapshot_cannot_delete_in_use"), ConflictError),
+            (faults.status(400), InvalidRequestError),
+            (faults.redirect("http://127.0.0.1:9/"), ApiError),
+        ],
+        ids=repr,
+    )
+    async def test_after_a_lost_attempt_no_other_response_tells(
         self,
         civo: FakeCivo,
         session: SnapshotSession,
-        second: faults.Fault,
+        lost: faults.Fault,
+        last: faults.Fault,
         error: type[CivoSnapshotsError],
     ) -> None:
-        """A bad token is one of them."""
+        """It is about the last attempt; the lost one may have deleted it, or not."""
         civo.add_snapshot("web-1", "snap-1")
-        civo.inject("delete", faults.reset(), second)
+        civo.inject("delete", lost, last)
+
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await session.delete_snapshot("web-1", "snap-1")
+
+        assert type(caught.value.last_error) is error
+        assert caught.value.__cause__ is caught.value.last_error
+        assert kinds(civo) == ["delete"] * 2
+
+    @pytest.mark.parametrize(
+        ("fault", "times"),
+        [
+            pytest.param(faults.reset("midway"), 3, id="lost"),
+            pytest.param(faults.hang(effect=True), 3, id="timed out"),
+            pytest.param(faults.gateway_timeout(), 3, id="504"),
+            pytest.param(faults.status(500), 3, id="500"),
+            pytest.param(faults.status(408, effect=True), 3, id="408"),
+            pytest.param(faults.status(501), 1, id="501"),
+        ],
+    )
+    async def test_all_attempts_lost_is_unknown(
+        self, civo: FakeCivo, fake_clock: FakeClock, fault: faults.Fault, times: int
+    ) -> None:
+        """The error names the snapshot, and what to do."""
+        civo.add_snapshot("web-1", "snap-1")
+        civo.inject("delete", *[fault] * 3)
+        async with open_session(civo, fake_clock, request_timeout=5) as session:
+            with pytest.raises(OutcomeUnknownError, match="may or may not have been done") as got:
+                await session.delete_snapshot("web-1", "snap-1")
+
+        error = got.value
+        assert (error.action, error.snapshot_id) == ("delete_snapshot", "snap-1")
+        assert (error.instance_id, error.region, error.asked) == ("web-1", civo.region, {})
+        assert str(error).endswith(
+            "Delete it again by its id: that does no harm, and SnapshotNotFoundError then says "
+            "that it is gone."
+        )
+        assert kinds(civo) == ["delete"] * times
+
+    @pytest.mark.parametrize(
+        ("responses", "error"),
+        [
+            ([faults.status(404, body="<html>404</html>")], NotFoundError),
+            ([faults.rate_limited(), faults.status(404, body=b"")], NotFoundError),
+            ([faults.rate_limited(), faults.status(401)], AuthenticationError),
+            ([faults.rate_limited()] * 3, RateLimitedError),
+            ([faults.status(409, code="database_quota_lock_failed")] * 3, ConflictError),
+        ],
+        ids=repr,
+    )
+    async def test_what_was_never_lost_was_not_done(
+        self,
+        civo: FakeCivo,
+        session: SnapshotSession,
+        responses: list[faults.Fault],
+        error: type[CivoSnapshotsError],
+    ) -> None:
+        """Each attempt was answered: no."""
+        civo.add_snapshot("web-1", "snap-1")
+        civo.inject("delete", *responses)
 
         with pytest.raises(error):
             await session.delete_snapshot("web-1", "snap-1")
 
         assert effects(civo) == []
+
+    async def test_a_server_that_was_never_reached_has_deleted_nothing(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """No byte of it left, in any attempt."""
+        async with FakeCivo() as gone:
+            pass
+        async with open_session(gone, fake_clock) as session:
+            with pytest.raises(TransportError) as caught:
+                await session.delete_snapshot("web-1", "snap-1")
+
+        assert not caught.value.may_have_arrived
+
+    async def test_deleted_again_it_is_known(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """What the error says to do."""
+        civo.add_snapshot("web-1", "snap-1")
+        civo.inject("delete", *[faults.reset("midway")] * 3)
+
+        with pytest.raises(OutcomeUnknownError):
+            await session.delete_snapshot("web-1", "snap-1")
+        with pytest.raises(SnapshotNotFoundError):
+            await session.delete_snapshot("web-1", "snap-1")
+
+        assert effects(civo) == ["delete"]
 
 
 class TestCreates:
@@ -371,6 +480,7 @@ class TestRestores:
         assert kinds(civo) == ["get", "restore"]
         assert effects(civo) == ["restore"]
         assert caught.value.asked == how
+        assert caught.value.snapshot_id == "snap-1"
         assert re.search(
             "The disk of instance web-1 may have been replaced"
             if overwrite

@@ -18,6 +18,7 @@ from civo_snapshots_async import (
     ConflictError,
     InstanceNotFoundError,
     NotFoundError,
+    OutcomeUnknownError,
     Phase,
     PruneEntry,
     PruneOutcome,
@@ -30,7 +31,7 @@ from civo_snapshots_async import (
     plan_prune,
 )
 from civo_snapshots_async._retention import prune
-from civo_snapshots_async.testing import FakeCivo, FakeClock, scripts
+from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
 from .make import make_snapshot, refused
 
@@ -554,6 +555,45 @@ class TestOnAServer:
 
         assert [type(outcome.error) for outcome in result.failed] == [AuthenticationError] * 4
         assert [request.kind for request in civo.requests] == ["list", "delete"]
+
+    async def test_what_all_would_meet_is_met_once_also_after_a_lost_response(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """The first deletion may have been done, and the others were not sent."""
+        for number in range(4):
+            civo.add_snapshot("web-1", f"snap-{number}")
+            fake_clock.advance(60)
+        shown = plan_prune(await session.list_snapshots("web-1"), keep_last=1)
+        refusal = faults.status(404, code="database_account_not_found")
+        civo.inject("delete", faults.reset("midway"), refusal)
+
+        result = await prune(session, "web-1", shown)
+
+        first, *others = [type(outcome.error) for outcome in result.failed]
+        assert (first, others) == (OutcomeUnknownError, [AuthenticationError] * 2)
+        assert [request.kind for request in civo.requests] == ["list", "delete", "delete"]
+
+    async def test_a_lost_deletion_is_not_said_to_have_failed(
+        self,
+        civo: FakeCivo,
+        session: SnapshotSession,
+        fake_clock: FakeClock,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """Neither by its outcome nor by the log; the next prune finds out."""
+        for number in range(3):
+            civo.add_snapshot("web-1", f"snap-{number}")
+            fake_clock.advance(60)
+        shown = plan_prune(await session.list_snapshots("web-1"), keep_last=1)
+        civo.inject("delete", *[faults.reset("midway")] * 3)
+
+        result = await prune(session, "web-1", shown)
+        again = await prune(session, "web-1", shown)
+
+        assert [snapshot.id for snapshot in result.deleted] == ["snap-1"]
+        assert isinstance(result.failed[0].error, OutcomeUnknownError)
+        assert "snap-0) of instance web-1 may or may not have been deleted: " in caplog.text
+        assert again.deleted == shown.deletions
 
     async def test_a_revoked_token_deletes_nothing(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
