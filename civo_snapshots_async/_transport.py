@@ -1,17 +1,12 @@
-"""A request becomes a response, over HTTP. The one place that knows aiohttp."""
+"""A request becomes a response, over HTTP, with aiohttp."""
 
 import asyncio
-import errno
 import json
-import os
 import ssl
-import urllib.request
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from http import HTTPStatus
-from types import SimpleNamespace
-from typing import Literal, cast
-from urllib.parse import unquote, urlencode, urlsplit
+from typing import Literal
+from urllib.parse import unquote, urlencode
 
 import aiohttp
 import attrs
@@ -20,28 +15,15 @@ from yarl import URL
 from . import _checks as check
 from ._clock import Clock
 from ._config import Account
-from ._errors import (
-    CertificateError,
-    ConfigurationError,
-    SessionClosedError,
-    TransportError,
-    TransportTimeoutError,
-)
-from ._http import Repeat, Request, Response, is_2xx
+from ._connections import Connections, Sending, connect_limits, environment_proxy, is_traced, pace
+from ._errors import SessionClosedError, TransportError, TransportTimeoutError
+from ._failures import UNSENT, ConnectionLostError, failure, is_refused_by_proxy, named
+from ._http import Request, Response, is_2xx
 from ._token import Token
 from ._version import __version__
 
 _LONGEST_REFUSAL = 64 * 1024
-# Below the usual idle limits of servers, so that it is rarely they who close first.
-_KEEPALIVE = 15.0
 _CONTENT_TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
-
-
-# OpenSSL's X509_V_ERR_… of a certificate that is sound, but not now or not here.
-_NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64
-
-# No connection was made, by ourselves or by the proxy.
-_UNSENT = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
 
 
 @attrs.frozen(kw_only=True)
@@ -75,21 +57,6 @@ class TransportSettings:
             check.proxy_url("proxy", self.proxy)
 
 
-@attrs.define
-class _Sending:
-    """How far one sending of a request has got."""
-
-    is_traced: bool = False
-    """Whether aiohttp tells when it begins to write: for what must not be sent twice."""
-    has_begun: bool = False
-    is_written: bool = False
-
-    @property
-    def may_have_left(self) -> bool:
-        """Whether any byte of it may have left."""
-        return self.is_written if self.is_traced else self.has_begun
-
-
 class AiohttpTransport:
     """Sends each request exactly once, follows nothing, keeps nothing that a server sets."""
 
@@ -103,17 +70,19 @@ class AiohttpTransport:
         self._account = account
         self._settings = settings
         self._clock = clock
-        self._sessions = _Sessions(http_session)
+        self._connections = Connections(http_session)
         self._headers = _headers(settings)
         self._body_headers = {
             **self._headers,
             "Content-Type": _CONTENT_TYPES[settings.body_format],
         }
-        self._connecting = _connect_limits(settings, has_own_pool=http_session is None)
+        self._connecting = connect_limits(
+            settings.connect_timeout, has_own_pool=http_session is None
+        )
         self._proxy = settings.proxy
         if settings.trust_env and self._proxy is None:
-            self._proxy = _environment_proxy(account.api_url)
-        self._pace = _pace(settings.requests_per_second)
+            self._proxy = environment_proxy(account.api_url)
+        self._pace = pace(settings.requests_per_second)
         # Our pool has no limit: a call that waited inside it would be charged for the wait.
         self._slots: AbstractAsyncContextManager[object] = (
             asyncio.Semaphore(settings.max_connections) if http_session is None else nullcontext()
@@ -125,7 +94,7 @@ class AiohttpTransport:
         `limit` holds for everything; the wait for a free slot is not charged to the request's own
         time-out, which is the settings'.
         """
-        sending = _Sending()
+        sending = Sending()
         try:
             async with self._clock.timeout(limit), self._pace, self._slots:
                 outcome = await self._exchange(request, sending)
@@ -139,18 +108,17 @@ class AiohttpTransport:
 
     async def aclose(self) -> None:
         """Close what was opened here; a session that was given stays open."""
-        await self._sessions.aclose()
+        await self._connections.aclose()
 
     def abandon(self) -> bool:
         """Drop what was opened and never closed, without a word of aiohttp's; say if any was."""
-        return self._sessions.abandon()
+        return self._connections.abandon()
 
     async def _exchange(
-        self, request: Request[object], sending: _Sending
+        self, request: Request[object], sending: Sending
     ) -> Response | TransportError | SessionClosedError:
-        session = self._sessions.session_for(request)
-        # Instrumentation puts traces of its own on every session: ours is known by itself.
-        sending.is_traced, sending.has_begun = _TRACE in session.trace_configs, True
+        session = self._connections.session_for(request)
+        sending.is_traced, sending.has_begun = is_traced(session), True
         try:
             async with (
                 self._clock.timeout(self._settings.request_timeout),
@@ -189,7 +157,7 @@ class AiohttpTransport:
             raise
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
             # On these aiohttp itself sends GET, PUT and DELETE again, unseen and uncounted.
-            raise _ConnectionLostError(_named(error)) from None
+            raise ConnectionLostError(named(error)) from None
 
     async def _read(self, answer: aiohttp.ClientResponse, request: Request[object]) -> Response:
         arrived_at = self._clock.now()
@@ -208,25 +176,25 @@ class AiohttpTransport:
         )
 
     def _lost(
-        self, request: Request[object], sending: _Sending, error: aiohttp.ClientError
+        self, request: Request[object], sending: Sending, error: aiohttp.ClientError
     ) -> TransportError | SessionClosedError:
         call = f"{request.method} {request.path}"
-        if self._sessions.are_closed:
+        if self._connections.are_closed:
             return SessionClosedError(f"{call}: the session was closed while this call ran")
         # Where both signs are there, they must agree that nothing left.
-        is_unsent = isinstance(error, _UNSENT) and not sending.is_written
-        kind, why = _failure(error)
+        is_unsent = isinstance(error, UNSENT) and not sending.is_written
+        kind, why = failure(error)
 
         return kind(
             f"{call}: {why}",
             method=request.method,
             path=request.path,
             may_have_arrived=not is_unsent,
-            is_transient=not _is_refused_by_proxy(error),
+            is_transient=not is_refused_by_proxy(error),
         )
 
     def _late(
-        self, request: Request[object], sending: _Sending, what: str, limit: float
+        self, request: Request[object], sending: Sending, what: str, limit: float
     ) -> TransportTimeoutError:
         return TransportTimeoutError(
             f"{request.method} {request.path}: no {what} within {limit:g} s",
@@ -240,205 +208,6 @@ def _url(account: Account, request: Request[object]) -> URL:
     query = "".join(f"&{name}={value}" for name, value in request.query.items())
 
     return URL(f"{account.api_url}{request.path}?region={request.region}{query}", encoded=True)
-
-
-class _Sessions:
-    """The aiohttp sessions to send with: all ours, on a connector of ours or of the caller's."""
-
-    def __init__(self, given: aiohttp.ClientSession | None) -> None:
-        self._given = given
-        self._open: dict[bool, aiohttp.ClientSession] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_closed = False
-
-    @property
-    def are_closed(self) -> bool:
-        """Whether they were closed, here or by the caller."""
-        return self._is_closed or (self._given is not None and self._given.closed)
-
-    def session_for(self, request: Request[object]) -> aiohttp.ClientSession:
-        """Return one that is open, with fresh connections for what must not be sent twice."""
-        if self._is_closed:
-            raise SessionClosedError("the session is closed: make a new one")
-        if self.are_closed:
-            raise SessionClosedError("the aiohttp session that was given is closed")
-        loop = asyncio.get_running_loop()
-        if self._loop not in {None, loop}:
-            raise RuntimeError("the session belongs to another event loop: make one for each loop")
-        self._loop = loop
-        # A kept connection that the server has just dropped would eat the request.
-        is_fresh = self._given is None and request.repeat not in {Repeat.FREELY, Repeat.IF_ASKED}
-        if is_fresh not in self._open:
-            self._open[is_fresh] = _open_session(self._given, is_fresh=is_fresh)
-
-        return self._open[is_fresh]
-
-    async def aclose(self) -> None:
-        """Close ours; the caller's, and its connector, stay open."""
-        self._is_closed = True
-        for session in self._open.values():
-            await session.close()
-
-    def abandon(self) -> bool:
-        """Close ours where nothing can be awaited any more; say if any was open."""
-        # On a given session's connections, none is open any more when that one is closed.
-        is_open = any(not session.closed for session in self._open.values())
-        for session in self._open.values():
-            connector = session.connector
-            session.detach()
-            if connector is not None and self._given is None:
-                # Its first step closes the connections; only the waiting comes after that.
-                closing = connector.close().__await__()
-                next(closing, None)
-                closing.close()
-        self._open.clear()
-
-        return is_open
-
-
-class _ConnectionLostError(aiohttp.ClientError):
-    """A lost connection, as an error that makes aiohttp send nothing again."""
-
-
-def _failure(error: aiohttp.ClientError) -> tuple[type[TransportError], str]:
-    """Return what a failed request comes to, and why it failed, in words."""
-    match error:
-        case aiohttp.ClientConnectorCertificateError():
-            return CertificateError, (
-                f"the TLS certificate of {error.host}:{error.port} {_objection(error)}, and "
-                "nothing was sent: renew it, or give an ssl_context that trusts it"
-            )
-        case aiohttp.ClientHttpProxyError():
-            return TransportError, f"the proxy answered {error.status}, and nothing was sent"
-        case aiohttp.ClientConnectorDNSError():
-            return TransportError, f"cannot resolve {error.host} ({_reason(error)})"
-        # Its subclass for TLS has its reason, such as WRONG_VERSION_NUMBER, in its own text.
-        case aiohttp.ClientConnectorError() if not isinstance(error, aiohttp.ClientSSLError):
-            where = f"{error.host}:{error.port}"
-            return TransportError, f"cannot connect to {where} ({_reason(error)})"
-        case _:
-            return TransportError, _named(error)
-
-
-def _objection(error: aiohttp.ClientConnectorCertificateError) -> str:
-    # `ssl.CertificateError`, which aiohttp catches, is another name of it.
-    problem = cast("ssl.SSLCertVerificationError", error.certificate_error)
-    known = {
-        _EXPIRED: "has expired",
-        _NOT_YET_VALID: "is not valid yet (is this machine's clock right?)",
-        _OTHER_HOST: "is for another host name",
-        _OTHER_ADDRESS: "is for another address",
-    }
-
-    return known.get(problem.verify_code, f"is not trusted ({problem.verify_message})")
-
-
-def _reason(error: aiohttp.ClientConnectorError) -> str:
-    code, words = error.os_error.errno, error.os_error.strerror
-    # The system's own words, as asyncio's name the address once more; a resolver's code is none.
-    if code is not None and code in errno.errorcode:
-        words = os.strerror(code)
-
-    return (words or str(error.os_error)).lower()
-
-
-def _is_refused_by_proxy(error: aiohttp.ClientError) -> bool:
-    """Tell whether a proxy refuses to connect, as with 407: it will do so again."""
-    return (
-        isinstance(error, aiohttp.ClientHttpProxyError)
-        and error.status < HTTPStatus.INTERNAL_SERVER_ERROR
-    )
-
-
-def _named(error: Exception) -> str:
-    if isinstance(error, _ConnectionLostError):
-        return str(error)
-    name = type(error).__name__
-    # Their texts are the server's, or hold the URL of a proxy with its password.
-    if isinstance(error, (aiohttp.ClientResponseError, aiohttp.ServerDisconnectedError)):
-        return name
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return f"{name}: the body was cut or malformed"
-
-    return f"{name}: {error}"
-
-
-def _connect_limits(settings: TransportSettings, *, has_own_pool: bool) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(
-        # This one would count a wait in a given session's pool as well.
-        connect=settings.connect_timeout if has_own_pool else None,
-        sock_connect=settings.connect_timeout,
-        # Longer ones than this are rounded up to a whole second of the loop's clock.
-        ceil_threshold=float("inf"),
-    )
-
-
-def _pace(requests_per_second: float | None) -> AbstractAsyncContextManager[object]:
-    if requests_per_second is None:
-        return nullcontext()
-    try:
-        from aiolimiter import AsyncLimiter  # noqa: PLC0415 - few ask for it
-    except ImportError:
-        raise ConfigurationError(
-            "requests_per_second needs aiolimiter: pip install aiolimiter"
-        ) from None
-
-    # One at a time: a bucket of more would let a burst through on top of the rate.
-    return AsyncLimiter(1, 1 / requests_per_second)
-
-
-def _environment_proxy(api_url: str) -> str | None:
-    # Not aiohttp's trust_env: it reads a netrc file as well, before each request.
-    parts = urlsplit(api_url)
-    if urllib.request.proxy_bypass(parts.hostname or ""):
-        return None
-
-    return urllib.request.getproxies().get(parts.scheme)
-
-
-async def _note_that_it_is_written(
-    _session: aiohttp.ClientSession,
-    context: SimpleNamespace,
-    _params: aiohttp.TraceRequestHeadersSentParams,
-) -> None:
-    context.trace_request_ctx.is_written = True
-
-
-def _trace() -> aiohttp.TraceConfig:
-    trace = aiohttp.TraceConfig()
-    trace.on_request_headers_sent.append(_note_that_it_is_written)
-    trace.freeze()
-
-    return trace
-
-
-# The one trace of ours, which notes whether a request has begun to leave.
-_TRACE = _trace()
-
-
-def _open_session(given: aiohttp.ClientSession | None, *, is_fresh: bool) -> aiohttp.ClientSession:
-    cookie_jar = aiohttp.DummyCookieJar()
-    if given is not None:
-        # Its connections, without its login, cookies, headers and netrc file.
-        session = aiohttp.ClientSession(
-            connector=given.connector, connector_owner=False, cookie_jar=cookie_jar
-        )
-        # And exactly its traces: where it is instrumented, so is every session by its making, and
-        # each request would be traced twice.
-        session.trace_configs[:] = [*given.trace_configs, _TRACE]
-        return session
-    if is_fresh:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, force_close=True),
-            cookie_jar=cookie_jar,
-            trace_configs=[_TRACE],
-        )
-
-    # Without the trace, which costs a tenth of a request: these may be sent again anyway.
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE),
-        cookie_jar=cookie_jar,
-    )
 
 
 def _encoded(

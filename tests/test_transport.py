@@ -495,7 +495,7 @@ class TestClosing:
                 try:
                     await get(session)
                 finally:
-                    for opened in session._http._sessions._open.values():
+                    for opened in session._http._connections._open.values():
                         await opened.close()
 
         session = SnapshotSession(TOKEN, region="LON1")

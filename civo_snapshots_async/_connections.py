@@ -1,0 +1,171 @@
+"""What requests go out on: pools, a proxy, a pace, and the trace that tells what has left."""
+
+import asyncio
+import urllib.request
+from contextlib import AbstractAsyncContextManager, nullcontext
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+import aiohttp
+import attrs
+
+from ._errors import ConfigurationError, SessionClosedError
+from ._http import Repeat, Request
+
+# Below the usual idle limits of servers, so that it is rarely they who close first.
+_KEEPALIVE = 15.0
+
+
+@attrs.define
+class Sending:
+    """How far one sending of a request has got."""
+
+    is_traced: bool = False
+    """Whether aiohttp tells when it begins to write: for what must not be sent twice."""
+    has_begun: bool = False
+    is_written: bool = False
+
+    @property
+    def may_have_left(self) -> bool:
+        """Whether any byte of it may have left."""
+        return self.is_written if self.is_traced else self.has_begun
+
+
+class Connections:
+    """The aiohttp sessions to send with: all ours, on a connector of ours or of the caller's."""
+
+    def __init__(self, given: aiohttp.ClientSession | None) -> None:
+        self._given = given
+        self._open: dict[bool, aiohttp.ClientSession] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_closed = False
+
+    @property
+    def are_closed(self) -> bool:
+        """Whether they were closed, here or by the caller."""
+        return self._is_closed or (self._given is not None and self._given.closed)
+
+    def session_for(self, request: Request[object]) -> aiohttp.ClientSession:
+        """Return one that is open, with fresh connections for what must not be sent twice."""
+        if self._is_closed:
+            raise SessionClosedError("the session is closed: make a new one")
+        if self.are_closed:
+            raise SessionClosedError("the aiohttp session that was given is closed")
+        loop = asyncio.get_running_loop()
+        if self._loop not in {None, loop}:
+            raise RuntimeError("the session belongs to another event loop: make one for each loop")
+        self._loop = loop
+        # A kept connection that the server has just dropped would eat the request.
+        is_fresh = self._given is None and request.repeat not in {Repeat.FREELY, Repeat.IF_ASKED}
+        if is_fresh not in self._open:
+            self._open[is_fresh] = _open_session(self._given, is_fresh=is_fresh)
+
+        return self._open[is_fresh]
+
+    async def aclose(self) -> None:
+        """Close ours; the caller's, and its connector, stay open."""
+        self._is_closed = True
+        for session in self._open.values():
+            await session.close()
+
+    def abandon(self) -> bool:
+        """Close ours where nothing can be awaited any more; say if any was open."""
+        # On a given session's connections, none is open any more when that one is closed.
+        is_open = any(not session.closed for session in self._open.values())
+        for session in self._open.values():
+            connector = session.connector
+            session.detach()
+            if connector is not None and self._given is None:
+                # Its first step closes the connections; only the waiting comes after that.
+                closing = connector.close().__await__()
+                next(closing, None)
+                closing.close()
+        self._open.clear()
+
+        return is_open
+
+
+async def _note_that_it_is_written(
+    _session: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    _params: aiohttp.TraceRequestHeadersSentParams,
+) -> None:
+    context.trace_request_ctx.is_written = True
+
+
+def _trace() -> aiohttp.TraceConfig:
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(_note_that_it_is_written)
+    trace.freeze()
+
+    return trace
+
+
+# The one trace of ours, which notes whether a request has begun to leave.
+_TRACE = _trace()
+
+
+def is_traced(session: aiohttp.ClientSession) -> bool:
+    """Tell whether our trace is on it: instrumentation puts others on every session."""
+    return _TRACE in session.trace_configs
+
+
+def _open_session(given: aiohttp.ClientSession | None, *, is_fresh: bool) -> aiohttp.ClientSession:
+    cookie_jar = aiohttp.DummyCookieJar()
+    if given is not None:
+        # Its connections, without its login, cookies, headers and netrc file.
+        session = aiohttp.ClientSession(
+            connector=given.connector, connector_owner=False, cookie_jar=cookie_jar
+        )
+        # And exactly its traces: where it is instrumented, so is every session by its making, and
+        # each request would be traced twice.
+        session.trace_configs[:] = [*given.trace_configs, _TRACE]
+        return session
+    if is_fresh:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, force_close=True),
+            cookie_jar=cookie_jar,
+            trace_configs=[_TRACE],
+        )
+
+    # Without the trace, which costs a tenth of a request: these may be sent again anyway.
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE),
+        cookie_jar=cookie_jar,
+    )
+
+
+def connect_limits(seconds: float, *, has_own_pool: bool) -> aiohttp.ClientTimeout:
+    """Bound the making of a connection, and nothing else."""
+    return aiohttp.ClientTimeout(
+        # This one would count a wait in a given session's pool as well.
+        connect=seconds if has_own_pool else None,
+        sock_connect=seconds,
+        # Longer ones than this are rounded up to a whole second of the loop's clock.
+        ceil_threshold=float("inf"),
+    )
+
+
+def pace(requests_per_second: float | None) -> AbstractAsyncContextManager[object]:
+    """Return what lets so many requests a second through, evenly."""
+    if requests_per_second is None:
+        return nullcontext()
+    try:
+        from aiolimiter import AsyncLimiter  # noqa: PLC0415 - few ask for it
+    except ImportError:
+        raise ConfigurationError(
+            "requests_per_second needs aiolimiter: pip install aiolimiter"
+        ) from None
+
+    # One at a time: a bucket of more would let a burst through on top of the rate.
+    return AsyncLimiter(1, 1 / requests_per_second)
+
+
+def environment_proxy(api_url: str) -> str | None:
+    """Return the proxy that the environment names for a URL, if it names one."""
+    # Not aiohttp's trust_env: it reads a netrc file as well, before each request.
+    parts = urlsplit(api_url)
+    if urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+
+    return urllib.request.getproxies().get(parts.scheme)
