@@ -1,5 +1,6 @@
 """A response becomes a model or an error. The one place that knows cattrs."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -22,6 +23,7 @@ N = TypeVar("N", Snapshot, Instance)
 Hook = Callable[[object, Any], object]
 Structure = Callable[[Mapping[str, Any], Any], object]
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOST_PROBLEMS = 20
 _SHOWN_PROBLEMS = 3
 # Such an answer may hold an instance's first password: no part of it is shown.
@@ -78,12 +80,7 @@ def _read_expected(
     if read is None or not request.expected:
         return read, problems
     name = read.name if isinstance(read, Snapshot) else read.hostname
-    # What was filled in proves nothing.
-    if request.known and not cast("dict[str, object]", payload).get("name"):
-        name = ""
-    # Ids are compared without case: a server may write a UUID its own way.
-    expected = {wanted.casefold() for wanted in request.expected}
-    if expected.isdisjoint((read.id.casefold(), name.casefold())):
+    if not _fits(request, read.id, name, cast("dict[str, object]", payload)):
         wanted = " or ".join(sorted(map(repr, request.expected)))
         problems = [f"id: got {read.id!r} (name {name!r}), asked for {wanted}"]
 
@@ -95,7 +92,34 @@ def _filled(payload: object, known: Mapping[str, str]) -> object:
         return payload
     said = cast("dict[str, object]", payload)
 
-    return {**known, **{key: value for key, value in said.items() if value is not None}}
+    return {**known, **{key: value for key, value in said.items() if _is_said(key, value)}}
+
+
+def _is_said(key: str, value: object) -> bool:
+    """Tell null, and Go's empty id or name, from something that is said."""
+    return value is not None and not (value == "" and key in {"id", "name"})
+
+
+def _fits(request: Request[object], read_id: str, name: str, payload: dict[str, object]) -> bool:
+    # Ids are compared without case: a server may write a UUID its own way.
+    expected = {wanted.casefold() for wanted in request.expected}
+    if not request.known:
+        return not expected.isdisjoint((read_id.casefold(), name.casefold()))
+    # Of an update, what was filled in proves nothing.
+    requested = request.known["id"].casefold()
+    if _is_uuid(requested) or not _is_uuid(read_id.casefold()):
+        return read_id.casefold() == requested or (
+            not _is_uuid(requested)
+            and _is_said("name", payload.get("name"))
+            and name.casefold() in expected
+        )
+
+    # The snapshot was requested by its name: whatever its id is, nothing contradicts it.
+    return not _is_said("name", payload.get("name")) or name.casefold() in expected
+
+
+def _is_uuid(text: str) -> bool:
+    return _UUID.fullmatch(text) is not None
 
 
 def _read_page(payload: object, asked: dict[str, str]) -> tuple[object, list[str]]:

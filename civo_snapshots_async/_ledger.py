@@ -21,40 +21,65 @@ V = TypeVar("V")
 _MAX_KNOWN = 4096
 
 
+@attrs.frozen
+class _Named:
+    """The volumes that a creation named, and what of."""
+
+    place: tuple[str, str]
+    """The region and the instance, as the call named them."""
+    name: str
+    volumes: tuple[str, ...]
+
+
 class Ledger:
     """Notes snapshots as they come in, and tells creates which of them may be theirs."""
 
     def __init__(self) -> None:
         self._creates = 0
         self._noted_at: dict[str, int] = {}
-        self._volumes: dict[str, tuple[str, ...]] = {}
+        self._named: dict[str, _Named] = {}
         self._claimed: dict[str, None] = {}
-        self._brought: dict[tuple[str, str], tuple[str, ...]] = {}
+        # By the place and the id or name that a wait brought along.
+        self._brought: dict[tuple[tuple[str, str], str], tuple[str, ...]] = {}
 
     def note(self, snapshot: Snapshot) -> Snapshot:
         """Remember that it is there now; return it with the volumes that its creation named."""
         if snapshot.id not in self._noted_at:
             _remember(self._noted_at, snapshot.id, self._creates)
-        if snapshot.included_volumes:
-            _remember(self._volumes, snapshot.id, snapshot.included_volumes)
+        volumes = snapshot.included_volumes or self._volumes_of(snapshot)
+        if not volumes:
             return snapshot
-        named = self._volumes.get(snapshot.id) or self._brought_for(snapshot)
+        place = snapshot.region, snapshot.instance_id
+        _remember(self._named, snapshot.id, _Named(place, snapshot.name, volumes))
 
-        return attrs.evolve(snapshot, included_volumes=named) if named else snapshot
+        return attrs.evolve(snapshot, included_volumes=volumes)
 
-    def volumes_of(self, snapshot_id: str) -> tuple[str, ...]:
-        """Return the volumes that the creation of a snapshot named; empty where none are known."""
-        return self._volumes.get(snapshot_id, ())
+    def volumes_named(self, region: str, instance_id: str, snapshot_id: str) -> tuple[str, ...]:
+        """Return the volumes that a creation named, by the id or the name of its snapshot."""
+        if snapshot_id in self._named:
+            return self._named[snapshot_id].volumes
+        place = region, instance_id
+        for named in reversed(self._named.values()):
+            if (named.place, named.name) == (place, snapshot_id):
+                return named.volumes
 
-    def bring(self, instance_id: str, snapshot_id: str, volumes: tuple[str, ...]) -> None:
+        return self._brought.get((place, snapshot_id), ())
+
+    def bring(
+        self, region: str, instance_id: str, snapshot_id: str, volumes: tuple[str, ...]
+    ) -> None:
         """Take over the volumes of a snapshot that another session has created."""
         if volumes:
-            _remember(self._brought, (instance_id, snapshot_id), volumes)
+            _remember(self._brought, ((region, instance_id), snapshot_id), volumes)
 
-    def _brought_for(self, snapshot: Snapshot) -> tuple[str, ...]:
-        # The wait that brought them may have named the snapshot by its id or by its name.
+    def _volumes_of(self, snapshot: Snapshot) -> tuple[str, ...]:
+        if named := self._named.get(snapshot.id):
+            return named.volumes
+        place = snapshot.region, snapshot.instance_id
+        # The wait that brought them may have named the snapshot by its id or by its name; from now
+        # on its id is known, and another snapshot may get that name.
         for known_as in (snapshot.id, snapshot.name) if self._brought else ():
-            if volumes := self._brought.get((snapshot.instance_id, known_as)):
+            if volumes := self._brought.pop((place, known_as), ()):
                 return volumes
 
         return ()
@@ -79,6 +104,7 @@ class Ledger:
 
 
 def _remember(memory: dict[K, V], key: K, value: V) -> None:
+    memory.pop(key, None)
     memory[key] = value
     while len(memory) > _MAX_KNOWN:
         del memory[next(iter(memory))]

@@ -325,8 +325,9 @@ class SnapshotSession:
         """Change a snapshot's name, its description, or both; what is not given stays as it is.
 
         Civo may describe only what has changed (the page: "the updated fields"). What its response
-        leaves out is then as it was requested, or empty: a snapshot without a state is pending, so
-        get it before you rely on more. Only the volumes that its creation named are filled in.
+        leaves out is then as it was requested (its id as well, which after a rename by name is the
+        old name), or empty: a snapshot without a state is pending, so get it before you rely on
+        more. Only the volumes that its creation named are filled in.
 
         `description=""` is sent as an empty string, which should clear it; that is not proven on
         the live API.
@@ -484,7 +485,9 @@ class SnapshotSession:
             region=self._in(region),
             timeout=timeout,
             now=self._clock.utcnow(),
-            included_volumes=self._caller.ledger.volumes_of(snapshot_id),
+            included_volumes=self._caller.ledger.volumes_named(
+                self._in(region), instance_id, snapshot_id
+            ),
         )
 
     async def resume(
@@ -498,7 +501,9 @@ class SnapshotSession:
 
         Where the time is up, there is one last look, and then `WaitTimeoutError`.
         """
-        self._caller.ledger.bring(token.instance_id, token.snapshot_id, token.included_volumes)
+        self._caller.ledger.bring(
+            token.region, token.instance_id, token.snapshot_id, token.included_volumes
+        )
         left = token.remaining(self._clock.utcnow())
         if left == 0:
             return await last_look(

@@ -45,6 +45,17 @@ class TestLedger:
         assert ledger.note(make_snapshot(included=("c",))).included_volumes == ("c",)
         assert ledger.note(make_snapshot(snapshot_id="other")).included_volumes == ()
 
+    def test_of_a_name_that_was_used_again_the_newest_counts(self) -> None:
+        """In its own region, and on its own instance."""
+        ledger = Ledger()
+        ledger.note(make_snapshot(snapshot_id="old", name="nightly", included=("a",)))
+        ledger.note(make_snapshot(snapshot_id="new", name="nightly", included=("b",)))
+        ledger.note(make_snapshot(snapshot_id="other", name="weekly", included=("c",)))
+
+        assert ledger.volumes_named("FAKE1", "web-1", "nightly") == ("b",)
+        assert ledger.volumes_named("FAKE1", "web-2", "nightly") == ()
+        assert ledger.volumes_named("FAKE2", "web-1", "nightly") == ()
+
     def test_what_is_claimed_is_one_creates(self) -> None:
         """And nobody else's."""
         ledger = Ledger()
@@ -58,7 +69,7 @@ class TestLedger:
         for number in range(5000):
             ledger.note(make_snapshot(snapshot_id=f"snap-{number}", included=("a",)))
             ledger.claim(f"snap-{number}")
-            ledger.bring("web-1", f"snap-{number}", ("a",))
+            ledger.bring("FAKE1", "web-1", f"snap-{number}x", ("a",))
 
         memories = [value for value in vars(ledger).values() if isinstance(value, dict)]
         assert [len(memory) for memory in memories] == [4096] * 4

@@ -394,12 +394,39 @@ def test_an_update_may_describe_any_part_of_the_snapshot(
     assert (snapshot.instance_id, snapshot.region) == ("web-1", "LON1")
 
 
-@pytest.mark.parametrize(
-    "body", ["[]", "null", '"weekly"', '{"id": 7}', '{"name": 7}', '{"id": "snap-2"}']
-)
-def test_what_an_update_does_describe_has_to_be_right(body: str) -> None:
-    """A wrong shape is no part of it, and another snapshot is not this one."""
-    request = endpoints.update_snapshot("web-1", "snap-1", region="LON1", name="weekly")
+A = "0d1b2c3d-0000-4000-8000-00000000aaaa"
+B = "0d1b2c3d-0000-4000-8000-00000000bbbb"
 
-    with pytest.raises(DecodeError):
+
+@pytest.mark.parametrize(
+    ("requested", "body", "fits"),
+    [
+        ("snap-1", "[]", False),
+        ("snap-1", "null", False),
+        ("snap-1", '"weekly"', False),
+        ("snap-1", '{"id": 7}', False),
+        ("snap-1", '{"name": 7}', False),
+        ("snap-1", '{"id": "snap-2"}', False),
+        ("snap-1", '{"id": "snap-2", "name": "weekly"}', True),
+        ("snap-1", '{"id": "", "name": ""}', True),
+        ("nightly", f'{{"id": "{A}"}}', True),
+        ("nightly", f'{{"id": "{A}", "name": "weekly"}}', True),
+        ("nightly", f'{{"id": "{A}", "name": "monthly"}}', False),
+        (A, f'{{"id": "{A.upper()}"}}', True),
+        (A, f'{{"id": "{B}"}}', False),
+        (A, f'{{"id": "{B}", "name": "weekly"}}', False),
+        (A, '{"id": "weekly", "name": "weekly"}', False),
+    ],
+)
+def test_what_an_update_does_describe_has_to_be_right(
+    requested: str, body: str, *, fits: bool
+) -> None:
+    """A wrong shape is no part of the snapshot, and another snapshot is not this one."""
+    request = endpoints.update_snapshot("web-1", requested, region="LON1", name="weekly")
+
+    try:
         decode(request, Response(status=200, body=body.encode()))
+    except DecodeError:
+        assert not fits
+    else:
+        assert fits

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,12 +127,7 @@ class TestText:
             (text(region="LON1&x=y"), "not a wait token: region must be 1 to 128 letters"),
             (text(included_volumes="vol-1"), "not a wait token: included_volumes must be several"),
             (text(included_volumes=None), "not a wait token: included_volumes must be several"),
-            (text(included_volumes=["../x"]), "not a wait token: included_volumes must be 1 to"),
             (text(included_volumes=[7]), "not a wait token: included_volumes must be a string"),
-            (
-                text(included_volumes=["v"] * 257),
-                "included_volumes must be at most 256 ids, not 257",
-            ),
             (text(deadline=0), "deadline must be a string, not 0"),
             (text(deadline="tomorrow"), "deadline: not an RFC 3339 time: 'tomorrow'"),
             (text(deadline="2026-03-01T12:00:00"), "deadline: not an RFC 3339 time"),
@@ -307,17 +301,36 @@ class TestMoving:
         half = {"state": "Complete", "volumes": [{"id": "vol-1", "state": "Completed"}]}
         civo.script_next("web-1", scripts.timeline([(0.0, half)]))
         created = await session.create_snapshot("web-1", name="nightly")
-        token = session.wait_token("web-1", created.id, timeout=60)
-        if by == "name":
-            token = attrs.evolve(token, snapshot_id="nightly")
+        reference = created.id if by == "id" else "nightly"
+        token = session.wait_token("web-1", reference, timeout=60)
         if late:
             await fake_clock.sleep(60)
 
         async with another_process(civo, fake_clock) as other:
             with pytest.raises(WaitTimeoutError) as caught:
                 await other.resume(WaitToken.from_json(token.to_json()))
+            again = other.wait_token("web-1", caught.value.snapshot_id, timeout=60)
+        async with another_process(civo, fake_clock) as third:
+            with pytest.raises(WaitTimeoutError) as caught_again:
+                await third.resume(again)
 
-        assert [volume.id for volume in caught.value.pending_volumes] == ["vol-2"]
+        for error in (caught.value, caught_again.value):
+            assert [volume.id for volume in error.pending_volumes] == ["vol-2"]
+
+    async def test_what_was_brought_is_brought_on_unseen(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """Also where the snapshot was not seen in between, as nothing answered."""
+        created = await session.create_snapshot("web-1")
+        token = session.wait_token("web-1", created.id, timeout=1)
+        civo.inject("get", *[faults.bad_gateway()] * 20)
+
+        async with another_process(civo, fake_clock) as other:
+            with pytest.raises(WaitTimeoutError):
+                await other.resume(token)
+            again = other.wait_token("web-1", created.id, timeout=60)
+
+        assert again.included_volumes == created.included_volumes == ("vol-1", "vol-2")
 
     async def test_a_job_that_is_delivered_twice_makes_one_snapshot(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
