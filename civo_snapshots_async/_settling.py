@@ -11,7 +11,12 @@ import attrs
 from . import _endpoints as endpoints
 from ._caller import Caller, Listing
 from ._clock import Clock
-from ._errors import CivoSnapshotsError, OutcomeUnknownError, SessionClosedError
+from ._errors import (
+    CivoSnapshotsError,
+    InstanceNotFoundError,
+    OutcomeUnknownError,
+    SessionClosedError,
+)
 from ._http import Request
 from ._models import Restore, Snapshot
 
@@ -96,6 +101,10 @@ class Creations:
             try:
                 listing = await self._caller.poll_list(asked)
             except CivoSnapshotsError as error:
+                # Two responses agree, and without an instance there is no snapshot of it. This one
+                # leaves no doubt by its status.
+                if isinstance(lost, InstanceNotFoundError) and type(error) is type(lost):
+                    raise error from lost
                 last_error = error
                 if not error.is_transient:
                     break

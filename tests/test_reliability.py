@@ -396,6 +396,20 @@ class TestCreates:
         assert caught.value.candidates == ()
         assert [snapshot.name for snapshot in caught.value.baseline] == ["nightly"]
 
+    @pytest.mark.parametrize("status", [400, 403, 404, 408, 409, 422, 500, 502, 503])
+    async def test_a_missing_instance_is_one_whatever_the_status(
+        self, civo: FakeCivo, session: SnapshotSession, status: int
+    ) -> None:
+        """The create's own code says it; a status that leaves doubt is checked by listing."""
+        code = "database_snapshot_create_instance_not_found"
+        civo.inject("create", faults.status(status, code=code))
+
+        with pytest.raises(InstanceNotFoundError) as caught:
+            await session.create_snapshot("web-9", name="nightly")
+
+        assert not caught.value.may_have_taken_effect
+        assert kinds(civo).count("create") == 1
+
     async def test_a_refused_connection_is_tried_again(self, fake_clock: FakeClock) -> None:
         """Nothing has left, so nothing can arrive twice."""
         async with FakeCivo() as gone:

@@ -15,6 +15,7 @@ from civo_snapshots_async import (
     CivoSnapshotsError,
     ConflictError,
     DecodeError,
+    InstanceNotFoundError,
     OutcomeUnknownError,
     ServerError,
     Snapshot,
@@ -30,6 +31,9 @@ from civo_snapshots_async.testing import FakeClock
 from .make import make_snapshot, refused
 
 LOST = TransportError("lost", method="POST", path="/v2")
+NO_INSTANCE = refused(
+    InstanceNotFoundError, status=500, code="database_snapshot_create_instance_not_found"
+)
 REQUEST = endpoints.create_snapshot(
     "web-1", region="FAKE1", name="nightly", description="of Monday"
 )
@@ -104,6 +108,11 @@ async def lose(*_: object) -> Snapshot:
     raise LOST
 
 
+async def no_instance(*_: object) -> Snapshot:
+    """Send, and hear from a server that failed that there is no such instance."""
+    raise NO_INSTANCE
+
+
 class TestAdopting:
     """A snapshot that can only be ours is ours."""
 
@@ -147,10 +156,11 @@ class TestAdopting:
             refused(ServerError, status=502),
             refused(ServerError, status=500),
             refused(ConflictError, status=500, code="database_snapshot_create_already_in_process"),
+            NO_INSTANCE,
             refused(ApiError, status=408),
             DecodeError("?", status=201, method="POST", path="/v2", problems=("id: missing",)),
         ],
-        ids=["lost", "502", "500", "500 with a code", "408", "unreadable"],
+        ids=["lost", "502", "500", "500 with a code", "500 no instance", "408", "unreadable"],
     )
     async def test_every_lost_answer_is_settled(
         self, creations: Creations, server: Server, lost: CivoSnapshotsError
@@ -222,6 +232,28 @@ class TestNotAdopting:
             await create(creations, REQUEST, lose)
 
         assert got.value.candidates == tuple(snapshots)
+
+    async def test_a_list_that_knows_no_instance_either_settles_it(
+        self, creations: Creations, server: Server
+    ) -> None:
+        """A server that failed may be wrong; where the list agrees, no snapshot can have come."""
+        server.errors = [refused(InstanceNotFoundError, code="database_instance_find")]
+
+        with pytest.raises(InstanceNotFoundError) as caught:
+            await create(creations, REQUEST, no_instance)
+
+        assert caught.value.__cause__ is NO_INSTANCE
+        assert not caught.value.may_have_taken_effect
+        assert len(server.listed_at) == 1
+
+    async def test_a_lost_response_is_not_settled_by_a_missing_instance(
+        self, creations: Creations, server: Server
+    ) -> None:
+        """The snapshot may have been made before the instance went."""
+        server.errors = [refused(InstanceNotFoundError, code="database_instance_find")]
+
+        with pytest.raises(OutcomeUnknownError, match="could not be listed"):
+            await create(creations, REQUEST, lose)
 
     async def test_a_snapshot_that_was_seen_before_is_not_ours(
         self, creations: Creations, server: Server
