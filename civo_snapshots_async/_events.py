@@ -33,7 +33,7 @@ class StateChanged:
 
 @attrs.frozen(kw_only=True)
 class DetailsChanged:
-    """Something else of the snapshot has changed, such as its name or its description."""
+    """Something else of the snapshot has changed, such as its name or the status message."""
 
     snapshot: Snapshot
     """As it is now."""

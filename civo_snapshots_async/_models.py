@@ -12,6 +12,7 @@ _IGNORED_IN_STATES = re.compile(r"[\s_-]+")
 _SUCCESS = frozenset({"complete", "completed"})
 _FAILURE = frozenset({"failed", "failure", "error", "errored"})
 _PROGRESS = frozenset({"", "pending", "inprogress"})
+_MAX_MESSAGE = 200
 
 
 class Phase(Enum):
@@ -74,6 +75,8 @@ class SnapshotStatus:
     state: str = ""
     """As Civo wrote it; empty while Civo has not reported one, as right after a creation."""
     volumes: tuple[VolumeStatus, ...] = ()
+    message: str = ""
+    """What Civo adds in words, such as why a snapshot failed; mostly absent, and then empty."""
 
     @property
     def phase(self) -> Phase:
@@ -87,7 +90,8 @@ class Verdict:
 
     phase: Phase
     reasons: tuple[str, ...] = ()
-    """In words, such as "volume vol-2 is Pending"; empty when complete."""
+    """In words, such as "volume vol-2 is Pending" or "the snapshot is Failed (disk full)", with
+    Civo's message where there is one; empty when complete."""
     pending_volumes: tuple[VolumeStatus, ...] = ()
     failed_volumes: tuple[VolumeStatus, ...] = ()
 
@@ -139,12 +143,24 @@ def _reasons(
 ) -> Iterator[str]:
     if phase is Phase.COMPLETE:
         return
+    message = _one_line(status.message)
     if status.phase is phase:
-        yield f"the snapshot is {status.state}" if status.state else "the snapshot has no state yet"
+        said = f"is {status.state}" if status.state else "has no state yet"
+        yield f"the snapshot {said}{f' ({message})' if message else ''}"
     for volume in volumes:
         if volume.phase is phase:
             said = f"is {volume.state}" if volume.state else "has no state yet"
             yield f"volume {volume.id} {said}"
+    # The snapshot itself may still be Pending: its message is all that tells why a volume failed.
+    if message and (phase, status.phase) == (Phase.FAILED, Phase.PENDING):
+        yield f"Civo's message is: {message}"
+
+
+def _one_line(message: str) -> str:
+    # Cut first: splitting a message of megabytes takes its time.
+    line = " ".join(message[: 4 * _MAX_MESSAGE].split())
+
+    return line if len(line) <= _MAX_MESSAGE else f"{line[:_MAX_MESSAGE]}…"
 
 
 @attrs.frozen(kw_only=True)

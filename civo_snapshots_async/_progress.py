@@ -13,6 +13,7 @@ from ._errors import (
     WaitTimeoutError,
 )
 from ._events import (
+    DetailsChanged,
     Event,
     PollFailed,
     SnapshotSeen,
@@ -73,7 +74,9 @@ class Progress:
             yield from self._stall(after)
             return
         self._changed_at, self._is_stalled = self._elapsed, False
-        self._remember(after)
+        # A message may change with each poll, and would push the states out of the timeline.
+        if not all(isinstance(event, DetailsChanged) for event in new):
+            self._remember(after)
         for event in new:
             if isinstance(event, StateChanged):
                 logger.info("%s: %s", self._name, event)

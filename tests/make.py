@@ -12,6 +12,7 @@ def make_snapshot(
     snapshot_id: str = "snap-1",
     name: str = "before-upgrade",
     included: tuple[str, ...] = (),
+    message: str = "",
 ) -> Snapshot:
     """Make a snapshot in some state, its volumes in theirs."""
     return Snapshot(
@@ -21,6 +22,7 @@ def make_snapshot(
         status=SnapshotStatus(
             state=state,
             volumes=tuple(VolumeStatus(id=v, state=s) for v, s in (volumes or {}).items()),
+            message=message,
         ),
         instance_id="web-1",
         region="FAKE1",

@@ -98,6 +98,24 @@ def test_reads_the_pages_restore() -> None:
 
 
 @pytest.mark.parametrize(
+    ("message", "read"),
+    [
+        pytest.param("disk full", "disk full", id="text"),
+        pytest.param("two\nlines", "two\nlines", id="kept as it is"),
+        pytest.param(None, "", id="null"),
+        pytest.param(5, "", id="a number"),
+        pytest.param({"en": "disk full"}, "", id="an object"),
+        pytest.param("half \ud800", "half ?", id="half a character"),
+    ],
+)
+def test_the_message_of_a_status_is_optional(message: object, read: str) -> None:
+    """No documented field: it is kept where it is text, and no shape of it is an error."""
+    status = read_snapshot(status={"state": "Failed", "message": message}).status
+
+    assert status == SnapshotStatus(state="Failed", message=read)
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         pytest.param({}, id="all absent"),
@@ -313,6 +331,7 @@ LIKELY = st.fixed_dictionaries(
             {},
             optional={
                 "state": JSON,
+                "message": JSON,
                 "volumes": st.lists(
                     JSON | st.fixed_dictionaries({}, optional={"id": JSON, "state": JSON})
                 ),
@@ -343,6 +362,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]))
             SnapshotStatus,
             state=TEXT,
             volumes=st.lists(st.builds(VolumeStatus, id=TEXT, state=TEXT)).map(tuple),
+            message=TEXT,
         ),
         created_at=st.none() | st.datetimes(min_value=datetime(2, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
         instance_id=st.just("web-1"),

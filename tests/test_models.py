@@ -140,6 +140,67 @@ def test_judges_a_snapshot_by_its_own_state_and_every_volume(
     assert (verdict.phase, verdict.reasons) == (phase, reasons)
 
 
+@pytest.mark.parametrize(
+    ("state", "volumes", "message", "reasons"),
+    [
+        pytest.param(
+            "Failed", {}, "disk full", ("the snapshot is Failed (disk full)",), id="failed"
+        ),
+        pytest.param(
+            "Pending",
+            {"vol-2": "Failed"},
+            "disk full",
+            ("volume vol-2 is Failed", "Civo's message is: disk full"),
+            id="a volume failed",
+        ),
+        pytest.param(
+            "Complete",
+            {"vol-2": "Failed"},
+            "Snapshot completed successfully",
+            ("volume vol-2 is Failed",),
+            id="a volume failed, and the message is of the snapshot",
+        ),
+        pytest.param(
+            "Pending", {}, "in a queue", ("the snapshot is Pending (in a queue)",), id="pending"
+        ),
+        pytest.param(
+            "", {}, "in a queue", ("the snapshot has no state yet (in a queue)",), id="no state"
+        ),
+        pytest.param(
+            "Complete",
+            {"vol-2": "Pending"},
+            "Snapshot completed successfully",
+            ("volume vol-2 is Pending",),
+            id="pending, and the message is of the snapshot",
+        ),
+        pytest.param("Complete", {}, "Snapshot completed successfully", (), id="complete"),
+        pytest.param(
+            "Failed",
+            {},
+            " two\nlines\t ",
+            ("the snapshot is Failed (two lines)",),
+            id="several lines",
+        ),
+        pytest.param("Failed", {}, "\n", ("the snapshot is Failed",), id="no word"),
+        pytest.param(
+            "Failed",
+            {},
+            "x" * 1_000_000,
+            (f"the snapshot is Failed ({'x' * 200}…)",),
+            id="endless",
+        ),
+    ],
+)
+def test_the_reasons_show_the_message(
+    state: str, volumes: dict[str, str], message: str, reasons: tuple[str, ...]
+) -> None:
+    """It may be the only word on why a snapshot failed; it decides nothing."""
+    verdict = make_snapshot(state, volumes, message=message).verdict
+
+    assert verdict.reasons == reasons
+    assert verdict.phase is make_snapshot(state, volumes).phase
+
+
 @given(state=WORDS, volumes=VOLUMES, word=st.sampled_from(["Pending", "", "Quiescing"]))
 def test_a_pending_volume_never_makes_a_snapshot_complete(
     state: str, volumes: dict[str, str], word: str

@@ -204,6 +204,23 @@ async def test_a_time_out_says_how_far_it_got(fake_clock: FakeClock) -> None:
     assert len(error.timeline) == 1
 
 
+async def test_the_timeline_shows_states_only(fake_clock: FakeClock) -> None:
+    """A message that changes with each poll is no state, and crowds none out."""
+    reports = [make_snapshot("Pending", message=f"{done} % done") for done in range(3)]
+    failed = make_snapshot("Failed", message="disk full")
+    script = Script(fake_clock, *reports, failed)
+
+    with pytest.raises(
+        SnapshotFailedError, match=r"the snapshot is Failed \(disk full\)"
+    ) as caught:
+        await wait(script)
+
+    assert [(entry.elapsed, entry.state) for entry in caught.value.timeline] == [
+        (0, "Pending"),
+        (30, "Failed"),
+    ]
+
+
 async def test_the_timeline_is_bounded(fake_clock: FakeClock) -> None:
     """Of a thousand changes it keeps the first and the last ones."""
     states = [make_snapshot("Pending", {"vol-1": f"Step{n}"}) for n in range(1000)]

@@ -61,12 +61,15 @@ class TestEvents:
         ]
 
     def test_what_is_no_state_is_a_detail(self) -> None:
-        """A new name, say, or another order of the volumes."""
+        """A new name, say, a message, or another order of the volumes."""
         before = make_snapshot("Pending", {"a": "", "b": ""})
         renamed = attrs.evolve(before, name="weekly")
         turned = make_snapshot("Pending", {"b": "", "a": ""})
 
+        told = make_snapshot("Pending", {"a": "", "b": ""}, message="in a queue")
+
         assert events_between(before, renamed) == (DetailsChanged(snapshot=renamed),)
+        assert events_between(before, told) == (DetailsChanged(snapshot=told),)
         assert events_between(before, turned) == (DetailsChanged(snapshot=turned),)
         assert events_between(before, before) == ()
 
@@ -115,6 +118,7 @@ SNAPSHOTS = st.builds(
         volumes=st.lists(
             st.builds(VolumeStatus, id=st.sampled_from("abc"), state=TEXT), max_size=4
         ).map(tuple),
+        message=st.sampled_from(["", "disk full"]),
     ),
 )
 
@@ -224,6 +228,20 @@ class TestWatching:
 
         with pytest.raises(AuthenticationError):
             await collect(session)
+
+    async def test_a_message_is_shown_as_it_comes(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """Alone it is a detail; with a state it comes after that, and the end has it."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.fails(after=5, message="disk full"))
+
+        first, *others = await collect(session)
+
+        assert isinstance(first, SnapshotSeen)
+        assert [type(event) for event in others] == [StateChanged, DetailsChanged, SnapshotSettled]
+        end = apply(first.snapshot, *others[:-1])
+        assert end.status.message == "disk full"
+        assert others[-1] == SnapshotSettled(snapshot=end)
 
     async def test_a_slow_consumer_loses_no_change(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock

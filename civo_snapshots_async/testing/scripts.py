@@ -34,18 +34,19 @@ Script: TypeAlias = Callable[[float, Sequence[str]], Status | None]
 """`(seconds since creation, ids of the volumes)` to a status, or to None for "vanished"."""
 
 
-def completes(takes: float = 2.0) -> Script:
+def completes(takes: float = 2.0, *, message: str = "") -> Script:
     """Complete in `takes` seconds, volume by volume.
 
     The time is cut into equal steps: first no status at all (a Civo engineer: "usually empty
     right after creating"), then `Pending`, then one more volume `Completed` with each
-    step, and at the end of the last step the snapshot is `Complete`.
+    step, and at the end of the last step the snapshot is `Complete`, with the `message` if one is
+    given: an unmerged branch of Civo's own client has "Snapshot completed successfully".
     """
     takes = seconds("takes", takes)
 
     def script(elapsed: float, volumes: Sequence[str]) -> Status:
         if elapsed >= takes:
-            return _status("Complete", _all(volumes, "Completed"))
+            return _status("Complete", _all(volumes, "Completed"), message)
         step = int(elapsed * (len(volumes) + 2) / takes)
         if step == 0:
             return {}
@@ -79,8 +80,10 @@ def says(state: str, *, until: float | None = None) -> Script:
     return script if until is None else timeline([(0.0, script), (until, completed())])
 
 
-def fails(volume: str | None = None, *, after: float = 0.0, state: str = "Failed") -> Script:
-    """Be `Pending` for `after` seconds, then fail with the given state.
+def fails(
+    volume: str | None = None, *, after: float = 0.0, state: str = "Failed", message: str = ""
+) -> Script:
+    """Be `Pending` for `after` seconds, then fail with the given state, and message if any.
 
     With a volume's id it is that volume that fails: the others are `Completed` and the
     snapshot itself still says `Pending`. Without one the snapshot itself fails.
@@ -91,7 +94,7 @@ def fails(volume: str | None = None, *, after: float = 0.0, state: str = "Failed
 
     def script(elapsed: float, volumes: Sequence[str]) -> Status:
         # Made even when its time has not come: a volume that is not there is found out at once.
-        failed = _failed(volume, state, volumes)
+        failed = _failed(volume, state, volumes, message)
         return failed if elapsed >= after else _status("Pending", _all(volumes, "Pending"))
 
     return script
@@ -146,14 +149,16 @@ def timeline(moments: Iterable[tuple[float, Status | Script | None]]) -> Script:
     return script
 
 
-def _status(state: str, volumes: Iterable[tuple[str, str]]) -> Status:
-    return {"state": state, "volumes": [{"id": name, "state": word} for name, word in volumes]}
+def _status(state: str, volumes: Iterable[tuple[str, str]], message: str = "") -> Status:
+    reports = [{"id": name, "state": word} for name, word in volumes]
+
+    return {"state": state, "volumes": reports, **({"message": message} if message else {})}
 
 
-def _failed(volume: str | None, state: str, volumes: Sequence[str]) -> Status:
+def _failed(volume: str | None, state: str, volumes: Sequence[str], message: str) -> Status:
     if volume is None:
-        return _status(state, _all(volumes, "Pending"))
-    return _status("Pending", _one(volumes, volume, state))
+        return _status(state, _all(volumes, "Pending"), message)
+    return _status("Pending", _one(volumes, volume, state), message)
 
 
 def _all(volumes: Sequence[str], state: str) -> list[tuple[str, str]]:

@@ -129,6 +129,25 @@ def test_a_timeline_says_what_each_moment_says() -> None:
 
 
 @pytest.mark.parametrize(
+    ("script", "before", "then"),
+    [
+        pytest.param(scripts.completes(5.0, message="done"), None, "done", id="completes"),
+        pytest.param(scripts.completes(5.0), None, None, id="completes-without"),
+        pytest.param(scripts.fails(after=5.0, message="disk full"), None, "disk full", id="fails"),
+        pytest.param(
+            scripts.fails("vol-1", after=5.0, message="disk full"), None, "disk full", id="volume"
+        ),
+        pytest.param(scripts.fails(after=5.0), None, None, id="fails-without"),
+    ],
+)
+def test_a_message_comes_with_the_end(script: Script, before: str | None, then: str | None) -> None:
+    """It is optional in Civo's JSON: absent before, and absent where none was given."""
+    statuses = [script(elapsed, VOLUMES) or {} for elapsed in (0.0, 4.99, 5.0)]
+
+    assert [status.get("message") for status in statuses] == [before, before, then]
+
+
+@pytest.mark.parametrize(
     ("wrong", "match"),
     [
         pytest.param(
