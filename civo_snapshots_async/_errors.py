@@ -185,7 +185,13 @@ class ApiError(CivoSnapshotsError):
 
     @property
     def may_have_taken_effect(self) -> bool:
-        """True for 408 and 5xx, whatever the code: who failed may have done it before."""
+        """True for 408 and 5xx, whatever the code: who failed may have done it before.
+
+        True as well where an attempt before was lost: this response is about the last one alone.
+        """
+        if any(attempt.may_have_arrived for attempt in self.attempts[:-1]):
+            return True
+
         return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status in _TIMED_OUT
 
 

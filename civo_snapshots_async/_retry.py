@@ -11,7 +11,7 @@ from tenacity.wait import wait_base
 
 from . import _checks as check
 from ._clock import Clock
-from ._errors import TransportError
+from ._errors import SessionClosedError, TransportError
 from ._http import Attempt, Repeat, Request, Response, Transport, told
 from ._refusals import code_of, refusal, retry_after
 
@@ -108,7 +108,12 @@ class RetryingTransport:
         async def attempt() -> Outcome:
             nonlocal is_first
             if not is_first:
-                outcomes.append(await self._attempt(request, deadline))
+                try:
+                    outcomes.append(await self._attempt(request, deadline))
+                except SessionClosedError as error:
+                    # Of this attempt it knows that nothing was sent, and not of those before.
+                    error.may_have_arrived |= any(each.may_have_arrived for each in attempts)
+                    raise
                 attempts.append(_attempt(request, outcomes[-1], self._clock.now() - started))
             is_first = False
             return outcomes[-1]

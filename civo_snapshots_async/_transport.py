@@ -179,10 +179,12 @@ class AiohttpTransport:
         self, request: Request[object], sending: Sending, error: aiohttp.ClientError
     ) -> TransportError | SessionClosedError:
         call = f"{request.method} {request.path}"
-        if self._connections.are_closed:
-            return SessionClosedError(f"{call}: the session was closed while this call ran")
         # Where both signs are there, they must agree that nothing left.
         is_unsent = isinstance(error, UNSENT) and not sending.is_written
+        if self._connections.are_closed:
+            closed = SessionClosedError(f"{call}: the session was closed while this call ran")
+            closed.may_have_arrived = not is_unsent
+            return closed
         kind, why = failure(error)
 
         return kind(

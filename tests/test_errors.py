@@ -222,9 +222,13 @@ def closed(*, arrived: bool) -> SessionClosedError:
     return error
 
 
-def refused(status: int, code: str = "") -> ApiError:
+def refused(status: int, code: str = "", attempts: tuple[Attempt, ...] = ()) -> ApiError:
     """Make an error response."""
-    return ApiError("no", status=status, method="POST", path="/", code=code)
+    return ApiError("no", status=status, method="POST", path="/", code=code, attempts=attempts)
+
+
+LOST_ATTEMPT = Attempt(met="lost", may_have_arrived=True)
+REFUSED_ATTEMPT = Attempt(met="429", may_have_arrived=False)
 
 
 # An error, whether it is transient, and whether what was requested may have been done.
@@ -247,6 +251,8 @@ JUDGED: list[tuple[CivoSnapshotsError, bool, bool]] = [
     *((refused(status), True, True) for status in (500, 502, 503, 504, 520, 599)),
     *((refused(status), False, True) for status in (501, 505)),
     (refused(409, "database_quota_lock_failed"), True, False),
+    (refused(409, attempts=(LOST_ATTEMPT, REFUSED_ATTEMPT)), False, True),
+    (refused(409, attempts=(REFUSED_ATTEMPT, REFUSED_ATTEMPT)), False, False),
     (DecodeError("no", status=201, method="POST", path="/", problems=("?",)), False, True),
     (
         OutcomeUnknownError("no", action="create_snapshot", instance_id="", region="", asked={}),

@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from civo_snapshots_async import RetryPolicy, TransportError, TransportTimeoutError
+from civo_snapshots_async import (
+    RetryPolicy,
+    SessionClosedError,
+    TransportError,
+    TransportTimeoutError,
+)
 from civo_snapshots_async import _endpoints as endpoints
 from civo_snapshots_async._http import Request, Response
 from civo_snapshots_async._retry import RetryingTransport
@@ -156,6 +161,19 @@ async def test_a_bug_is_not_sent_again(fake_clock: FakeClock) -> None:
         await send(script)
 
     assert len(script.called_at) == 1
+
+
+@pytest.mark.parametrize(("first", "may_have"), [("lost", True), ("unsent", False)])
+async def test_a_session_closed_before_a_retry_tells_of_the_attempt_before(
+    fake_clock: FakeClock, first: str, *, may_have: bool
+) -> None:
+    """That nothing was sent is true of the last attempt alone."""
+    script = Script(fake_clock, MEETS[first](), SessionClosedError("closed"))
+
+    with pytest.raises(SessionClosedError) as caught:
+        await send(script, DELETE)
+
+    assert caught.value.may_have_taken_effect is may_have
 
 
 async def test_the_answer_says_what_each_sending_met(fake_clock: FakeClock) -> None:

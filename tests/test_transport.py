@@ -310,16 +310,24 @@ class TestWithACallersSession:
             await arrived.wait()
             await mine.close()
 
-            with pytest.raises(SessionClosedError, match="was closed while this call ran"):
+            with pytest.raises(
+                SessionClosedError, match="was closed while this call ran"
+            ) as caught:
                 await call
+
+        assert caught.value.may_have_taken_effect
 
     async def test_it_says_when_that_session_is_closed(self) -> None:
         """And not RuntimeError, as aiohttp does."""
         mine = aiohttp.ClientSession()
         await mine.close()
 
-        with pytest.raises(SessionClosedError, match="the aiohttp session that was given is clos"):
+        with pytest.raises(
+            SessionClosedError, match="the aiohttp session that was given is clos"
+        ) as caught:
             await get(SnapshotSession(TOKEN, region="LON1", http_session=mine))
+
+        assert not caught.value.may_have_taken_effect
 
 
 async def test_a_netrc_file_is_never_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
