@@ -9,6 +9,7 @@ import attrs
 from ._codec import decode
 from ._http import Request, Response, Transport
 from ._ledger import Ledger
+from ._log import Write
 from ._models import Snapshot
 
 T = TypeVar("T")
@@ -35,8 +36,15 @@ class Caller:
         self._limit = limit
 
     async def call(self, request: Request[T]) -> T:
-        """Send a request, again where it may be, and return what the response says."""
-        return self._read(request, await self._retrying.send(request, limit=self._limit))
+        """Send a request, again where it may be, and return what the response says.
+
+        A write leaves its trace in the log here, whichever method of the session it is for.
+        """
+        with Write(request) as write:
+            value = self._read(request, await self._retrying.send(request, limit=self._limit))
+            write.done(value)
+
+        return value
 
     async def poll(self, request: Request[T]) -> T:
         """Send a request once: the retry of a poll is the next poll."""

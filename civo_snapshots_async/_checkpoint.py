@@ -1,7 +1,6 @@
 """Work on an instance with a way back: a complete snapshot before it, and what to do after it."""
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Literal, TypeVar, get_args
@@ -15,11 +14,10 @@ from ._errors import (
     SessionClosedError,
     SnapshotNotFoundError,
 )
+from ._log import About, log
 from ._models import Snapshot
 from ._pacing import PollPolicy
 from ._session import SnapshotSession
-
-logger = logging.getLogger("civo_snapshots_async")
 
 T = TypeVar("T")
 KeepOrRestore = Literal["keep", "restore"]
@@ -143,43 +141,54 @@ class _Checkpoint:
         error.add_note(f"checkpoint: {self._told(snapshot)} is kept")
         if what == "keep":
             return
+        event = "checkpoint.rollback_unknown"
         became = "was cancelled while it ran: it may or may not have begun"
         try:
-            became = await self._restore(snapshot)
+            event, became = await self._restore(snapshot)
         finally:
             told = f"the restore over instance {self.instance_id} {became}"
             error.add_note(f"checkpoint: {told}")
             # A note on a cancellation is seldom shown to anybody.
-            logger.warning("checkpoint: %s, from %s", told, self._told(snapshot))
+            self._log(event, snapshot, "checkpoint: %s, from %s", told, self._told(snapshot))
 
-    async def _restore(self, snapshot: Snapshot) -> str:
+    async def _restore(self, snapshot: Snapshot) -> tuple[str, str]:
+        """Return the event that it came to, and the end of a sentence that tells it."""
         try:
             restore = await self.session.restore_snapshot(
                 self.instance_id, snapshot.id, overwrite_existing=True, region=self.region
             )
         except CivoSnapshotsError as error:
-            is_known = not isinstance(error, OutcomeUnknownError)
-            if isinstance(error, SessionClosedError):
-                is_known = not error.may_have_arrived
-            begun = "has not begun, and nothing was overwritten"
-            return f"{begun if is_known else 'may or may not have begun'}: {_named(error)}"
+            # Any other error that leaves a doubt is of the get before it, which changes nothing.
+            is_of_restore = isinstance(error, (OutcomeUnknownError, SessionClosedError))
+            if is_of_restore and error.may_have_taken_effect:
+                told = f"may or may not have begun: {_named(error)}"
+                return "checkpoint.rollback_unknown", told
+            told = f"has not begun, and nothing was overwritten: {_named(error)}"
+            return "checkpoint.rollback_failed", told
 
-        return f"has begun ({restore.id})"
+        return "checkpoint.rolled_back", f"has begun ({restore.id})"
 
     async def delete(self, snapshot: Snapshot) -> None:
         """Delete the snapshot; where that fails, the body has succeeded all the same."""
         try:
             await self.session.delete_snapshot(self.instance_id, snapshot.id, region=self.region)
         except SnapshotNotFoundError:
-            logger.info("checkpoint: %s was deleted already", self._told(snapshot))
+            text = "checkpoint: %s was deleted already"
+            self._log("checkpoint.already_deleted", snapshot, text, self._told(snapshot))
         except CivoSnapshotsError as error:
-            is_unknown = isinstance(error, OutcomeUnknownError)
-            logger.warning(
+            is_unknown = error.may_have_taken_effect
+            self._log(
+                "checkpoint.not_deleted",
+                snapshot,
                 "checkpoint: %s %s: %s",
                 self._told(snapshot),
                 "may or may not have been deleted" if is_unknown else "could not be deleted",
                 _named(error),
             )
+
+    def _log(self, event: str, snapshot: Snapshot, text: str, *args: str) -> None:
+        about = About(instance_id=self.instance_id, region=self.region)
+        log(event, about.seen(snapshot), text, *args)
 
     def _told(self, snapshot: Snapshot) -> str:
         where = f"instance {self.instance_id} in {self.region}"

@@ -27,6 +27,7 @@ from ._errors import (
     SnapshotNotFoundError,
 )
 from ._http import Attempt, Request
+from ._log import About, log_resolved_deletion
 from ._models import Snapshot
 from ._pacing import PollPolicy
 from ._until import look_until
@@ -40,6 +41,7 @@ async def delete(caller: Caller, request: Request[None]) -> None:
         attempts: tuple[Attempt, ...] = getattr(error, "attempts", ())
         is_lost = any(attempt.may_have_arrived for attempt in attempts[:-1])
         if isinstance(error, SnapshotNotFoundError) and is_lost:
+            log_resolved_deletion(request)
             return
         is_unknown = is_lost or error.may_have_taken_effect
         # A closed session says by itself whether the call had started.
@@ -70,10 +72,19 @@ async def wait_until_deleted(
     timeout: float | None,
     poll: PollPolicy,
     clock: Clock,
+    region: str = "",
 ) -> None:
     """Look at a snapshot until Civo says, by code, that the instance has no such snapshot."""
     name = f"snapshot {snapshot_id} of instance {instance_id}"
-    looked = await look_until(_is_gone, look, name=name, timeout=timeout, poll=poll, clock=clock)
+    looked = await look_until(
+        _is_gone,
+        look,
+        name=name,
+        about=About(instance_id=instance_id, snapshot_id=snapshot_id, region=region),
+        timeout=timeout,
+        poll=poll,
+        clock=clock,
+    )
     if not looked.is_over:
         raise looked.timed_out(
             "was not seen to be gone", instance_id=instance_id, snapshot_id=snapshot_id

@@ -23,6 +23,7 @@ def create_snapshot(
         fields=_labels(name, description),
         repeat=Repeat.IF_UNSENT_OR_LIMITED,
         instance_id=instance_id,
+        snapshot_name=name or "",
         expected=frozenset({name} if name is not None else ()),
     )
 
@@ -139,12 +140,13 @@ def delete_snapshot(instance_id: str, snapshot_id: str, *, region: str) -> Reque
     )
 
 
-def for_snapshot(request: Request[Restore], snapshot_id: str) -> Request[Restore]:
-    """Point a restore at the snapshot of that id, whatever name it was first given."""
+def for_snapshot(request: Request[Restore], snapshot: Snapshot) -> Request[Restore]:
+    """Point a restore at that very snapshot, by its id, whatever it was first called by."""
     return attrs.evolve(
         request,
-        path=f"{_path(request.instance_id, snapshot_id)}/restore",
-        snapshot_id=snapshot_id,
+        path=f"{_path(request.instance_id, snapshot.id)}/restore",
+        snapshot_id=snapshot.id,
+        snapshot_name=snapshot.name,
     )
 
 

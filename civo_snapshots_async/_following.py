@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from ._clock import Clock
 from ._errors import AmbiguousInstanceError, CivoSnapshotsError, InstanceFailedError
 from ._instances import Instance, InstancePage
+from ._log import About, log_end_of_wait
 from ._models import Restore
 from ._pacing import PollPolicy
 from ._until import look_until
@@ -22,20 +23,26 @@ async def wait_until_active(
     timeout: float | None,
     poll: PollPolicy,
     clock: Clock,
+    region: str = "",
 ) -> Instance:
     """Look at an instance until Civo says that it is `ACTIVE`, and return it."""
     name = f"instance {instance_id}"
-    looked = await look_until(_is_settled, look, name=name, timeout=timeout, poll=poll, clock=clock)
+    about = About(instance_id=instance_id, region=region)
+    looked = await look_until(
+        _is_settled, look, name=name, about=about, timeout=timeout, poll=poll, clock=clock
+    )
     if looked.seen is None or not looked.is_over:
         raise looked.timed_out("was not ACTIVE", instance_id=instance_id)
     if looked.seen.is_failed:
-        raise InstanceFailedError(
+        error = InstanceFailedError(
             f"{name} failed ({looked.effort}): {looked.seen}",
             instance_id=instance_id,
             instance=looked.seen,
             polls=looked.polls,
             elapsed=looked.elapsed,
         )
+        log_end_of_wait(about, error)
+        raise error
 
     return looked.seen
 
@@ -59,6 +66,11 @@ async def find_restored_instance(
         lambda outcome: isinstance(outcome, Instance),
         lambda: _find(list_page, restore, hostname),
         name=name,
+        about=About(
+            instance_id=restore.instance_id,
+            snapshot_id=restore.from_snapshot or "",
+            region=restore.region,
+        ),
         timeout=timeout,
         poll=poll,
         clock=clock,

@@ -16,6 +16,7 @@ from ._errors import (
     WaitError,
     WaitTimeoutError,
 )
+from ._log import About, log_end_of_wait
 from ._models import Snapshot, TimelineEntry
 from ._wire import parse_json, parse_time
 
@@ -195,6 +196,17 @@ def _time(text: str) -> datetime:
 
 async def last_look(token: WaitToken, fetch: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
     """Look once, for a token whose time is up, and end as a wait would whose last look it was."""
+    try:
+        return await _complete_now(token, fetch)
+    except CivoSnapshotsError as error:
+        about = About(
+            instance_id=token.instance_id, snapshot_id=token.snapshot_id, region=token.region
+        )
+        log_end_of_wait(about, error)
+        raise
+
+
+async def _complete_now(token: WaitToken, fetch: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
     try:
         snapshot = await fetch()
     except SnapshotNotFoundError as error:

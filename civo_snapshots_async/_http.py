@@ -40,6 +40,8 @@ class Request(Generic[T_co]):
     instance_id: str
     snapshot_id: str = ""
     """As it was given, which may be its name; empty where the call is about no one snapshot."""
+    snapshot_name: str = ""
+    """The snapshot's name, where it is known."""
     expected: frozenset[str] = frozenset()
     """The ids and names that the answer may bear; empty where any will do."""
     known: Mapping[str, str] = attrs.field(factory=dict[str, str])

@@ -1,6 +1,5 @@
 """What one wait has seen so far: as events, in the log, and all in one error."""
 
-import logging
 from collections.abc import Iterator
 from typing import NoReturn, TypeVar
 
@@ -22,10 +21,9 @@ from ._events import (
     UnknownStateSeen,
     events_between,
 )
+from ._log import About, is_logged, log, log_end_of_wait
 from ._looking import Look
 from ._models import Snapshot, TimelineEntry, is_known
-
-logger = logging.getLogger("civo_snapshots_async")
 
 E = TypeVar("E", bound=WaitError)
 
@@ -36,11 +34,12 @@ _TIMELINE_ENDS = 25
 class Progress:
     """Takes in each look of one wait."""
 
-    def __init__(self, instance_id: str, snapshot_id: str, stall_after: float) -> None:
+    def __init__(self, instance_id: str, snapshot_id: str, region: str, stall_after: float) -> None:
         self.snapshot: Snapshot | None = None
         """As it was last seen."""
         self._instance_id = instance_id
         self._snapshot_id = snapshot_id
+        self._region = region
         self._stall_after = stall_after
         self._polls = 0
         self._elapsed = 0.0
@@ -55,8 +54,8 @@ class Progress:
     def follow(self, look: Look[Snapshot]) -> tuple[Event, ...]:
         """Take in one look, and return what is new in it."""
         self._polls, self._elapsed = look.polls, look.elapsed
-        if logger.isEnabledFor(logging.DEBUG):
-            logger.debug("%s: poll %d: %s", self._name, look.polls, _summary(look.outcome))
+        if is_logged("wait.polled"):
+            self._log("wait.polled", "poll %d: %s", look.polls, _summary(look.outcome))
         if isinstance(look.outcome, CivoSnapshotsError):
             self._last_error = look.outcome
             self._failures += 1
@@ -79,7 +78,7 @@ class Progress:
             self._remember(after)
         for event in new:
             if isinstance(event, StateChanged):
-                logger.info("%s: %s", self._name, event)
+                self._log("wait.state_changed", "%s", event)
 
     def _stall(self, snapshot: Snapshot) -> Iterator[SnapshotStalled]:
         unchanged_for = self._elapsed - self._changed_at
@@ -91,7 +90,7 @@ class Progress:
         for state in (snapshot.state, *snapshot.volume_states.values()):
             if state not in self._unknown and not is_known(state):
                 self._unknown = (*self._unknown, state)
-                logger.warning("%s: unknown state %r is taken for pending", self._name, state)
+                self._log("wait.unknown_state", "unknown state %r is taken for pending", state)
                 yield UnknownStateSeen(state=state)
 
     def _remember(self, snapshot: Snapshot) -> None:
@@ -120,7 +119,19 @@ class Progress:
             ) from error
         error.snapshot = self.snapshot
         error.add_note(f"while waiting for {self._name} ({self._effort}): {self._seen}")
+        log_end_of_wait(self._about, error)
         raise error
+
+    @property
+    def _about(self) -> About:
+        about = About(
+            instance_id=self._instance_id, snapshot_id=self._snapshot_id, region=self._region
+        )
+
+        return about.seen(self.snapshot)
+
+    def _log(self, event: str, text: str, *args: object) -> None:
+        log(event, self._about, f"%s: {text}", self._name, *args)
 
     @property
     def _name(self) -> str:
@@ -137,7 +148,7 @@ class Progress:
         return "it was never seen" if self.snapshot is None else _summary(self.snapshot)
 
     def _error(self, kind: type[E], what: str) -> E:
-        return kind(
+        error = kind(
             f"{self._name} {what}",
             instance_id=self._instance_id,
             snapshot_id=self._snapshot_id,
@@ -147,6 +158,9 @@ class Progress:
             timeline=tuple(self._timeline),
             last_error=self._last_error,
         )
+        log_end_of_wait(self._about, error)
+
+        return error
 
 
 def _summary(outcome: Snapshot | CivoSnapshotsError) -> str:

@@ -1,7 +1,7 @@
 """Which snapshots to keep: a plan, made without any request, and what came of doing it."""
 
+import asyncio
 import copy
-import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -19,9 +19,8 @@ from ._errors import (
     SessionClosedError,
     SnapshotNotFoundError,
 )
+from ._log import About, log
 from ._models import Phase, Snapshot
-
-logger = logging.getLogger("civo_snapshots_async")
 
 _DAY = timedelta(days=1)
 _UNDATED = datetime.min.replace(tzinfo=UTC)
@@ -279,25 +278,37 @@ async def prune(
 ) -> PruneResult:
     """Delete what the plan says, one after the other, and nothing else."""
     where = _where(plan, instance_id, region)
+    about = About(instance_id=instance_id, region=where.get("region", ""))
+    count, name = len(plan.deletions), f"prune of instance {instance_id}"
+    log("prune.started", about, "%s: %d to delete, %d to keep", name, count, len(plan.kept))
     outcomes: list[PruneOutcome] = []
-    for snapshot in plan.deletions:
-        last = _got_last(outcomes)
-        if isinstance(last, _ALL_THE_SAME):
-            outcomes.append(PruneOutcome(snapshot=snapshot, error=copy.copy(last)))
-        else:
+    try:
+        for snapshot in plan.deletions:
             outcomes.append(await _delete(session, instance_id, snapshot, where))
+            error = _got_last(outcomes[-1])
+            if isinstance(error, _ALL_THE_SAME):
+                rest = plan.deletions[len(outcomes) :]
+                text = "%s: stopped with %d not tried, each would get the same: %s"
+                log("prune.stopped", about, text, name, len(rest), type(error).__name__)
+                outcomes += [PruneOutcome(snapshot=each, error=copy.copy(error)) for each in rest]
+                break
+    except asyncio.CancelledError:
+        log("prune.cancelled", about, "%s: cancelled after %d of %d", name, len(outcomes), count)
+        raise
+    result = PruneResult(outcomes=tuple(outcomes))
+    log("prune.done", about, "%s: %d of %d deleted", name, len(result.deleted), count)
 
-    return PruneResult(outcomes=tuple(outcomes))
+    return result
 
 
 # What one deletion meets here, the next one would meet as well: it is not sent.
 _ALL_THE_SAME = (AuthenticationError, RegionNotFoundError, SessionClosedError)
 
 
-def _got_last(outcomes: list[PruneOutcome]) -> CivoSnapshotsError | None:
-    last = outcomes[-1].error if outcomes else None
+def _got_last(outcome: PruneOutcome) -> CivoSnapshotsError | None:
+    error = outcome.error
     # After a lost attempt a refused token leaves open whether this one was done, and no other.
-    return last.last_error if isinstance(last, OutcomeUnknownError) else last
+    return error.last_error if isinstance(error, OutcomeUnknownError) else error
 
 
 def _where(plan: PrunePlan, instance_id: str, region: str | None) -> dict[str, str]:
@@ -323,18 +334,21 @@ async def _delete(
     session: SnapshotDeleter, instance_id: str, snapshot: Snapshot, where: dict[str, str]
 ) -> PruneOutcome:
     name = f"{snapshot.name} ({snapshot.id}) of instance {instance_id}"
+    about = About(instance_id=instance_id, region=where.get("region", "")).seen(snapshot)
     try:
         await session.delete_snapshot(instance_id, snapshot.id, **where)
     except SnapshotNotFoundError:
-        logger.info("snapshot %s was deleted already", name)
+        log("prune.already_deleted", about, "snapshot %s was deleted already", name)
     except CivoSnapshotsError as error:
         error.snapshot = snapshot
         error.add_note(f"while deleting snapshot {name}")
-        is_unknown = isinstance(error, OutcomeUnknownError)
-        what = "may or may not have been deleted" if is_unknown else "was not deleted"
-        logger.warning("snapshot %s %s: %s", name, what, error)
+        if error.may_have_taken_effect:
+            text = "snapshot %s may or may not have been deleted: %s"
+            log("prune.unknown", about, text, name, error)
+        else:
+            log("prune.not_deleted", about, "snapshot %s was not deleted: %s", name, error)
         return PruneOutcome(snapshot=snapshot, error=error)
     else:
-        logger.info("deleted snapshot %s", name)
+        log("prune.deleted", about, "deleted snapshot %s", name)
 
     return PruneOutcome(snapshot=snapshot)

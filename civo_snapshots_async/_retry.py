@@ -1,6 +1,5 @@
 """A transport around a transport: sends again what may be sent again, and counts it."""
 
-import logging
 import random
 from collections.abc import Callable
 from http import HTTPStatus
@@ -13,9 +12,8 @@ from . import _checks as check
 from ._clock import Clock
 from ._errors import SessionClosedError, TransportError
 from ._http import Attempt, Repeat, Request, Response, Transport, told
+from ._log import About, log
 from ._refusals import code_of, refusal, retry_after
-
-logger = logging.getLogger("civo_snapshots_async")
 
 Outcome = Response | TransportError
 
@@ -124,7 +122,7 @@ class RetryingTransport:
             retry=tenacity.retry_if_result(lambda met: self._may_repeat(request, met)),
             wait=_Pause(self._policy.shortest_pause, self._policy.longest_pause),
             stop=self._stop(deadline),
-            before_sleep=_log_repeat(request),
+            before_sleep=_logging(request),
             retry_error_callback=lambda _: outcomes[-1],
         )
         outcome: Outcome = await retrying(attempt)
@@ -232,16 +230,18 @@ def _with_attempts(met: Outcome, attempts: tuple[Attempt, ...]) -> Outcome:
     )
 
 
-def _log_repeat(request: Request[object]) -> Callable[[tenacity.RetryCallState], None]:
-    def log(state: tenacity.RetryCallState) -> None:
-        met = state.outcome and state.outcome.result()
-        logger.info(
-            "%s %s: attempt %d met %s; again in %.2f s",
+def _logging(request: Request[object]) -> Callable[[tenacity.RetryCallState], None]:
+    def log_retry(state: tenacity.RetryCallState) -> None:
+        got = state.outcome and state.outcome.result()
+        log(
+            "request.retried",
+            About.of(request),
+            "%s %s: attempt %d got %s; retried in %.2f s",
             request.method,
             request.path,
             state.attempt_number,
-            _attempt(request, met, 0.0).met if met else "",
+            _attempt(request, got, 0.0).met if got else "",
             state.upcoming_sleep,
         )
 
-    return log
+    return log_retry

@@ -381,7 +381,7 @@ class SnapshotSession:
         if check.boolean("require_complete", require_complete):
             seen = await self.get_snapshot(instance_id, snapshot_id, region=where)
             _require_complete(seen, snapshot_id)
-            request = endpoints.for_snapshot(request, seen.id)
+            request = endpoints.for_snapshot(request, seen)
 
         return await self._restore(request)
 
@@ -425,6 +425,7 @@ class SnapshotSession:
                 poll=poll,
                 on_change=on_change,
                 clock=self._clock,
+                region=where,
             )
 
     async def watch(
@@ -455,6 +456,7 @@ class SnapshotSession:
             timeout=timeout,
             poll=poll,
             clock=self._clock,
+            region=where,
         )
         async with aclosing(watching) as events:
             while True:
@@ -555,7 +557,7 @@ class SnapshotSession:
             instance_id, snapshot_id, timeout=timeout, poll=poll, on_change=on_change, region=where
         )
 
-        return await self._restore(endpoints.for_snapshot(request, complete.id))
+        return await self._restore(endpoints.for_snapshot(request, complete))
 
     async def wait_until_deleted(
         self,
@@ -584,6 +586,7 @@ class SnapshotSession:
                 timeout=timeout,
                 poll=poll,
                 clock=self._clock,
+                region=request.region,
             )
 
     async def wait_until_active(
@@ -611,6 +614,7 @@ class SnapshotSession:
                 timeout=timeout,
                 poll=poll,
                 clock=self._clock,
+                region=request.region,
             )
 
     async def find_restored_instance(

@@ -1,6 +1,5 @@
 """What became of a create whose answer was lost: found out by listing, never by sending again."""
 
-import logging
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,9 +17,8 @@ from ._errors import (
     SessionClosedError,
 )
 from ._http import Request
+from ._log import About, log
 from ._models import Restore, Snapshot
-
-logger = logging.getLogger("civo_snapshots_async")
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -115,7 +113,9 @@ class Creations:
             if len(similar) > 1 or (similar and creation.name is None):
                 break
             if similar and self._can_only_be_ours(creation, similar[0], listing):
-                logger.warning(
+                log(
+                    "create.resolved",
+                    About.of(request).seen(similar[0]),
                     "%s: %s; adopted snapshot %s (%s), which it has made",
                     request.call, lost, similar[0].name, similar[0].id,
                 )  # fmt: skip

@@ -1,6 +1,5 @@
 """Looking until something is so: what all waits but the one for a complete snapshot are made of."""
 
-import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Generic, TypeVar
@@ -10,11 +9,10 @@ import attrs
 from . import _checks as check
 from ._clock import Clock
 from ._errors import CivoSnapshotsError, WaitTimeoutError
+from ._log import About, is_logged, log, log_end_of_wait
 from ._looking import Alone, Look, Looking
 from ._models import Snapshot
 from ._pacing import PollPolicy
-
-logger = logging.getLogger("civo_snapshots_async")
 
 T = TypeVar("T")
 
@@ -25,6 +23,8 @@ class Looked(Generic[T]):
 
     name: str
     """What is looked at, to begin a sentence with."""
+    about: About
+    """What is looked at, for the log."""
     is_over: bool = False
     """Whether it has come to be so; otherwise, at the end, the time was up."""
     seen: T | None = None
@@ -51,14 +51,17 @@ class Looked(Generic[T]):
             self.last_error = look.outcome
         else:
             self.seen, self.last_error = look.outcome, None
-        logger.debug("%s: poll %d: %s", self.name, look.polls, _summary(look.outcome))
+        if is_logged("wait.polled"):
+            about = self.about.seen(self.snapshot)
+            was = _summary(look.outcome)
+            log("wait.polled", about, "%s: poll %d: %s", self.name, look.polls, was)
 
     def timed_out(self, what: str, *, instance_id: str, snapshot_id: str = "") -> WaitTimeoutError:
         """Say `what` it was not when the time was up, and how it was then."""
         was = _summary(self.seen) if self.seen else "it was never seen"
         failure = f"; the last poll failed: {self.last_error}" if self.last_error else ""
 
-        return WaitTimeoutError(
+        error = WaitTimeoutError(
             f"{self.name} {what} when the time was up ({self.effort}): {was}{failure}",
             instance_id=instance_id,
             snapshot_id=snapshot_id,
@@ -67,6 +70,9 @@ class Looked(Generic[T]):
             elapsed=self.elapsed,
             last_error=self.last_error,
         )
+        log_end_of_wait(self.about, error)
+
+        return error
 
 
 async def look_until(
@@ -74,6 +80,7 @@ async def look_until(
     fetch: Callable[[], Awaitable[T]],
     *,
     name: str,
+    about: About,
     timeout: float | None,
     poll: PollPolicy,
     clock: Clock,
@@ -83,7 +90,7 @@ async def look_until(
     An error that is not what was looked for, and that further looks would not mend, is raised as it
     is, with a note, and with the snapshot where one was seen.
     """
-    looked: Looked[T] = Looked(name=name)
+    looked: Looked[T] = Looked(name=name, about=about)
     looking = Looking(Alone(fetch, clock), timeout=check.timeout(timeout), poll=poll, clock=clock)
     async with aclosing(looking.looks()) as looks:
         async for look in looks:
@@ -100,6 +107,7 @@ async def look_until(
 def _noted(error: CivoSnapshotsError, looked: Looked[T]) -> CivoSnapshotsError:
     error.snapshot = looked.snapshot
     error.add_note(f"while waiting for {looked.name} ({looked.effort})")
+    log_end_of_wait(looked.about, error)
 
     return error
 

@@ -63,6 +63,7 @@ async def wait_until_complete(
         poll=poll,
         on_change=on_change,
         clock=time,
+        region=region or "",
     )
 
 
@@ -75,9 +76,10 @@ async def wait_for(
     poll: PollPolicy,
     on_change: OnChange | None,
     clock: Clock,
+    region: str = "",
 ) -> Snapshot:
     """Do what `wait_until_complete` says, with any way to look."""
-    progress = Progress(instance_id, snapshot_id, poll.stall_after)
+    progress = Progress(instance_id, snapshot_id, region, poll.stall_after)
     looking = Looking(
         source,
         timeout=check.timeout(timeout),
@@ -117,9 +119,10 @@ async def watch_for(
     timeout: float | None,
     poll: PollPolicy,
     clock: Clock,
+    region: str = "",
 ) -> AsyncGenerator[Event, None]:
     """Give what happens to a snapshot, until it is settled."""
-    progress = Progress(instance_id, snapshot_id, poll.stall_after)
+    progress = Progress(instance_id, snapshot_id, region, poll.stall_after)
     looking = Looking(
         source, timeout=check.timeout(timeout), poll=poll, clock=clock, needs_volumes=True
     )
@@ -131,6 +134,9 @@ async def watch_for(
             for event in events:
                 yield event
             if isinstance(look.outcome, Snapshot) and look.outcome.phase.is_settled:
+                if look.outcome.is_failed:
+                    # Not raised, as the last event says it; logged all the same.
+                    progress.failed()
                 yield SnapshotSettled(snapshot=look.outcome)
                 return
 

@@ -54,6 +54,7 @@ def _the_token_is_told_to_nobody(
     caplog.set_level(logging.DEBUG, logger="civo_snapshots_async")
     yield
     assert CANARY not in caplog.text
+    assert CANARY not in repr([vars(record) for record in caplog.get_records("call")])
     for error in errors:
         assert CANARY not in told_by(error)
 

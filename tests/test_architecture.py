@@ -21,6 +21,7 @@ ARROWS: dict[str, set[str]] = {
     "_instances": {"_checks", "_http", "_models"},
     "_errors": {"_http", "_instances", "_models"},
     "_events": {"_errors", "_models"},
+    "_log": {"_errors", "_http", "_models"},
     "_endpoints": {"_checks", "_http", "_models"},
     "_refusals": {"_errors", "_http", "_wire"},
     "_token": {"_errors"},
@@ -34,33 +35,35 @@ ARROWS: dict[str, set[str]] = {
         "_checks", "_clock", "_config", "_connections", "_errors", "_failures", "_http", "_token",
         "_version",
     },
-    "_retry": {"_checks", "_clock", "_errors", "_http", "_refusals"},
+    "_retry": {"_checks", "_clock", "_errors", "_http", "_log", "_refusals"},
     "_ledger": {"_models"},
-    "_caller": {"_codec", "_http", "_ledger", "_models"},
-    "_settling": {"_caller", "_clock", "_endpoints", "_errors", "_http", "_models"},
+    "_caller": {"_codec", "_http", "_ledger", "_log", "_models"},
+    "_settling": {"_caller", "_clock", "_endpoints", "_errors", "_http", "_log", "_models"},
     "_pacing": {"_checks"},
     "_looking": {"_clock", "_errors", "_pacing"},
-    "_progress": {"_errors", "_events", "_looking", "_models"},
+    "_progress": {"_errors", "_events", "_log", "_looking", "_models"},
     "_sharing": {
         "_caller", "_clock", "_endpoints", "_errors", "_events", "_looking", "_models",
     },
-    "_until": {"_checks", "_clock", "_errors", "_looking", "_models", "_pacing"},
-    "_deletion": {"_caller", "_clock", "_errors", "_http", "_models", "_pacing", "_until"},
-    "_following": {"_clock", "_errors", "_instances", "_models", "_pacing", "_until"},
-    "_retention": {"_checks", "_clock", "_errors", "_models"},
+    "_until": {"_checks", "_clock", "_errors", "_log", "_looking", "_models", "_pacing"},
+    "_deletion": {
+        "_caller", "_clock", "_errors", "_http", "_log", "_models", "_pacing", "_until",
+    },
+    "_following": {"_clock", "_errors", "_instances", "_log", "_models", "_pacing", "_until"},
+    "_retention": {"_checks", "_clock", "_errors", "_log", "_models"},
     "_waiting": {
         "_checks", "_clock", "_errors", "_events", "_looking", "_models", "_pacing", "_progress",
     },
-    "_handover": {"_checks", "_errors", "_models", "_wire"},
+    "_handover": {"_checks", "_errors", "_log", "_models", "_wire"},
     # face
     "_session": {
         "_caller", "_checks", "_clock", "_config", "_deletion", "_endpoints", "_errors", "_events",
         "_following", "_handover", "_http", "_instances", "_ledger", "_lifetime", "_models",
-        "_pacing",
-        "_retention", "_retry", "_settling", "_sharing", "_token", "_transport", "_waiting",
+        "_pacing", "_retention", "_retry", "_settling", "_sharing", "_token", "_transport",
+        "_waiting",
     },
     "_batch": {"_checks", "_errors", "_models", "_pacing", "_session", "_waiting"},
-    "_checkpoint": {"_checks", "_errors", "_models", "_pacing", "_session"},
+    "_checkpoint": {"_checks", "_errors", "_log", "_models", "_pacing", "_session"},
     "__init__": {
         "_batch", "_checkpoint", "_clock", "_errors", "_events", "_handover", "_http", "_instances",
         "_models", "_pacing", "_retention", "_retry", "_session", "_version", "_waiting",
@@ -73,6 +76,8 @@ FOREIGN: dict[str, set[str]] = {
     "aiolimiter": {"_connections"},
     "cattrs": {"_codec"},
     "tenacity": {"_pacing", "_retry"},
+    # Python's own, and known in one place all the same: each record has its event and its fields.
+    "logging": {"_log"},
 }
 
 

@@ -198,7 +198,7 @@ class TestSuccess:
         async with checkpoint(session, "web-1", name="before-upgrade", on_success="delete"):
             pass
 
-        (warning,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+        warning = caplog.messages[-1]
         assert warning.startswith(f"{KEPT} may or may not have been deleted: OutcomeUnknownError: ")
 
     async def test_a_snapshot_that_is_gone_need_not_be_deleted(
@@ -285,6 +285,19 @@ class TestFailure:
             "OutcomeUnknownError: restore_snapshot on instance web-1"
         )
 
+    async def test_a_look_that_fails_restores_nothing(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """What is not known of a read puts nothing in doubt."""
+
+        def break_civo() -> None:
+            civo.inject("get", *[faults.bad_gateway()] * 3)
+
+        with pytest.raises(UpgradeError) as caught:
+            await failing(session, UpgradeError(), break_civo, on_error="restore")
+
+        assert "has not begun, and nothing was overwritten: ServerError" in notes(caught.value)[1]
+
     async def test_a_closed_session_restores_nothing(self, session: SnapshotSession) -> None:
         """The body has closed it: nobody has to doubt the disk."""
         with pytest.raises(UpgradeError) as caught:
@@ -324,7 +337,12 @@ class TestFailure:
             async with checkpoint(session, "web-1", name="before-upgrade", on_error="restore"):
                 raise UpgradeError
 
-        (warning,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+        *overwrite, warning = [
+            r.getMessage() for r in caplog.records if r.levelno == logging.WARNING
+        ]
+        assert [text.split(":")[0] for text in overwrite] == [
+            "overwrite instance web-1 in FAKE1 from snapshot before-upgrade (" + MADE + ")"
+        ] * 2
         assert warning == (
             "checkpoint: the restore over instance web-1 has begun (restore-2), "
             f"from {KEPT.removeprefix('checkpoint: ')}"

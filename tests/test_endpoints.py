@@ -13,6 +13,8 @@ from civo_snapshots_async import Restore, Snapshot
 from civo_snapshots_async import _endpoints as endpoints
 from civo_snapshots_async._http import Request
 
+from .make import make_snapshot
+
 ONE = {"instance_id": "web-1", "region": "LON1"}
 TWO = {**ONE, "snapshot_id": "snap-1"}
 CALLS: dict[str, dict[str, str]] = {
@@ -230,7 +232,8 @@ def test_a_restore_can_be_pointed_at_an_id() -> None:
     """What was asked for by name is restored by the id that was looked at."""
     request = endpoints.restore_snapshot("web-1", "nightly", region="LON1", hostname="copy")
 
-    pointed = endpoints.for_snapshot(request, "snap-1")
+    pointed = endpoints.for_snapshot(request, make_snapshot(name="nightly"))
 
     assert pointed.path == "/v2/instances/web-1/snapshots/snap-1/restore"
     assert pointed.fields == {"hostname": "copy"}
+    assert (pointed.snapshot_id, pointed.snapshot_name) == ("snap-1", "nightly")

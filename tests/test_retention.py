@@ -478,14 +478,17 @@ class TestDoingIt:
     async def test_logs_what_it_deletes(self, caplog: pytest.LogCaptureFixture) -> None:
         """What was done is known, even of a prune that was cancelled."""
         errors = {"day-4": GONE, "day-3": LOST}
+        unknown = "may or may not have been deleted"
 
         with caplog.at_level(logging.INFO, logger="civo_snapshots_async"):
             await prune(Deleter(errors), "web-1", plan(*FIVE, keep_last=2))
 
         assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+            ("INFO", "prune of instance web-1: 3 to delete, 2 to keep"),
             ("INFO", "deleted snapshot day-5 (day-5) of instance web-1"),
             ("INFO", "snapshot day-4 (day-4) of instance web-1 was deleted already"),
-            ("WARNING", "snapshot day-3 (day-3) of instance web-1 was not deleted: lost"),
+            ("WARNING", f"snapshot day-3 (day-3) of instance web-1 {unknown}: lost"),
+            ("INFO", "prune of instance web-1: 2 of 3 deleted"),
         ]
 
     async def test_cancelling_stops_it_at_once(self, fake_clock: FakeClock) -> None:
