@@ -2,7 +2,7 @@
 
 import asyncio
 import urllib.request
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext, suppress
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
@@ -65,8 +65,10 @@ class Connections:
     async def aclose(self) -> None:
         """Close ours; the caller's, and its connector, stay open."""
         self._is_closed = True
-        for session in self._open.values():
-            await session.close()
+        # Cancelled while it waits for one to end, it closes the others all the same.
+        async with AsyncExitStack() as closing:
+            for session in self._open.values():
+                closing.push_async_callback(session.close)
 
     def abandon(self) -> bool:
         """Close ours where nothing can be awaited any more; say if any was open."""
@@ -74,15 +76,32 @@ class Connections:
         is_open = any(not session.closed for session in self._open.values())
         for session in self._open.values():
             connector = session.connector
+            # Without one, aiohttp's session is closed, and has nothing to warn of.
             session.detach()
             if connector is not None and self._given is None:
-                # Its first step closes the connections; only the waiting comes after that.
-                closing = connector.close().__await__()
-                next(closing, None)
-                closing.close()
+                _close_unawaited(connector, self._loop)
         self._open.clear()
 
         return is_open
+
+
+def _close_unawaited(
+    connector: aiohttp.BaseConnector, loop: asyncio.AbstractEventLoop | None
+) -> None:
+    if loop is not None and _runs_in_another_thread(loop):
+        # The collector runs in any thread. Where the loop is closed just now, its end is theirs.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(connector.__exit__, None, None, None)
+        return
+    # The end of its `with` statement: close() may start a task, which nobody may be left to run.
+    connector.__exit__(None, None, None)
+
+
+def _runs_in_another_thread(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return loop.is_running() and asyncio.get_running_loop() is not loop
+    except RuntimeError:
+        return True
 
 
 async def _note_that_it_is_written(

@@ -1,5 +1,6 @@
 """A session that is forgotten warns in its own name, once."""
 
+import asyncio
 import gc
 import subprocess
 import sys
@@ -32,21 +33,30 @@ asyncio.run(main())
 """
 
 
+async def used_session(
+    civo: FakeCivo, http_session: aiohttp.ClientSession | None = None
+) -> SnapshotSession:
+    """Make a session, and open all that one opens."""
+    session = SnapshotSession(
+        civo.token,
+        region="FAKE1",
+        api_url=civo.api_url,
+        http_session=http_session,
+        clock=FakeClock(),
+    )
+    await session.list_snapshots("web-1")
+    await session.create_snapshot("web-1")
+
+    return session
+
+
 async def use_and_forget(
     civo: FakeCivo, http_session: aiohttp.ClientSession | None = None
 ) -> list[warnings.WarningMessage]:
     """Use a session, forget to close it, and return what is warned of."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        session = SnapshotSession(
-            civo.token,
-            region="FAKE1",
-            api_url=civo.api_url,
-            http_session=http_session,
-            clock=FakeClock(),
-        )
-        await session.list_snapshots("web-1")
-        await session.create_snapshot("web-1")
+        session = await used_session(civo, http_session)
         del session
 
     return caught
@@ -69,6 +79,69 @@ async def test_a_given_session_stays_open(civo: FakeCivo) -> None:
         assert not mine.closed
         async with mine.get(civo.api_url) as response:
             assert response.status == 404
+
+
+async def test_freed_in_another_thread_it_is_closed_in_its_own(civo: FakeCivo) -> None:
+    """The collector runs in any thread; a loop is touched in its own alone."""
+    loop = asyncio.get_running_loop()
+    loop.slow_callback_duration = 60
+    loop.set_debug(enabled=True)
+    held = [await used_session(civo)]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        await asyncio.to_thread(held.clear)
+
+    assert [str(each.message) for each in caught] == [MESSAGE]
+
+
+def test_freed_while_its_loop_stands_still_it_starts_nothing() -> None:
+    """A task that nobody runs would be destroyed while it is pending."""
+    civo = FakeCivo()
+    civo.add_instance("web-1")
+    with asyncio.Runner() as runner:
+        runner.run(civo.__aenter__())
+        held = [runner.run(used_session(civo))]
+        with pytest.warns(ResourceWarning, match="SnapshotSession was not closed"):
+            held.clear()
+
+        left = asyncio.all_tasks(runner.get_loop())
+        runner.run(civo.__aexit__(None, None, None))
+
+    assert [task for task in left if "close" in repr(task)] == []
+
+
+def test_freed_after_its_loop_it_warns_of_itself() -> None:
+    """A loop that is closed can't be asked for anything."""
+    held: list[SnapshotSession] = []
+
+    async def use() -> None:
+        async with FakeCivo() as civo:
+            civo.add_instance("web-1")
+            held.append(await used_session(civo))
+
+    asyncio.run(use())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        held.clear()
+        gc.collect()
+
+    assert [str(each.message) for each in caught] == [MESSAGE]
+
+
+async def test_closed_but_cancelled_at_it_nothing_stays_open(civo: FakeCivo) -> None:
+    """Whoever is in a hurry to go has closed it all the same."""
+    session = await used_session(civo)
+    closing = asyncio.ensure_future(session.aclose())
+    await asyncio.sleep(0)
+
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        del session
+        gc.collect()
 
 
 async def test_one_that_was_never_used_needs_no_closing() -> None:
