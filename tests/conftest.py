@@ -32,10 +32,9 @@ def _without_a_civo_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIVO_CONFIG", "/nonexistent/.civo.json")
 
 
-def pytest_collection_finish() -> None:
-    """Let the collections of garbage below look at what the tests make, and at nothing else."""
-    gc.collect()
-    gc.freeze()
+def pytest_sessionfinish() -> None:
+    """Let pytest's own last collection of garbage look at everything again."""
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +67,10 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 async def _watched_loop() -> AsyncIterator[None]:
+    # Then the collection below looks at what this test makes, and at nothing else: all that the
+    # tests before it left alive would cost each one a hundredth of a second and more.
+    gc.collect()
+    gc.freeze()
     before = asyncio.all_tasks()
     lost: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))

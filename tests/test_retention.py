@@ -239,18 +239,15 @@ class TestThePlan:
 STATES = st.sampled_from(["Complete", "completed", "Pending", "", "Odd", "Failed"])
 SNAPSHOTS = st.lists(
     st.builds(
-        make_snapshot,
+        lambda days, *what, **more: attrs.evolve(
+            make_snapshot(*what, **more),
+            created_at=None if days is None else NOW - timedelta(days=days),
+        ),
+        st.none() | st.integers(-1, 20),
         STATES,
         st.dictionaries(st.sampled_from(["vol-1", "vol-2"]), STATES),
         snapshot_id=st.integers(0, 99).map(str),
         name=st.sampled_from(["nightly-1", "weekly-1"]),
-    ).flatmap(
-        lambda snapshot: st.builds(
-            lambda days: attrs.evolve(
-                snapshot, created_at=None if days is None else NOW - timedelta(days=days)
-            ),
-            st.none() | st.integers(-1, 20),
-        )
     ),
     unique_by=lambda snapshot: snapshot.id,
 )

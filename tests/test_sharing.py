@@ -186,6 +186,7 @@ class TestRequests:
             assert all(snapshot.is_complete for snapshot in snapshots)
             assert 300 <= fake_clock.now() < 325
 
+    @pytest.mark.slow
     async def test_a_thousand_waits_on_one_snapshot_cost_as_many_as_one(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -642,6 +643,7 @@ class TestPacing:
         assert (await waits.wait("a", "a", poll=EVERY[10], timeout=60)).is_complete
         assert server.asked == [(0, "a"), (60, "a")]
 
+    @pytest.mark.slow
     async def test_a_thousand_waits_that_began_together_spread_out(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
