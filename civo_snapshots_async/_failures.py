@@ -1,4 +1,4 @@
-"""What an error of aiohttp's means, in words, and whether the same would happen again."""
+"""What an error of aiohttp's comes to: in words, and whether the same would happen again."""
 
 import errno
 import os
@@ -7,67 +7,51 @@ from http import HTTPStatus
 from typing import cast
 
 import aiohttp
+import attrs
 
 from ._errors import CertificateError, TransportError
 
 # OpenSSL's X509_V_ERR_… of a certificate that is sound, but not now or not here.
 _NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64
-# No connection was made, by ourselves or by the proxy.
-UNSENT = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
+# A proxy that refuses for now, and not for good.
+_TRANSIENT_REFUSALS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 class ConnectionLostError(aiohttp.ClientError):
     """A lost connection, as an error that makes aiohttp send nothing again."""
 
 
-def failure(error: aiohttp.ClientError) -> tuple[type[TransportError], str]:
-    """Return what a failed request comes to, and why it failed, in words."""
+@attrs.frozen(kw_only=True)
+class Failure:
+    """What became of an attempt that got no complete response."""
+
+    text: str
+    kind: type[TransportError] = TransportError
+    is_unsent: bool = False
+    """Whether the error proves that nothing was sent: there was no connection to send it on."""
+    is_transient: bool = True
+
+
+def failure_of(error: aiohttp.ClientError) -> Failure:
+    """Judge an error, in one place for all that is asked of it."""
     match error:
         case aiohttp.ClientConnectorCertificateError():
-            return CertificateError, (
-                f"the TLS certificate of {error.host}:{error.port} {_objection(error)}, and "
-                "nothing was sent: renew it, or give an ssl_context that trusts it"
-            )
+            return _invalid_certificate(error)
+        case aiohttp.ServerFingerprintMismatch():
+            return _bad_certificate(f"{error.host}:{error.port}", "is not the pinned one")
         case aiohttp.ClientHttpProxyError():
-            return TransportError, f"the proxy answered {error.status}, and nothing was sent"
-        case aiohttp.ClientConnectorDNSError():
-            return TransportError, f"cannot resolve {error.host} ({_reason(error)})"
-        # Its subclass for TLS has its reason, such as WRONG_VERSION_NUMBER, in its own text.
-        case aiohttp.ClientConnectorError() if not isinstance(error, aiohttp.ClientSSLError):
-            where = f"{error.host}:{error.port}"
-            return TransportError, f"cannot connect to {where} ({_reason(error)})"
+            return Failure(
+                text=f"the proxy answered {error.status}, and nothing was sent",
+                is_unsent=True,
+                # It will refuse again, as with 407; where it failed, it may do better.
+                is_transient=error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+                or error.status in _TRANSIENT_REFUSALS,
+            )
+        case aiohttp.ClientConnectorError():
+            text = f"{_not_reached(error)} ({_reason(error.os_error)})"
+            return Failure(text=text, is_unsent=True)
         case _:
-            return TransportError, named(error)
-
-
-def _objection(error: aiohttp.ClientConnectorCertificateError) -> str:
-    # `ssl.CertificateError`, which aiohttp catches, is another name of it.
-    problem = cast("ssl.SSLCertVerificationError", error.certificate_error)
-    known = {
-        _EXPIRED: "has expired",
-        _NOT_YET_VALID: "is not valid yet (is this machine's clock right?)",
-        _OTHER_HOST: "is for another host name",
-        _OTHER_ADDRESS: "is for another address",
-    }
-
-    return known.get(problem.verify_code, f"is not trusted ({problem.verify_message})")
-
-
-def _reason(error: aiohttp.ClientConnectorError) -> str:
-    code, words = error.os_error.errno, error.os_error.strerror
-    # The system's own words, as asyncio's name the address once more; a resolver's code is none.
-    if code is not None and code in errno.errorcode:
-        words = os.strerror(code)
-
-    return (words or str(error.os_error)).lower()
-
-
-def is_refused_by_proxy(error: aiohttp.ClientError) -> bool:
-    """Tell whether a proxy refuses to connect, as with 407: it will do so again."""
-    return (
-        isinstance(error, aiohttp.ClientHttpProxyError)
-        and error.status < HTTPStatus.INTERNAL_SERVER_ERROR
-    )
+            return Failure(text=named(error))
 
 
 def named(error: Exception) -> str:
@@ -82,3 +66,54 @@ def named(error: Exception) -> str:
         return f"{name}: the body was cut or malformed"
 
     return f"{name}: {error}"
+
+
+def _invalid_certificate(error: aiohttp.ClientConnectorCertificateError) -> Failure:
+    # `ssl.CertificateError`, which aiohttp catches, is another name of it.
+    problem = cast("ssl.SSLCertVerificationError", error.certificate_error)
+    where = f"{error.host}:{error.port}"
+    known = {
+        _EXPIRED: "has expired (is this machine's clock right?)",
+        _NOT_YET_VALID: "is not valid yet (is this machine's clock right?)",
+        _OTHER_HOST: "is for another host name",
+        _OTHER_ADDRESS: "is for another address",
+    }
+    if problem.verify_code in known:
+        return _bad_certificate(where, known[problem.verify_code])
+
+    return _bad_certificate(
+        where,
+        f"is not trusted ({problem.verify_message})",
+        advice=": an ssl_context can trust the authority that signed it",
+    )
+
+
+def _bad_certificate(where: str, problem: str, *, advice: str = "") -> Failure:
+    return Failure(
+        text=f"the TLS certificate of {where} {problem}, and nothing was sent{advice}",
+        kind=CertificateError,
+        is_unsent=True,
+        is_transient=False,
+    )
+
+
+def _not_reached(error: aiohttp.ClientConnectorError) -> str:
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"cannot resolve {error.host}"
+    proxy = "the proxy " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
+
+    return f"cannot connect to {proxy}{error.host}:{error.port}"
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        # OpenSSL's, such as WRONG_VERSION_NUMBER, where it comes from there; its number is none of
+        # the system's.
+        reason: str | None = getattr(error, "reason", None)
+        return f"TLS: {(reason or 'the handshake failed').replace('_', ' ').lower()}"
+    code, words = error.errno, error.strerror
+    # The system's own words, as asyncio's name the address once more; a resolver's code is none.
+    if code is not None and code in errno.errorcode:
+        words = os.strerror(code)
+
+    return (words or str(error)).lower()

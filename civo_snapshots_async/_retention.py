@@ -18,6 +18,7 @@ from ._errors import (
     RegionNotFoundError,
     SessionClosedError,
     SnapshotNotFoundError,
+    TransportError,
 )
 from ._log import About, log
 from ._models import Phase, Snapshot
@@ -286,7 +287,7 @@ async def prune(
         for snapshot in plan.deletions:
             outcomes.append(await _delete(session, instance_id, snapshot, where))
             error = _got_last(outcomes[-1])
-            if isinstance(error, _ALL_THE_SAME):
+            if _is_met_by_all(error):
                 rest = plan.deletions[len(outcomes) :]
                 text = "%s: stopped with %d not tried, each would get the same: %s"
                 log("prune.stopped", about, text, name, len(rest), type(error).__name__)
@@ -301,8 +302,15 @@ async def prune(
     return result
 
 
-# What one deletion meets here, the next one would meet as well: it is not sent.
 _ALL_THE_SAME = (AuthenticationError, RegionNotFoundError, SessionClosedError)
+
+
+def _is_met_by_all(error: CivoSnapshotsError | None) -> bool:
+    """Tell whether the next deletion would get the same: then it is not sent."""
+    # A connection that is refused for good, as for a certificate that has expired.
+    is_cut_off = isinstance(error, TransportError) and not error.is_transient
+
+    return is_cut_off or isinstance(error, _ALL_THE_SAME)
 
 
 def _got_last(outcome: PruneOutcome) -> CivoSnapshotsError | None:

@@ -220,11 +220,16 @@ def _with_attempts(met: Outcome, attempts: tuple[Attempt, ...]) -> Outcome:
     if isinstance(met, Response):
         return attrs.evolve(met, attempts=attempts)
 
+    may_have_arrived = any(attempt.may_have_arrived for attempt in attempts)
+    # The last attempt's text may say that nothing was sent: true of that one alone.
+    earlier = may_have_arrived and not met.may_have_arrived
+    caveat = "; an earlier attempt may have reached Civo" if earlier else ""
+
     return type(met)(
-        f"{met}{told(attempts)}",
+        f"{met}{told(attempts)}{caveat}",
         method=met.method,
         path=met.path,
-        may_have_arrived=any(attempt.may_have_arrived for attempt in attempts),
+        may_have_arrived=may_have_arrived,
         is_transient=met.is_transient,
         attempts=attempts,
     )

@@ -17,7 +17,7 @@ from ._clock import Clock
 from ._config import Account
 from ._connections import Connections, Sending, connect_limits, environment_proxy, is_traced, pace
 from ._errors import SessionClosedError, TransportError, TransportTimeoutError
-from ._failures import UNSENT, ConnectionLostError, failure, is_refused_by_proxy, named
+from ._failures import ConnectionLostError, failure_of, named
 from ._http import Request, Response, is_2xx
 from ._token import Token
 from ._version import __version__
@@ -179,20 +179,20 @@ class AiohttpTransport:
         self, request: Request[object], sending: Sending, error: aiohttp.ClientError
     ) -> TransportError | SessionClosedError:
         call = f"{request.method} {request.path}"
+        failure = failure_of(error)
         # Where both signs are there, they must agree that nothing left.
-        is_unsent = isinstance(error, UNSENT) and not sending.is_written
+        is_unsent = failure.is_unsent and not sending.is_written
         if self._connections.are_closed:
             closed = SessionClosedError(f"{call}: the session was closed while this call ran")
             closed.may_have_arrived = not is_unsent
             return closed
-        kind, why = failure(error)
 
-        return kind(
-            f"{call}: {why}",
+        return failure.kind(
+            f"{call}: {failure.text}",
             method=request.method,
             path=request.path,
             may_have_arrived=not is_unsent,
-            is_transient=not is_refused_by_proxy(error),
+            is_transient=failure.is_transient,
         )
 
     def _late(

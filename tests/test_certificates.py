@@ -6,20 +6,42 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import aiohttp
 import pytest
 import trustme
 
 from civo_snapshots_async import (
     CertificateError,
     CivoSnapshotsError,
+    PruneEntry,
+    PrunePlan,
     SnapshotSession,
     TransportError,
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock
 
+from .make import make_snapshot
 from .raw_server import http, raw_server, says
 
 SNAPSHOT = '{"id": "snap-1", "name": "nightly"}'
+PLAN = PrunePlan(
+    entries=tuple(
+        PruneEntry(
+            snapshot=make_snapshot("Complete", snapshot_id=f"snap-{number}"),
+            is_deletion=True,
+            reason="it is old",
+        )
+        for number in range(3)
+    )
+)
+
+
+async def prune(session: SnapshotSession) -> None:
+    """Delete three snapshots, and raise what the last deletion came to."""
+    result = await session.prune("web-1", PLAN)
+    raise result.failed[2].error or AssertionError("it was deleted")
+
+
 CALLS: dict[str, Callable[[SnapshotSession], Any]] = {
     "create": lambda s: s.create_snapshot("web-1", name="nightly"),
     "list": lambda s: s.list_snapshots("web-1"),
@@ -30,6 +52,7 @@ CALLS: dict[str, Callable[[SnapshotSession], Any]] = {
     ),
     "delete": lambda s: s.delete_snapshot("web-1", "snap-1"),
     "ensure": lambda s: s.ensure_snapshot("web-1", name="nightly"),
+    "prune": prune,
     "wait": lambda s: s.wait_until_complete("web-1", "snap-1"),
     "wait for a deletion": lambda s: s.wait_until_deleted("web-1", "snap-1"),
     "wait for an instance": lambda s: s.wait_until_active("web-1"),
@@ -60,7 +83,7 @@ BAD: dict[str, tuple[trustme.LeafCert, ssl.SSLContext | None, str]] = {
     "expired": (
         CA.issue_cert("127.0.0.1", not_before=NOW - timedelta(9), not_after=NOW - timedelta(2)),
         trusting(CA),
-        "has expired",
+        r"has expired \(is this machine's clock right\?\)",
     ),
     "not valid yet": (
         CA.issue_cert("127.0.0.1", not_before=NOW + timedelta(2), not_after=NOW + timedelta(9)),
@@ -86,7 +109,7 @@ async def call_and_count(
         raw_server(says(http("200 OK", SNAPSHOT)), tls) as server,
         SnapshotSession(
             "canary-token",
-            region="LON1",
+            region="FAKE1",
             api_url=server.api_url.replace("127.0.0.1", host),
             ssl_context=context,
             clock=FakeClock(),
@@ -130,6 +153,32 @@ async def test_a_certificate_for_another_host_name_is_final() -> None:
     assert "is for another host name, and nothing was sent" in str(error)
 
 
+async def test_a_certificate_that_is_not_the_pinned_one_is_final() -> None:
+    """A given session's connector may pin one."""
+    hellos: list[object] = []
+    tls = server_context(GOOD)
+    tls.sni_callback = lambda _, name, __: hellos.append(name)
+    pinned = aiohttp.TCPConnector(ssl=aiohttp.Fingerprint(bytes(32)))
+    async with (
+        raw_server(says(http("200 OK", SNAPSHOT)), tls) as server,
+        aiohttp.ClientSession(connector=pinned) as mine,
+        SnapshotSession(
+            "canary-token",
+            region="LON1",
+            api_url=server.api_url,
+            http_session=mine,
+            clock=FakeClock(),
+        ) as session,
+    ):
+        with pytest.raises(
+            CertificateError, match=r"1:\d+ is not the pinned one, and nothing was sent$"
+        ) as caught:
+            await session.get_snapshot("web-1", "snap-1")
+
+    assert (len(hellos), server.requests) == (1, [])
+    assert not caught.value.may_have_arrived
+
+
 async def test_a_context_says_whom_to_trust() -> None:
     """A private region may have an authority of its own."""
     async with (
@@ -147,7 +196,7 @@ async def test_a_server_that_speaks_no_tls_is_no_bad_certificate(civo: FakeCivo)
     """It may be starting; nothing was sent either."""
     api_url = civo.api_url.replace("http:", "https:")
     async with SnapshotSession(civo.token, region="FAKE1", api_url=api_url, retry=None) as session:
-        with pytest.raises(TransportError, match="SSL") as caught:
+        with pytest.raises(TransportError, match=r"cannot connect to .* \(TLS: .*\)$") as caught:
             await session.get_snapshot("web-1", "snap-1")
 
     assert not isinstance(caught.value, CertificateError)
@@ -155,7 +204,9 @@ async def test_a_server_that_speaks_no_tls_is_no_bad_certificate(civo: FakeCivo)
 
 
 @every_call
-@pytest.mark.parametrize(("status", "is_final"), [(407, True), (403, True), (502, False)])
+@pytest.mark.parametrize(
+    ("status", "is_final"), [(407, True), (403, True), (429, False), (502, False)]
+)
 async def test_a_proxy_that_refuses_to_connect_is_final(
     status: int, call: Callable[[SnapshotSession], Any], *, is_final: bool
 ) -> None:
@@ -163,7 +214,7 @@ async def test_a_proxy_that_refuses_to_connect_is_final(
     async with (
         raw_server(says(http(f"{status} No"))) as proxy,
         SnapshotSession(
-            "canary-token", region="LON1", proxy=proxy.api_url, clock=FakeClock()
+            "canary-token", region="FAKE1", proxy=proxy.api_url, clock=FakeClock()
         ) as session,
     ):
         with pytest.raises(TransportError) as caught:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from civo_snapshots_async import (
+    CertificateError,
     RetryPolicy,
     SessionClosedError,
     TransportError,
@@ -36,6 +37,7 @@ REQUESTS: dict[str, Request[Any]] = {
     "overwrite": OVERWRITE,
 }
 OK = Response(status=200)
+UNSENT: Any = {"may_have_arrived": False, "is_transient": False}
 
 
 def lost(*, sent: bool = True) -> TransportError:
@@ -84,6 +86,8 @@ MEETS: dict[str, Callable[[], Response | Exception]] = {
     "unsent": lambda: lost(sent=False),
     "lost": lost,
     "late": lambda: TransportTimeoutError("late", method="GET", path="/v2"),
+    "bad certificate": lambda: CertificateError("bad", method="GET", path="/v2", **UNSENT),
+    "proxy's 407": lambda: TransportError("407", method="GET", path="/v2", **UNSENT),
     "429": lambda: answer(429),
     "500": lambda: answer(500),
     "502": lambda: answer(502),
@@ -195,7 +199,8 @@ async def test_the_last_loss_says_what_each_sending_met(fake_clock: FakeClock) -
     """And that the request may have arrived, if any sending of it may have."""
     script = Script(fake_clock, lost(), lost(sent=False), lost(sent=False))
 
-    with pytest.raises(TransportError, match=r"^lost, 3 attempts in \d\.\d s$") as caught:
+    said = r"^lost, 3 attempts in \d\.\d s; an earlier attempt may have reached Civo$"
+    with pytest.raises(TransportError, match=said) as caught:
         await send(script)
 
     assert caught.value.may_have_arrived

@@ -5,6 +5,7 @@ import logging
 import pickle
 import re
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -400,6 +401,21 @@ class TestProxies:
         assert not caught.value.may_have_arrived
         assert "SECRETPW" not in told_by(caught.value)
 
+    async def test_a_proxy_that_is_not_there_is_named(self) -> None:
+        """And not Civo, which was never tried."""
+        async with raw_server(hangs) as gone:
+            pass
+        async with SnapshotSession(
+            TOKEN, region="LON1", proxy=gone.api_url.replace("//", "//me:SECRETPW@"), retry=None
+        ) as session:
+            with pytest.raises(
+                TransportError,
+                match=r"cannot connect to the proxy 127\.0\.0\.1:\d+ \(connection refused\)$",
+            ) as caught:
+                await get(session)
+
+        assert "SECRETPW" not in told_by(caught.value)
+
     async def test_no_proxy_is_obeyed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """As by other programs."""
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
@@ -534,6 +550,11 @@ PLACE: Any = SimpleNamespace(host="civo.example", port=443, ssl=True)
             aiohttp.ClientConnectorError(PLACE, OSError("Multiple exceptions: no, no")),
             TransportError,
             r": cannot connect to civo\.example:443 \(multiple exceptions: no, no\)$",
+        ),
+        (
+            aiohttp.ClientConnectorSSLError(PLACE, ssl.SSLError("it broke off")),
+            TransportError,
+            r": cannot connect to civo\.example:443 \(TLS: the handshake failed\)$",
         ),
     ],
 )
