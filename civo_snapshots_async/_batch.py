@@ -3,13 +3,14 @@
 import asyncio
 import warnings
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Hashable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
 from functools import partial
 from typing import Any, Literal, Self, TypeVar, cast
 
 import attrs
 
 from . import _checks as check
+from ._checks import Seconds
 from ._errors import CivoSnapshotsError, OutcomeUnknownError, SessionClosedError, WaitError
 from ._models import Snapshot
 from ._pacing import PollPolicy
@@ -183,7 +184,7 @@ def snapshot_many(
     name: str | Callable[[str], str | None] | None = None,
     description: str | None = None,
     limit: int = 20,
-    timeout: float | None = 1800.0,
+    timeout: Seconds | None = 1800.0,
     poll: PollPolicy = PollPolicy(),
     on_change: OnChange | None = None,
     region: str | None = None,
@@ -211,7 +212,7 @@ def snapshot_many(
         )
         for instance_id in _several("instance_ids", instance_ids)
     ]
-    _refuse_twice("instance_ids", [item.instance_id for item in items])
+    _refuse_twice("instance_ids", "instance", [item.instance_id for item in items])
     wait = partial(_wait, session, check.timeout(timeout), poll, on_change)
 
     async def make_and_wait(item: _Item) -> None:
@@ -228,7 +229,7 @@ def wait_many(
     session: SnapshotSession,
     pairs: Iterable[tuple[str, str]],
     *,
-    timeout: float | None = 1800.0,
+    timeout: Seconds | None = 1800.0,
     poll: PollPolicy = PollPolicy(),
     on_change: OnChange | None = None,
     region: str | None = None,
@@ -247,7 +248,11 @@ def wait_many(
         )
         for instance_id, snapshot_id in map(_pair, _several("pairs", pairs))
     ]
-    _refuse_twice("pairs", [(item.instance_id, item.snapshot_id) for item in items])
+    _refuse_twice(
+        "pairs",
+        "pair",
+        [f"snapshot {item.snapshot_id} of instance {item.instance_id}" for item in items],
+    )
     wait = partial(_wait, session, check.timeout(timeout), poll, on_change)
 
     return Batch(items, wait, max(len(items), 1))
@@ -274,10 +279,11 @@ def _name_for(instance_id: str, name: str | Callable[[str], str | None] | None) 
     return None if given is None else check.label("name", given)
 
 
-def _refuse_twice(argument: str, values: Iterable[Hashable]) -> None:
-    twice = [str(value) for value, times in Counter(values).items() if times > 1]
+def _refuse_twice(argument: str, what: str, names: Iterable[str]) -> None:
+    twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
-        raise ValueError(f"{argument} holds more than once: {_named(twice)}")
+        named = ", ".join(twice[:_MOST_NAMED]) + (" and others" if twice[_MOST_NAMED:] else "")
+        raise ValueError(f"{argument} names {named} more than once; give each {what} once")
 
 
 def _named(names: list[str]) -> str:

@@ -8,6 +8,7 @@ from typing import Literal, TypeVar, get_args
 import attrs
 
 from . import _checks as check
+from ._checks import Seconds
 from ._errors import (
     CivoSnapshotsError,
     OutcomeUnknownError,
@@ -33,7 +34,7 @@ def checkpoint(
     on_error: KeepOrRestore = "keep",
     on_cancel: KeepOrRestore = "keep",
     on_success: KeepOrDelete = "keep",
-    timeout: float | None = 1800.0,
+    timeout: Seconds | None = 1800.0,
     poll: PollPolicy = PollPolicy(),
     region: str | None = None,
 ) -> AbstractAsyncContextManager[Snapshot]:

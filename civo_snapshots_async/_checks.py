@@ -4,8 +4,16 @@ import ipaddress
 import math
 import re
 import ssl
-from typing import cast
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, cast
 from urllib.parse import urlsplit
+
+import attrs
+
+Seconds = float | timedelta
+"""How a caller may give a span of time."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?", re.ASCII)
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
@@ -108,12 +116,66 @@ def number(argument: str, value: object, *, at_least: float, below: float = math
     return float(value)
 
 
-def seconds(argument: str, value: object) -> float:
-    """Accept a positive, finite number of seconds."""
-    if number(argument, value, at_least=0) == 0:
-        raise ValueError(f"{argument} must be more than 0 seconds, not {_shown(value)}")
+def as_seconds(span: Seconds) -> float:
+    """Turn a span of time into seconds; leave what is none to the checks, which name it."""
+    given: object = span
+    if isinstance(given, timedelta):
+        return given.total_seconds()
+    if isinstance(given, int) and not isinstance(given, bool):
+        # One that is too large stays what it is.
+        with suppress(OverflowError):
+            return float(given)
 
-    return float(cast("float", value))
+    return cast("float", given)
+
+
+def as_seconds_or_none(span: Seconds | None) -> float | None:
+    """Turn a span of time into seconds, where there is one."""
+    return None if span is None else as_seconds(span)
+
+
+def seconds(argument: str, value: Seconds) -> float:
+    """Accept a span of time, and return it in seconds."""
+    return _span(argument, value, is_allowed=_is_some_time, rule="more than 0")
+
+
+def timeout(value: Seconds | None) -> float | None:
+    """Accept a span of time, and return it in seconds; `None` is for no limit."""
+    if value is None:
+        return None
+
+    return _span(
+        "timeout", value, is_allowed=_is_some_time, rule="more than 0, or None for no limit"
+    )
+
+
+def seconds_field(_: object, field: "attrs.Attribute[Any]", value: float) -> None:
+    """Validate an attrs field that is a span of time, converted by `as_seconds`."""
+    seconds(field.name, value)
+
+
+def grace_field(_: object, field: "attrs.Attribute[Any]", value: float) -> None:
+    """Validate an attrs field that is a span of time, or 0 for none at all."""
+    _span(field.name, value, is_allowed=lambda span: span >= 0, rule="0 or more")
+
+
+def _is_some_time(span: float) -> bool:
+    return span > 0
+
+
+def _span(
+    argument: str, value: Seconds, *, is_allowed: Callable[[float], bool], rule: str
+) -> float:
+    span = cast("object", as_seconds(value))
+    if isinstance(span, bool) or not isinstance(span, (int, float)):
+        raise TypeError(
+            f"{argument} must be seconds, as a number or a timedelta, not {_shown(value)}"
+        )
+    if not (isinstance(span, float) and math.isfinite(span) and is_allowed(span)):
+        shown = f"{span:g}" if isinstance(span, float) else "a whole number that is too large"
+        raise ValueError(f"{argument} must be a finite number of seconds, {rule}, not {shown}")
+
+    return span
 
 
 def count(argument: str, value: object, *, at_least: int = 0) -> int:
@@ -124,11 +186,6 @@ def count(argument: str, value: object, *, at_least: int = 0) -> int:
         raise ValueError(f"{argument} must be at least {at_least}, not {value}")
 
     return value
-
-
-def timeout(value: object) -> float | None:
-    """Accept a positive number of seconds, or `None` for no limit."""
-    return None if value is None else seconds("timeout", value)
 
 
 def header(argument: str, value: object) -> str:

@@ -19,6 +19,7 @@ lost one may have come before the token was revoked.
 from collections.abc import Awaitable, Callable
 
 from ._caller import Caller
+from ._checks import Seconds
 from ._clock import Clock
 from ._errors import (
     CivoSnapshotsError,
@@ -69,7 +70,7 @@ async def wait_until_deleted(
     instance_id: str,
     snapshot_id: str,
     *,
-    timeout: float | None,
+    timeout: Seconds | None,
     poll: PollPolicy,
     clock: Clock,
     region: str = "",

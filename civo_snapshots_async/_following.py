@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from ._checks import Seconds
 from ._clock import Clock
 from ._errors import AmbiguousInstanceError, CivoSnapshotsError, InstanceFailedError
 from ._instances import Instance, InstancePage
@@ -20,7 +21,7 @@ async def wait_until_active(
     look: Callable[[], Awaitable[Instance]],
     instance_id: str,
     *,
-    timeout: float | None,
+    timeout: Seconds | None,
     poll: PollPolicy,
     clock: Clock,
     region: str = "",
@@ -55,7 +56,7 @@ async def find_restored_instance(
     list_page: ListPage,
     restore: Restore,
     *,
-    timeout: float | None,
+    timeout: Seconds | None,
     poll: PollPolicy,
     clock: Clock,
 ) -> Instance:

@@ -8,6 +8,7 @@ from typing import Self, TypeVar, cast
 import attrs
 
 from . import _checks as check
+from ._checks import Seconds
 from ._errors import (
     CivoSnapshotsError,
     SnapshotFailedError,
@@ -79,7 +80,7 @@ class WaitToken:
         snapshot_id: str,
         *,
         region: str,
-        timeout: float | None,
+        timeout: Seconds | None,
         now: datetime,
         included_volumes: tuple[str, ...] = (),
     ) -> Self:
@@ -89,7 +90,7 @@ class WaitToken:
             deadline = None if seconds is None else now + timedelta(seconds=seconds)
         except OverflowError:
             raise ValueError(
-                f"timeout must end before the year 10000, not in {timeout!r} seconds; None is for "
+                f"timeout must end before the year 10000, not in {seconds:g} seconds; None is for "
                 "no limit"
             ) from None
 

@@ -22,7 +22,9 @@ _LONGEST_RETRY_AFTER = 60.0
 
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
-    """When and how often a request that met something passing is sent again. Times in seconds.
+    """When and how often a request that met something passing is sent again.
+
+    Every span of time is in seconds, or a `timedelta`; it is kept in seconds.
 
     Worth it are: nothing sent, a lost connection, a request's time-out, 429, 500, 502, 503, 504 and
     `database_quota_lock_failed`. Getting, listing and deleting are sent again; updating only with
@@ -32,8 +34,12 @@ class RetryPolicy:
 
     attempts: int = 3
     """How often a request is sent in all; 1 sends nothing again."""
-    shortest_pause: float = 0.05
-    longest_pause: float = 8.0
+    shortest_pause: float = attrs.field(
+        default=0.05, converter=check.as_seconds, validator=check.seconds_field
+    )
+    longest_pause: float = attrs.field(
+        default=8.0, converter=check.as_seconds, validator=check.seconds_field
+    )
     """The pause is drawn between the two: evenly, up to 0.5 s first, doubling with each attempt.
 
     A `Retry-After` of the server is obeyed in its place, up to 60 s.
@@ -45,13 +51,13 @@ class RetryPolicy:
 
     When nothing succeeds any more, a session soon stops repeating, as the AWS and gRPC clients do.
     """
-    settle_window: float = 60.0
+    settle_window: float = attrs.field(
+        default=60.0, converter=check.as_seconds, validator=check.grace_field
+    )
     """For how long a create whose answer was lost is looked for by listing; 0 for not at all."""
 
     def __attrs_post_init__(self) -> None:
         check.count("attempts", self.attempts, at_least=1)
-        check.seconds("shortest_pause", self.shortest_pause)
-        check.seconds("longest_pause", self.longest_pause)
         if self.longest_pause < self.shortest_pause:
             raise ValueError(
                 f"longest_pause must not be below shortest_pause ({self.shortest_pause:g}), "
@@ -59,7 +65,6 @@ class RetryPolicy:
             )
         check.boolean("retry_updates", self.retry_updates)
         check.count("budget", self.budget)
-        check.number("settle_window", self.settle_window, at_least=0)
 
 
 NO_RETRIES = RetryPolicy(attempts=1, settle_window=0)

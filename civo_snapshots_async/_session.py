@@ -17,6 +17,7 @@ import aiohttp
 from . import _checks as check
 from . import _endpoints as endpoints
 from ._caller import Caller
+from ._checks import Seconds
 from ._clock import Clock, SystemClock
 from ._config import DEFAULT_API_URL, Account, checked_account, find_account
 from ._deletion import delete, wait_until_deleted
@@ -52,8 +53,8 @@ class SessionOptions(TypedDict, total=False):
     """What a session takes besides token, region and URL; `SnapshotSession` explains each."""
 
     http_session: aiohttp.ClientSession | None
-    request_timeout: float
-    connect_timeout: float
+    request_timeout: Seconds
+    connect_timeout: Seconds
     max_connections: int
     requests_per_second: float | None
     body_format: Literal["json", "form"]
@@ -61,7 +62,7 @@ class SessionOptions(TypedDict, total=False):
     trust_env: bool
     ssl_context: ssl.SSLContext | None
     application: str | None
-    call_timeout: float
+    call_timeout: Seconds
     retry: RetryPolicy | None
     allow_insecure_http: bool
     clock: Clock
@@ -82,6 +83,7 @@ class SnapshotSession:
       pool decides what is kept open, a create or restore may meet a connection that the server has
       just dropped, and its outcome is then unknown: a session of our own uses a fresh one.
     - `request_timeout`, `connect_timeout`: seconds for one whole request, and for its connection.
+      Here and everywhere else, a `timedelta` will do for seconds.
     - `max_connections`: how many requests may be under way at once; further ones wait for a place,
       and that wait is not charged to their time. A given `http_session` has a limit of its own.
     - `requests_per_second`: how many requests may go out in a second, evenly, by the machine's
@@ -110,8 +112,8 @@ class SnapshotSession:
         region: str,
         api_url: str = DEFAULT_API_URL,
         http_session: aiohttp.ClientSession | None = None,
-        request_timeout: float = 30.0,
-        connect_timeout: float = 10.0,
+        request_timeout: Seconds = 30.0,
+        connect_timeout: Seconds = 10.0,
         max_connections: int = 100,
         requests_per_second: float | None = None,
         body_format: Literal["json", "form"] = "json",
@@ -119,7 +121,7 @@ class SnapshotSession:
         trust_env: bool = False,
         ssl_context: ssl.SSLContext | None = None,
         application: str | None = None,
-        call_timeout: float = 120.0,
+        call_timeout: Seconds = 120.0,
         retry: RetryPolicy | None = RetryPolicy(),
         allow_insecure_http: bool = False,
         clock: Clock = SystemClock(),
@@ -405,7 +407,7 @@ class SnapshotSession:
         instance_id: str,
         snapshot_id: str,
         *,
-        timeout: float | None = 1800.0,
+        timeout: Seconds | None = 1800.0,
         poll: PollPolicy = PollPolicy(),
         on_change: OnChange | None = None,
         region: str | None = None,
@@ -433,7 +435,7 @@ class SnapshotSession:
         instance_id: str,
         snapshot_id: str,
         *,
-        timeout: float | None = 1800.0,
+        timeout: Seconds | None = 1800.0,
         poll: PollPolicy = PollPolicy(),
         region: str | None = None,
     ) -> AsyncGenerator[Event, None]:
@@ -473,7 +475,7 @@ class SnapshotSession:
         instance_id: str,
         snapshot_id: str,
         *,
-        timeout: float | None = 1800.0,
+        timeout: Seconds | None = 1800.0,
         region: str | None = None,
     ) -> WaitToken:
         """Make a wait that can move: `resume` goes on with it, here or in another process.
@@ -533,7 +535,7 @@ class SnapshotSession:
         private_ip: str | IPv4Address | None = None,
         description: str | None = None,
         overwrite_existing: bool = False,
-        timeout: float | None = 1800.0,
+        timeout: Seconds | None = 1800.0,
         poll: PollPolicy = PollPolicy(),
         on_change: OnChange | None = None,
         region: str | None = None,
@@ -564,7 +566,7 @@ class SnapshotSession:
         instance_id: str,
         snapshot_id: str,
         *,
-        timeout: float | None = 600.0,
+        timeout: Seconds | None = 600.0,
         poll: PollPolicy = PollPolicy(),
         region: str | None = None,
     ) -> None:
@@ -593,7 +595,7 @@ class SnapshotSession:
         self,
         instance_id: str,
         *,
-        timeout: float | None = 1800.0,
+        timeout: Seconds | None = 1800.0,
         poll: PollPolicy = PollPolicy(),
         region: str | None = None,
     ) -> Instance:
@@ -621,7 +623,7 @@ class SnapshotSession:
         self,
         restore: Restore,
         *,
-        timeout: float | None = 300.0,
+        timeout: Seconds | None = 300.0,
         poll: PollPolicy = PollPolicy(),
     ) -> Instance:
         """Look through the instances until one has the host name of a restore, and return it.

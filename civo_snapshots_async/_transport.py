@@ -30,8 +30,12 @@ _CONTENT_TYPES = {"json": "application/json", "form": "application/x-www-form-ur
 class TransportSettings:
     """How to talk HTTP: arguments of `SnapshotSession`, which documents them."""
 
-    request_timeout: float = 30.0
-    connect_timeout: float = 10.0
+    request_timeout: float = attrs.field(
+        default=30.0, converter=check.as_seconds, validator=check.seconds_field
+    )
+    connect_timeout: float = attrs.field(
+        default=10.0, converter=check.as_seconds, validator=check.seconds_field
+    )
     max_connections: int = 100
     requests_per_second: float | None = None
     body_format: Literal["json", "form"] = "json"
@@ -42,8 +46,6 @@ class TransportSettings:
     application: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        check.seconds("request_timeout", self.request_timeout)
-        check.seconds("connect_timeout", self.connect_timeout)
         check.count("max_connections", self.max_connections, at_least=1)
         if self.requests_per_second is not None:
             check.number("requests_per_second", self.requests_per_second, at_least=0.001)

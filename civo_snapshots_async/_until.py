@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 import attrs
 
 from . import _checks as check
+from ._checks import Seconds
 from ._clock import Clock
 from ._errors import CivoSnapshotsError, WaitTimeoutError
 from ._log import About, is_logged, log, log_end_of_wait
@@ -81,7 +82,7 @@ async def look_until(
     *,
     name: str,
     about: About,
-    timeout: float | None,
+    timeout: Seconds | None,
     poll: PollPolicy,
     clock: Clock,
 ) -> Looked[T]:

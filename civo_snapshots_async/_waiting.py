@@ -6,6 +6,7 @@ from inspect import isawaitable
 from typing import Protocol
 
 from . import _checks as check
+from ._checks import Seconds
 from ._clock import Clock, SystemClock
 from ._errors import CivoSnapshotsError
 from ._events import Event, SnapshotSettled, StateChanged
@@ -31,7 +32,7 @@ async def wait_until_complete(
     instance_id: str,
     snapshot_id: str,
     *,
-    timeout: float | None = 1800.0,
+    timeout: Seconds | None = 1800.0,
     poll: PollPolicy = PollPolicy(),
     on_change: OnChange | None = None,
     region: str | None = None,
@@ -39,11 +40,11 @@ async def wait_until_complete(
 ) -> Snapshot:
     """Look at a snapshot until it and every volume in it are complete, and return it.
 
-    It looks at once, then at intervals that `poll` sets. `timeout` is in seconds and bounds
-    everything, a poll that hangs included; when it is up, there is one last look. `None` waits for
-    ever. `on_change(before, after)`, plain or async, is called once for each change of a state; its
-    time counts, and is not cut. `region` is handed on to `get_snapshot` where it is given. `clock`
-    is the session's own unless given.
+    It looks at once, then at intervals that `poll` sets. `timeout`, in seconds or as a `timedelta`,
+    bounds everything, a poll that hangs included; when it is up, there is one last look. `None`
+    waits for ever. `on_change(before, after)`, plain or async, is called once for each change of a
+    state; its time counts, and is not cut. `region` is handed on to `get_snapshot` where it is
+    given. `clock` is the session's own unless given.
 
     Raises `SnapshotFailedError` as soon as the snapshot or a volume in it has failed,
     `WaitTimeoutError` when the time is up, and `SnapshotVanishedError` when Civo does not know it.
@@ -72,7 +73,7 @@ async def wait_for(
     instance_id: str,
     snapshot_id: str,
     *,
-    timeout: float | None,
+    timeout: Seconds | None,
     poll: PollPolicy,
     on_change: OnChange | None,
     clock: Clock,
@@ -116,7 +117,7 @@ async def watch_for(
     instance_id: str,
     snapshot_id: str,
     *,
-    timeout: float | None,
+    timeout: Seconds | None,
     poll: PollPolicy,
     clock: Clock,
     region: str = "",

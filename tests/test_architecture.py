@@ -47,9 +47,11 @@ ARROWS: dict[str, set[str]] = {
     },
     "_until": {"_checks", "_clock", "_errors", "_log", "_looking", "_models", "_pacing"},
     "_deletion": {
-        "_caller", "_clock", "_errors", "_http", "_log", "_models", "_pacing", "_until",
+        "_caller", "_checks", "_clock", "_errors", "_http", "_log", "_models", "_pacing", "_until",
     },
-    "_following": {"_clock", "_errors", "_instances", "_log", "_models", "_pacing", "_until"},
+    "_following": {
+        "_checks", "_clock", "_errors", "_instances", "_log", "_models", "_pacing", "_until",
+    },
     "_retention": {"_checks", "_clock", "_errors", "_log", "_models"},
     "_waiting": {
         "_checks", "_clock", "_errors", "_events", "_looking", "_models", "_pacing", "_progress",

@@ -196,7 +196,16 @@ class TestSnapshots:
     @pytest.mark.parametrize(
         ("wanted", "options", "says"),
         [
-            (["web-1", "web-2", "web-1"], {}, "instance_ids holds more than once: web-1$"),
+            (
+                ["web-1", "web-2", "web-1"],
+                {},
+                "^instance_ids names web-1 more than once; give each instance once$",
+            ),
+            (
+                [*"kjihgfedcba"] * 2,
+                {},
+                "^instance_ids names k, j, i, h, g, f, e, d, c, b and others more than once; give ",
+            ),
             (["web-1", "../web-2"], {}, "instance_id must be"),
             (["web-1"], {"name": "Nightly"}, "name must be"),
             (["web-1"], {"name": str.upper}, "name must be"),
@@ -299,7 +308,11 @@ class TestWaits:
     @pytest.mark.parametrize(
         ("pairs", "options", "says"),
         [
-            ([("web-1", "s"), ("web-1", "s")], {}, r"pairs holds more than once: \('web-1', 's'\)"),
+            (
+                [("web-1", "s"), ("web-1", "s")],
+                {},
+                "^pairs names snapshot s of instance web-1 more than once; give each pair once$",
+            ),
             ([("web-1", "s"), ("..", "s")], {}, "instance_id must be"),
             ([("web-1", "s"), ("web-1", "..")], {}, "snapshot_id must be"),
             ([("web-1", "s")], {"timeout": 0}, "timeout must be"),

@@ -1,0 +1,335 @@
+"""Spans of time: one rule, one text and one conversion, wherever the public API takes seconds."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
+
+import attrs
+import pytest
+
+import civo_snapshots_async
+from civo_snapshots_async import (
+    PollPolicy,
+    Restore,
+    RetryPolicy,
+    SnapshotSession,
+    TransportTimeoutError,
+    WaitTimeoutError,
+    WaitToken,
+    checkpoint,
+    snapshot_many,
+    wait_many,
+    wait_until_complete,
+)
+from civo_snapshots_async._session import SessionOptions
+from civo_snapshots_async._transport import TransportSettings
+from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
+
+Call = Callable[[SnapshotSession, Any], object]
+RESTORE = Restore(id="r-1", hostname="copy", instance_id="web-1", region="FAKE1")
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+EVERY_10_S = PollPolicy(interval=10, max_failures=9)
+
+
+def new_session(old: SnapshotSession, **options: Any) -> SnapshotSession:
+    """Make a session; it opens nothing before its first call."""
+    return SnapshotSession("a-token", region=old.region, **options)
+
+
+async def entered(session: SnapshotSession, timeout: Any) -> None:
+    """Enter a checkpoint."""
+    async with checkpoint(session, "web-2", timeout=timeout, poll=EVERY_10_S):
+        pytest.fail("the body has run")
+
+
+async def watched(session: SnapshotSession, timeout: Any) -> None:
+    """Watch a snapshot to its end."""
+    async for _ in session.watch("web-1", "snap-1", timeout=timeout, poll=EVERY_10_S):
+        pass
+
+
+def set_by(kind: Callable[..., object], argument: str) -> Call:
+    """Return a call that makes a policy with that argument."""
+    return lambda _, value: kind(**{argument: value})
+
+
+# What ends after the seconds it was given, on a snapshot that is never complete.
+WAITS: dict[str, Callable[[SnapshotSession, Any], Awaitable[object]]] = {
+    "SnapshotSession.wait_until_complete": lambda s, t: s.wait_until_complete(
+        "web-1", "snap-1", timeout=t, poll=EVERY_10_S
+    ),
+    "SnapshotSession.watch": watched,
+    "SnapshotSession.restore_when_complete": lambda s, t: s.restore_when_complete(
+        "web-1", "snap-1", timeout=t, poll=EVERY_10_S
+    ),
+    "SnapshotSession.wait_until_deleted": lambda s, t: s.wait_until_deleted(
+        "web-1", "snap-1", timeout=t, poll=EVERY_10_S
+    ),
+    "SnapshotSession.wait_until_active": lambda s, t: s.wait_until_active(
+        "web-1", timeout=t, poll=EVERY_10_S
+    ),
+    "SnapshotSession.find_restored_instance": lambda s, t: s.find_restored_instance(
+        RESTORE, timeout=t, poll=EVERY_10_S
+    ),
+    "wait_until_complete": lambda s, t: wait_until_complete(
+        s, "web-1", "snap-1", timeout=t, poll=EVERY_10_S
+    ),
+    "checkpoint": entered,
+}
+BATCHES: dict[str, Callable[[SnapshotSession, Any], Awaitable[Any]]] = {
+    "snapshot_many": lambda s, t: snapshot_many(s, ["web-2"], timeout=t, poll=EVERY_10_S),
+    "wait_many": lambda s, t: wait_many(s, [("web-1", "snap-1")], timeout=t, poll=EVERY_10_S),
+}
+TOKENS: dict[str, Callable[[SnapshotSession, Any], WaitToken]] = {
+    "SnapshotSession.wait_token": lambda s, t: s.wait_token("web-1", "snap-1", timeout=t),
+    "WaitToken.for_wait": lambda s, t: WaitToken.for_wait(
+        "web-1", "snap-1", region=s.region, timeout=t, now=s.clock.utcnow()
+    ),
+}
+LIMITS: dict[str, Call] = {
+    f"{name}(timeout)": call for name, call in {**WAITS, **BATCHES, **TOKENS}.items()
+}
+SETTINGS: dict[str, Call] = {
+    **{
+        f"PollPolicy({name})": set_by(PollPolicy, name)
+        for name in ("min_interval", "max_interval", "interval", "stall_after")
+    },
+    **{
+        f"RetryPolicy({name})": set_by(RetryPolicy, name)
+        for name in ("shortest_pause", "longest_pause")
+    },
+    "SnapshotSession(request_timeout)": lambda s, v: new_session(s, request_timeout=v),
+    "SnapshotSession(connect_timeout)": lambda s, v: new_session(s, connect_timeout=v),
+    "SnapshotSession(call_timeout)": lambda s, v: new_session(s, call_timeout=v),
+}
+# Here 0 is "not at all".
+GRACES: dict[str, Call] = {
+    "PollPolicy(missing_grace)": set_by(PollPolicy, "missing_grace"),
+    "RetryPolicy(settle_window)": set_by(RetryPolicy, "settle_window"),
+}
+ARGUMENTS = {**LIMITS, **SETTINGS, **GRACES}
+# Spans of time that were measured, in values and errors that nobody makes but the library.
+MEASURED = {"elapsed", "unchanged_for", "retry_after"}
+# Public numbers that are no spans of time.
+NO_SPANS = {"PollPolicy(jitter)", "SnapshotSession(requests_per_second)"}
+
+NO_SPAN_AT_ALL: dict[str, object] = {"a string": "30", "a boolean": True}
+NEVER: dict[str, tuple[object, str]] = {
+    "negative": (-1, "-1"),
+    "nan": (float("nan"), "nan"),
+    "infinite": (float("inf"), "inf"),
+    "a negative timedelta": (timedelta(days=-1), "-86400"),
+    "an integer past all floats": (10**400, r"a whole number that is too large"),
+}
+ZERO: dict[str, object] = {"0": 0, "no time at all": timedelta(0)}
+
+
+@pytest.fixture
+async def stuck(civo: FakeCivo, session: SnapshotSession) -> SnapshotSession:
+    """Return a session on which every wait in the tables goes on for ever."""
+    civo.inject("get_instance", *[faults.bad_gateway()] * 9)
+    civo.add_snapshot("web-1", "snap-1", script=scripts.stuck())
+    civo.add_instance("web-2")
+    civo.script_next("web-2", scripts.stuck())
+
+    return session
+
+
+async def done(call: Call, session: SnapshotSession, value: object) -> object:
+    """Make a call, and await it where it is to be awaited."""
+    answer = call(session, value)
+
+    return await answer if isinstance(answer, Awaitable) else answer
+
+
+def rule(name: str) -> str:
+    """Return what the refusal of a number says, up to the value."""
+    argument = name.rpartition("(")[2].rstrip(")")
+    least = "0 or more" if name in GRACES else "more than 0"
+    unless = ", or None for no limit" if name in LIMITS else ""
+
+    return f"^{argument} must be a finite number of seconds, {least}{unless}, not "
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+@pytest.mark.parametrize("value", NO_SPAN_AT_ALL.values(), ids=NO_SPAN_AT_ALL)
+async def test_what_is_no_span_of_time_is_a_type_error(
+    civo: FakeCivo, session: SnapshotSession, name: str, value: object
+) -> None:
+    """With one text, before anything is sent."""
+    argument = name.rpartition("(")[2].rstrip(")")
+
+    with pytest.raises(TypeError) as caught:
+        await done(ARGUMENTS[name], session, value)
+
+    assert str(caught.value) == (
+        f"{argument} must be seconds, as a number or a timedelta, not {value!r}"
+    )
+    assert civo.requests == []
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+@pytest.mark.parametrize(("value", "shown"), NEVER.values(), ids=NEVER)
+async def test_a_span_that_cannot_be_is_refused(
+    civo: FakeCivo, session: SnapshotSession, name: str, value: object, shown: str
+) -> None:
+    """With one text for all values, before anything is sent."""
+    with pytest.raises(ValueError, match=f"{rule(name)}{shown}$"):
+        await done(ARGUMENTS[name], session, value)
+
+    assert civo.requests == []
+
+
+@pytest.mark.parametrize("name", [*LIMITS, *SETTINGS])
+@pytest.mark.parametrize("value", ZERO.values(), ids=ZERO)
+async def test_no_time_at_all_is_refused_as_less_than_that_is(
+    civo: FakeCivo, session: SnapshotSession, name: str, value: object
+) -> None:
+    """0 and -1 break one rule."""
+    with pytest.raises(ValueError, match=f"{rule(name)}0$"):
+        await done(ARGUMENTS[name], session, value)
+
+    assert civo.requests == []
+
+
+@pytest.mark.parametrize("name", GRACES)
+@pytest.mark.parametrize("value", ZERO.values(), ids=ZERO)
+async def test_a_grace_may_be_none_at_all(
+    session: SnapshotSession, name: str, value: object
+) -> None:
+    """0 switches it off."""
+    policy = await done(GRACES[name], session, value)
+
+    assert attrs.asdict(policy)[name.rpartition("(")[2].rstrip(")")] == 0  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("span", [30, 30.0, timedelta(seconds=30)], ids=repr)
+@pytest.mark.parametrize("name", WAITS)
+async def test_a_wait_takes_seconds_or_a_timedelta(
+    stuck: SnapshotSession, fake_clock: FakeClock, name: str, span: float | timedelta
+) -> None:
+    """And ends after them."""
+    with pytest.raises(WaitTimeoutError) as caught:
+        await WAITS[name](stuck, span)
+
+    assert fake_clock.now() == caught.value.elapsed == 30
+
+
+@pytest.mark.parametrize("span", [30, timedelta(seconds=30)], ids=repr)
+@pytest.mark.parametrize("name", BATCHES)
+async def test_a_batch_takes_seconds_or_a_timedelta(
+    stuck: SnapshotSession, fake_clock: FakeClock, name: str, span: float | timedelta
+) -> None:
+    """For each of its waits."""
+    result = await BATCHES[name](stuck, span)
+
+    assert isinstance(result.outcomes[0].error, WaitTimeoutError)
+    assert fake_clock.now() == 30
+
+
+@pytest.mark.parametrize("span", [30, timedelta(seconds=30)], ids=repr)
+@pytest.mark.parametrize("name", TOKENS)
+async def test_a_token_takes_seconds_or_a_timedelta(
+    session: SnapshotSession, name: str, span: float | timedelta
+) -> None:
+    """Its deadline is that far from now."""
+    now = session.clock.utcnow()
+
+    assert TOKENS[name](session, span).deadline == now + timedelta(seconds=30)
+
+
+@pytest.mark.parametrize("span", [1e12, timedelta.max], ids=repr)
+def test_a_token_ends_within_the_calendar(span: float | timedelta) -> None:
+    """What is longer has no date; the text says in seconds what was asked for."""
+    with pytest.raises(
+        ValueError, match=r"^timeout must end before the year 10000, not in [\d.e+]+ seconds; None"
+    ):
+        WaitToken.for_wait("web-1", "snap-1", region="FAKE1", timeout=span, now=NOON)
+
+
+@pytest.mark.parametrize("option", ["request_timeout", "call_timeout"])
+async def test_a_session_takes_a_timedelta(
+    civo: FakeCivo, fake_clock: FakeClock, option: str
+) -> None:
+    """A request that hangs is given up after it."""
+    civo.add_snapshot("web-1", "snap-1")
+    civo.inject("get", faults.hang())
+    options: Any = {option: timedelta(seconds=7), "retry": None, "clock": fake_clock}
+
+    async with SnapshotSession(
+        civo.token, region=civo.region, api_url=civo.api_url, **options
+    ) as session:
+        with pytest.raises(TransportTimeoutError):
+            await session.get_snapshot("web-1", "snap-1")
+
+    assert fake_clock.now() == 7
+
+
+@pytest.mark.parametrize(
+    ("kind", "argument"),
+    [
+        (PollPolicy, "min_interval"),
+        (PollPolicy, "max_interval"),
+        (PollPolicy, "interval"),
+        (PollPolicy, "missing_grace"),
+        (PollPolicy, "stall_after"),
+        (RetryPolicy, "shortest_pause"),
+        (RetryPolicy, "longest_pause"),
+        (RetryPolicy, "settle_window"),
+        (TransportSettings, "request_timeout"),
+        (TransportSettings, "connect_timeout"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+@pytest.mark.parametrize("span", [5, 5.0, timedelta(seconds=5)], ids=repr)
+def test_settings_keep_seconds(
+    kind: Callable[..., Any], argument: str, span: float | timedelta
+) -> None:
+    """As a float, whatever they were given as."""
+    policy = kind(**{argument: span})
+
+    kept = getattr(policy, argument)
+    assert (kept, type(kept)) == (5.0, float)
+    assert policy == kind(**{argument: 5})
+
+
+def spans_in(name: str, function: Callable[..., object]) -> Iterator[tuple[str, bool]]:
+    """Return the arguments of a function that take a float, and whether a timedelta will do."""
+    for argument, parameter in inspect.signature(function).parameters.items():
+        if argument in MEASURED:
+            continue
+        kinds = (parameter.annotation, *get_args(parameter.annotation))
+        if float in kinds:
+            yield f"{name}({argument})", timedelta in kinds
+
+
+def public_functions() -> Iterator[tuple[str, Callable[..., object]]]:
+    """Return what the package's users call, and how they call it."""
+    for name in civo_snapshots_async.__all__:
+        value = getattr(civo_snapshots_async, name)
+        if name in {"Clock", "SystemClock"}:
+            continue
+        if inspect.isfunction(value) or isinstance(value, type):
+            yield name, value
+        if isinstance(value, type):
+            for method, member in inspect.getmembers(value, callable):
+                if inspect.isfunction(getattr(member, "__func__", member)) and method[0] != "_":
+                    yield f"{name}.{method}", member
+
+
+def test_no_public_span_of_time_is_missing_here() -> None:
+    """A new argument that takes seconds takes a timedelta too, and stands in the tables above."""
+    given = [span for name, function in public_functions() for span in spans_in(name, function)]
+
+    assert {name for name, takes_timedelta in given if takes_timedelta} == set(ARGUMENTS)
+    assert {name for name, takes_timedelta in given if not takes_timedelta} == NO_SPANS
+
+
+def test_a_session_from_the_environment_takes_the_same() -> None:
+    """What `from_env` hands on has the types of what it is handed on to."""
+    given = inspect.signature(SnapshotSession).parameters
+
+    hints = SessionOptions.__annotations__
+
+    assert hints == {name: given[name].annotation for name in hints}
