@@ -54,6 +54,7 @@ from ._models import (
     Snapshot,
     SnapshotStatus,
     TimelineEntry,
+    UnreadableEntry,
     Verdict,
     VolumeStatus,
 )
@@ -119,6 +120,7 @@ __all__ = [
     "TransportError",
     "TransportTimeoutError",
     "UnknownStateSeen",
+    "UnreadableEntry",
     "Verdict",
     "VolumeStatus",
     "WaitError",

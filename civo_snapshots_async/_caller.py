@@ -7,6 +7,7 @@ from typing import TypeVar, cast
 import attrs
 
 from ._codec import decode
+from ._errors import DecodeError
 from ._http import Request, Response, Transport
 from ._ledger import Ledger
 from ._log import Write
@@ -20,6 +21,9 @@ class Listing:
     """An instance's snapshots, and the server's own time when it listed them."""
 
     snapshots: tuple[Snapshot, ...]
+    """Those that could be read."""
+    problem: DecodeError | None = None
+    """What is known of the others."""
     server_time: datetime | None
     """By its `Date` header; `None` where it gave none that can be read."""
     arrived_at: float
@@ -51,23 +55,44 @@ class Caller:
         return self._read(request, await self._once.send(request, limit=self._limit))
 
     async def poll_list(self, request: Request[tuple[Snapshot, ...]]) -> Listing:
-        """Send a list once, and say as well what time it was at the server."""
+        """Send a list once, and say as well what time it was at the server.
+
+        It may have entries that could not be read; a list of which nothing could is an error.
+        """
         response = await self._once.send(request, limit=self._limit)
+        problem: DecodeError | None = None
+        try:
+            snapshots = self._read(request, response)
+        except DecodeError as error:
+            if not error.unreadable:
+                raise
+            snapshots, problem = error.snapshots, error
 
         return Listing(
-            snapshots=self._read(request, response),
+            snapshots=snapshots,
+            problem=problem,
             server_time=_server_time(response),
             arrived_at=response.arrived_at,
         )
 
     def _read(self, request: Request[T], response: Response) -> T:
-        value: object = decode(request, response)
+        try:
+            value: object = decode(request, response)
+        except DecodeError as error:
+            error.snapshots = self._note_all(error.snapshots)
+            for entry in error.unreadable:
+                if entry.id is not None:
+                    self.ledger.note_id(entry.id)
+            raise
         if isinstance(value, Snapshot):
             value = self.ledger.note(value)
         elif isinstance(value, tuple):
-            value = tuple(map(self.ledger.note, cast("tuple[Snapshot, ...]", value)))
+            value = self._note_all(cast("tuple[Snapshot, ...]", value))
 
         return cast("T", value)
+
+    def _note_all(self, snapshots: tuple[Snapshot, ...]) -> tuple[Snapshot, ...]:
+        return tuple(map(self.ledger.note, snapshots))
 
 
 def _server_time(response: Response) -> datetime | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
+import attrs
 import cattrs
 from cattrs.cols import homogenous_tuple_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
@@ -13,7 +14,14 @@ from ._checks import is_plain_name
 from ._errors import DecodeError
 from ._http import Request, Response
 from ._instances import Instance, InstancePage
-from ._models import Restore, RestoreStatus, Snapshot, SnapshotStatus, VolumeStatus
+from ._models import (
+    Restore,
+    RestoreStatus,
+    Snapshot,
+    SnapshotStatus,
+    UnreadableEntry,
+    VolumeStatus,
+)
 from ._refusals import refusal
 from ._wire import excerpt, parse_json, parse_time
 
@@ -26,8 +34,18 @@ Structure = Callable[[Mapping[str, Any], Any], object]
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOST_PROBLEMS = 20
 _SHOWN_PROBLEMS = 3
+# More than these are no slip in somebody's snapshot, but a shape that is not known.
+_MAX_UNREADABLE = 1000
 # Such an answer may hold an instance's first password: no part of it is shown.
 _CONFIDENTIAL = frozenset[object]({Instance, InstancePage})
+
+
+@attrs.frozen(kw_only=True)
+class _Partial:
+    """A list of which some entries could be read, and some could not."""
+
+    snapshots: tuple[Snapshot, ...] = ()
+    unreadable: tuple[UnreadableEntry, ...] = ()
 
 
 def decode(request: Request[T], response: Response) -> T:
@@ -37,7 +55,8 @@ def decode(request: Request[T], response: Response) -> T:
     answer, problems = _read(request, response)
     # Raised here and not where it was noticed: a parser's error holds the whole body.
     if problems:
-        raise _undocumented(request, response, problems)
+        part = answer if isinstance(answer, _Partial) else _Partial()
+        raise _undocumented(request, response, problems, part)
 
     return cast("T", answer)
 
@@ -70,7 +89,7 @@ def _interpret(request: Request[object], payload: object) -> tuple[object, list[
     if request.returns is InstancePage:
         return _read_page(payload, asked)
 
-    return _read_all(Snapshot, payload, asked)
+    return _read_list(payload, asked)
 
 
 def _read_expected(
@@ -129,36 +148,74 @@ def _read_page(payload: object, asked: dict[str, str]) -> tuple[object, list[str
     missing = [f"{name}: missing" for name in ("items", "pages") if name not in page]
     if missing:
         return None, missing
-    items, problems = _read_all(Instance, page["items"], asked, at="items")
+    items, _, problems = _read_array(Instance, page["items"], asked, at="items")
     pages = page["pages"]
     if isinstance(pages, bool) or not isinstance(pages, int):
         return None, [*problems, f"pages: expected a whole number, got {_kind(pages)}"]
 
-    return InstancePage(items=cast("tuple[Instance, ...]", items), pages=pages), problems
+    return InstancePage(items=items, pages=pages), problems
 
 
-def _read_all(
-    model: type[M], payload: object, asked: dict[str, str], *, at: str = ""
-) -> tuple[tuple[M | None, ...], list[str]]:
+def _read_list(payload: object, asked: dict[str, str]) -> tuple[object, list[str]]:
+    snapshots, unreadable, problems = _read_array(Snapshot, payload, asked)
+    if not problems:
+        return snapshots, []
+
+    return _Partial(snapshots=snapshots, unreadable=unreadable), problems
+
+
+def _read_array(
+    model: type[N], payload: object, asked: dict[str, str], *, at: str = ""
+) -> tuple[tuple[N, ...], tuple[UnreadableEntry, ...], list[str]]:
+    """Read the entries that can be read, and say what the others are known by."""
     if payload is None:
-        return (), []
+        return (), (), []
     if not isinstance(payload, list):
         problem = f"expected an array, got {_kind(payload)}"
-        return (), [f"{at}: {problem}" if at else problem]
-    models: list[M | None] = []
+        return (), (), [f"{at}: {problem}" if at else problem]
+    models: list[N] = []
+    unreadable: list[UnreadableEntry] = []
     problems: list[str] = []
     for index, item in enumerate(cast("list[object]", payload)):
-        read, found = _structure(model, item, asked, at=f"{at}[{index}]")
-        models.append(read)
+        is_thorough = len(problems) < _MOST_PROBLEMS
+        read, found = _structure(model, item, asked, at=f"{at}[{index}]", is_thorough=is_thorough)
+        if read is not None:
+            models.append(read)
+            continue
         problems += found
-        if len(problems) >= _MOST_PROBLEMS:
-            break
+        unreadable.append(_unreadable(index, item, found))
+        if len(unreadable) > _MAX_UNREADABLE:
+            return (), (), problems[:_MOST_PROBLEMS]
 
-    return tuple(models), problems
+    return tuple(models), tuple(unreadable), problems[:_MOST_PROBLEMS]
+
+
+def _unreadable(index: int, item: object, problems: list[str]) -> UnreadableEntry:
+    fields = cast("dict[str, object]", item) if isinstance(item, dict) else {}
+
+    return UnreadableEntry(
+        index=index,
+        id=_known_text(fields.get("id")),
+        name=_known_text(fields.get("name")),
+        problems=tuple(problems),
+    )
+
+
+def _known_text(value: object) -> str | None:
+    """Return text that can tell one snapshot from another."""
+    try:
+        return _text(value, str) or None
+    except _MismatchError:
+        return None
 
 
 def _structure(
-    model: type[M], payload: object, asked: dict[str, str], *, at: str = ""
+    model: type[M],
+    payload: object,
+    asked: dict[str, str],
+    *,
+    at: str = "",
+    is_thorough: bool = True,
 ) -> tuple[M | None, list[str]]:
     if isinstance(payload, dict):
         payload = {**cast("dict[str, object]", payload), **asked}
@@ -166,7 +223,8 @@ def _structure(
         return cast("M", _QUICK[model](payload, model)), []
     except (_MismatchError, KeyError):
         # The quick converter stops at the first problem and does not say where it is.
-        pass
+        if not is_thorough:
+            return None, []
     try:
         return _THOROUGH.structure(payload, model), []
     except (_MismatchError, cattrs.BaseValidationError) as error:
@@ -185,20 +243,32 @@ def _problems(error: Exception, at: str) -> Iterator[str]:
         yield f"{at}: {text}" if at else text
 
 
-def _undocumented(request: Request[object], response: Response, problems: list[str]) -> DecodeError:
+def _undocumented(
+    request: Request[object], response: Response, problems: list[str], part: _Partial
+) -> DecodeError:
     shown = "; ".join(problems[:_SHOWN_PROBLEMS])
     more = len(problems) - _SHOWN_PROBLEMS
 
     return DecodeError(
         f"{request.method} {request.path}: Civo answered {response.status} in an undocumented "
-        f"shape: {shown}{f'; and {more} more' if more > 0 else ''}",
+        f"shape: {shown}{f'; and {more} more' if more > 0 else ''}{_said_of(part)}",
         status=response.status,
         method=request.method,
         path=request.path,
         problems=tuple(problems),
         attempts=response.attempts,
         body_excerpt="" if request.returns in _CONFIDENTIAL else excerpt(response.body),
+        snapshots=part.snapshots,
+        unreadable=part.unreadable,
     )
+
+
+def _said_of(part: _Partial) -> str:
+    if not part.unreadable:
+        return ""
+    total = len(part.unreadable) + len(part.snapshots)
+
+    return f" ({len(part.unreadable)} of {total} entries could not be read)"
 
 
 class _MismatchError(Exception):

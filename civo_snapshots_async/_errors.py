@@ -37,7 +37,7 @@ from typing import Any
 
 from ._http import Attempt
 from ._instances import Instance
-from ._models import Snapshot, TimelineEntry, Verdict, VolumeStatus
+from ._models import Snapshot, TimelineEntry, UnreadableEntry, Verdict, VolumeStatus
 
 _TIMED_OUT = frozenset({HTTPStatus.REQUEST_TIMEOUT})
 # Neither a method that is not implemented nor a version of HTTP comes to be with time.
@@ -240,7 +240,10 @@ class ServerError(ApiError):
 
 
 class DecodeError(CivoSnapshotsError):
-    """Civo answered: yes, in a shape that is not documented; the call may have had its effect."""
+    """Civo answered: yes, in a shape that is not documented; the call may have had its effect.
+
+    One entry of a list that can't be read does not hide the others: those are in `snapshots`.
+    """
 
     def __init__(
         self,
@@ -252,11 +255,17 @@ class DecodeError(CivoSnapshotsError):
         problems: tuple[str, ...],
         body_excerpt: str = "",
         attempts: tuple[Attempt, ...] = (),
+        snapshots: tuple[Snapshot, ...] = (),
+        unreadable: tuple[UnreadableEntry, ...] = (),
     ) -> None:
         super().__init__(message)
         self.status = status
         self.method = method
         self.path = path
+        self.snapshots = snapshots
+        """The entries of a list that could be read."""
+        self.unreadable = unreadable
+        """The other entries; empty where the list as a whole could not be read."""
         self.problems = problems
         """Where each problem is and what it is: `status.volumes[1].id: expected a string, …`."""
         self.attempts = attempts
@@ -268,6 +277,17 @@ class DecodeError(CivoSnapshotsError):
     def may_have_taken_effect(self) -> bool:
         """True: Civo accepted the request."""
         return True
+
+    def may_hide(self, id_or_name: str) -> bool:
+        """Tell whether the snapshot of that id or name may be in what could not be read.
+
+        If not, it is in `snapshots`, or the instance has none.
+        """
+        return not self.unreadable or any(entry.may_be(id_or_name) for entry in self.unreadable)
+
+    def may_hide_name(self, name: str) -> bool:
+        """Tell whether a snapshot of that name may be in what could not be read."""
+        return not self.unreadable or any(entry.may_be_named(name) for entry in self.unreadable)
 
 
 class OutcomeUnknownError(CivoSnapshotsError):

@@ -1,6 +1,7 @@
 """What one session knows of snapshots, whichever of its calls showed them.
 
 1. Every snapshot that a call returns is noted here, once, by the `Caller`: no call can forget to.
+   So is the id of one that can't be read otherwise.
 2. A create is numbered when it starts. A snapshot that was noted before that number was given was
    there before the create, so that the create has not made it.
 3. A snapshot that a create returned or found is claimed: no other create can have made it.
@@ -44,8 +45,7 @@ class Ledger:
 
     def note(self, snapshot: Snapshot) -> Snapshot:
         """Remember that it is there now; return it with the volumes that its creation named."""
-        if snapshot.id not in self._noted_at:
-            _remember(self._noted_at, snapshot.id, self._creates)
+        self.note_id(snapshot.id)
         volumes = snapshot.included_volumes or self._volumes_of(snapshot)
         if not volumes:
             return snapshot
@@ -83,6 +83,11 @@ class Ledger:
                 return volumes
 
         return ()
+
+    def note_id(self, snapshot_id: str) -> None:
+        """Remember that a snapshot of that id is there now."""
+        if snapshot_id not in self._noted_at:
+            _remember(self._noted_at, snapshot_id, self._creates)
 
     def number_a_create(self) -> int:
         """Return the number of a create that starts now."""

@@ -230,6 +230,34 @@ class Snapshot:
 
 
 @attrs.frozen(kw_only=True)
+class UnreadableEntry:
+    """An entry of a list that could not be read: what it is known by, and what is wrong with it."""
+
+    index: int
+    """Its position in the list, from 0."""
+    id: str | None = None
+    """`None` where not even that can be read; `name` as well."""
+    name: str | None = None
+    problems: tuple[str, ...] = ()
+    """Where each problem is and what it is; empty for those that come after many others."""
+
+    def may_be(self, id_or_name: str) -> bool:
+        """Tell whether it may be the snapshot of that id or name: nothing that can be read differs.
+
+        It can't be where both its id and its name can be read and neither is the one given.
+        """
+        return any(_may_be_equal(known, id_or_name) for known in (self.id, self.name))
+
+    def may_be_named(self, name: str) -> bool:
+        """Tell whether it may have that name: it does, or its name can't be read."""
+        return _may_be_equal(self.name, name)
+
+
+def _may_be_equal(known: str | None, wanted: str) -> bool:
+    return known is None or known.casefold() == wanted.casefold()
+
+
+@attrs.frozen(kw_only=True)
 class RestoreStatus:
     """How far a restore operation had got when Civo answered."""
 

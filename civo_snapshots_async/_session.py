@@ -24,6 +24,7 @@ from ._deletion import delete, wait_until_deleted
 from ._errors import (
     CivoSnapshotsError,
     ConflictError,
+    DecodeError,
     SessionClosedError,
     SnapshotNotCompleteError,
 )
@@ -300,7 +301,11 @@ class SnapshotSession:
     async def list_snapshots(
         self, instance_id: str, *, region: str | None = None
     ) -> tuple[Snapshot, ...]:
-        """Return all snapshots of an instance; a list gives summaries, without volumes perhaps."""
+        """Return all snapshots of an instance; a list gives summaries, without volumes perhaps.
+
+        Where an entry can't be read, `DecodeError` is raised, with the others in `.snapshots` and
+        what is known of it in `.unreadable`: a list that silently lacks one would be taken for all.
+        """
         return await self._call(endpoints.list_snapshots(instance_id, region=self._in(region)))
 
     async def get_snapshot(
@@ -673,13 +678,17 @@ class SnapshotSession:
             raise restore_unknown(request, error) from error
 
     async def _named(self, instance_id: str, name: str, region: str | None) -> Snapshot | None:
-        there = [
-            snapshot
-            for snapshot in await self.list_snapshots(instance_id, region=region)
-            if snapshot.name == name
-        ]
+        try:
+            snapshots = await self.list_snapshots(instance_id, region=region)
+        except DecodeError as error:
+            # One that can't be read, and may have that name, may be the newest of them, or the one
+            # that is there already.
+            if error.may_hide_name(name):
+                raise
+            snapshots = error.snapshots
+        existing = [snapshot for snapshot in snapshots if snapshot.name == name]
 
-        return max(there, key=_age, default=None)
+        return max(existing, key=_age, default=None)
 
     def _in(self, region: str | None) -> str:
         return self.region if region is None else region

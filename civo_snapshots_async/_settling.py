@@ -12,13 +12,14 @@ from ._caller import Caller, Listing
 from ._clock import Clock
 from ._errors import (
     CivoSnapshotsError,
+    DecodeError,
     InstanceNotFoundError,
     OutcomeUnknownError,
     SessionClosedError,
 )
 from ._http import Request
 from ._log import About, log
-from ._models import Restore, Snapshot
+from ._models import Restore, Snapshot, UnreadableEntry
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -107,11 +108,14 @@ class Creations:
                 if not error.is_transient:
                     break
                 continue
-            last_error = None
+            last_error = self._hidden(creation, listing)
             similar = self._similar(creation, listing)
             # A create without a name could be anybody's.
             if len(similar) > 1 or (similar and creation.name is None):
                 break
+            # What can't be read now may be read at the next poll.
+            if last_error is not None:
+                continue
             if similar and self._can_only_be_ours(creation, similar[0], listing):
                 log(
                     "create.resolved",
@@ -136,6 +140,23 @@ class Creations:
             and not self._ledger.was_there_before(snapshot.id, creation.number)
             and _fits(creation, snapshot)
             and self._is_since(creation, snapshot, listing) is not False
+        )
+
+    def _hidden(self, creation: _Creation, listing: Listing) -> DecodeError | None:
+        """Return the problem of a list in which its snapshot may be an entry that can't be read."""
+        problem = listing.problem
+        if problem and any(self._may_be_its(creation, entry) for entry in problem.unreadable):
+            return problem
+
+        return None
+
+    def _may_be_its(self, creation: _Creation, entry: UnreadableEntry) -> bool:
+        if creation.name is not None and not entry.may_be_named(creation.name):
+            return False
+
+        return entry.id is None or not (
+            self._ledger.is_claimed(entry.id)
+            or self._ledger.was_there_before(entry.id, creation.number)
         )
 
     def _can_only_be_ours(self, creation: _Creation, snapshot: Snapshot, listing: Listing) -> bool:
@@ -227,9 +248,14 @@ def _may_be_alike(one: _Creation, other: _Creation) -> bool:
 def _what_was_seen(
     similar: tuple[Snapshot, ...], listing: Listing | None, error: CivoSnapshotsError | None
 ) -> str:
+    seen: list[str] = []
     if similar:
         names = ", ".join(f"{snapshot.name} ({snapshot.id})" for snapshot in similar)
-        return f"This may be it: {names}."
+        seen.append(f"This may be it: {names}.")
+    if isinstance(error, DecodeError) and error.unreadable:
+        seen.append(f"An entry of the list that could not be read may be it: {error}.")
+    if seen:
+        return " ".join(seen)
     if listing is not None:
         return "No new snapshot like it was seen, which proves nothing: it may come yet."
 

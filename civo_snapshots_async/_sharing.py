@@ -203,7 +203,7 @@ class SharedLooks:
         finally:
             group.flights.remove(flight)
         for waiter in flight.waiters:
-            self._tell(waiter, landed, flight)
+            self._tell(waiter, _readable_for(waiter, landed), flight)
         # From now on: what has arrived has arrived.
         self._slow_down(landed)
 
@@ -277,6 +277,16 @@ class SharedSource:
     def planned(self, earliest: float, latest: float) -> float | None:
         """Return a moment between the two at which somebody looks anyway, if there is one."""
         return self.looks.planned(self.instance_id, self.region, earliest, latest)
+
+
+def _readable_for(
+    waiter: _Waiter, landed: Outcome | tuple[Snapshot, ...]
+) -> Outcome | tuple[Snapshot, ...]:
+    """Go on by what of a list can be read, unless theirs may be in what can't."""
+    if isinstance(landed, DecodeError) and not landed.may_hide(waiter.snapshot_id):
+        return landed.snapshots
+
+    return landed
 
 
 def _is_of_the_list(error: CivoSnapshotsError) -> bool:

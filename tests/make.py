@@ -1,8 +1,16 @@
 """Short ways to make values for tests."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from civo_snapshots_async import ApiError, Snapshot, SnapshotStatus, VolumeStatus
+from civo_snapshots_async import (
+    ApiError,
+    DecodeError,
+    Snapshot,
+    SnapshotStatus,
+    UnreadableEntry,
+    VolumeStatus,
+)
 
 
 def make_snapshot(
@@ -32,3 +40,16 @@ def make_snapshot(
 def refused(kind: type[ApiError], *, status: int = 404, code: str = "", **more: Any) -> ApiError:
     """Make the error that an error response of Civo's becomes."""
     return kind("no", status=status, method="GET", path="/v2", code=code, **more)
+
+
+def entry(id: str | None = None, name: str | None = None) -> UnreadableEntry:  # noqa: A002 - its own
+    """Make an entry of a list that could not be read but for these."""
+    return UnreadableEntry(index=0, id=id, name=name)
+
+
+def malformed(*entries: UnreadableEntry, beside: Sequence[Snapshot] = ()) -> DecodeError:
+    """Make the error of a list with such entries; with none, of a list that is no list."""
+    return DecodeError(
+        "no list", status=200, method="GET", path="/v2", problems=("[0].status: no",),
+        snapshots=tuple(beside), unreadable=entries,
+    )  # fmt: skip

@@ -37,7 +37,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "_retry": {"_checks", "_clock", "_errors", "_http", "_log", "_refusals"},
     "_ledger": {"_models"},
-    "_caller": {"_codec", "_http", "_ledger", "_log", "_models"},
+    "_caller": {"_codec", "_errors", "_http", "_ledger", "_log", "_models"},
     "_settling": {"_caller", "_clock", "_endpoints", "_errors", "_http", "_log", "_models"},
     "_pacing": {"_checks"},
     "_looking": {"_clock", "_errors", "_pacing"},

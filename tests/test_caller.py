@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from civo_snapshots_async import Snapshot, SnapshotSession
+from civo_snapshots_async import DecodeError, Snapshot, SnapshotSession
 from civo_snapshots_async import _endpoints as endpoints
 from civo_snapshots_async._caller import Caller
 from civo_snapshots_async._http import Request, Response, Transport
@@ -107,6 +107,31 @@ async def test_a_listing_knows_the_servers_time(
     listing = await caller.poll_list(endpoints.list_snapshots("web-1", region="FAKE1"))
 
     assert (listing.snapshots, listing.server_time) == ((), moment)
+
+
+async def test_a_listing_holds_what_can_be_read() -> None:
+    """With the volumes that a creation named; what can't be read was there now as well."""
+    ledger = Ledger()
+    ledger.note(make_snapshot(snapshot_id="a", included=("vol-1",)))
+    body = b'[{"id": "a", "name": "x"}, {"id": "b", "name": 5}, {"name": "y"}]'
+    transport: Transport = Answering(Response(status=200, body=body))
+    caller = Caller(transport, transport, ledger, 7)
+
+    listing = await caller.poll_list(endpoints.list_snapshots("web-1", region="FAKE1"))
+
+    assert [each.included_volumes for each in listing.snapshots] == [("vol-1",)]
+    assert listing.problem is not None
+    assert [entry.id for entry in listing.problem.unreadable] == ["b", None]
+    assert ledger.was_there_before("b", ledger.number_a_create())
+
+
+async def test_a_list_that_cannot_be_read_at_all_is_no_listing() -> None:
+    """There is nothing to go on by."""
+    transport: Transport = Answering(Response(status=200, body=b"{}"))
+    caller = Caller(transport, transport, Ledger(), 7)
+
+    with pytest.raises(DecodeError):
+        await caller.poll_list(endpoints.list_snapshots("web-1", region="FAKE1"))
 
 
 WAYS: dict[str, Callable[[SnapshotSession, str], Any]] = {

@@ -242,12 +242,72 @@ def test_says_where_a_list_is_not_as_documented(payload: object, problem: str) -
     assert caught.value.problems == (problem,)
 
 
-def test_stops_at_a_bounded_number_of_problems() -> None:
-    """Twenty thousand bad items do not become twenty thousand exceptions."""
+@pytest.mark.parametrize(
+    ("entry", "known"),
+    [
+        pytest.param({"id": "b", "name": "weekly", "status": 5}, ("b", "weekly"), id="status"),
+        pytest.param({"id": "b", "name": "weekly", "created_at": "x"}, ("b", "weekly"), id="time"),
+        pytest.param({"id": "b", "name": 5}, ("b", None), id="a name that is no string"),
+        pytest.param({"id": "b"}, ("b", None), id="no name"),
+        pytest.param({"id": "b", "name": None}, ("b", None), id="a null name"),
+        pytest.param({"id": 5, "name": "weekly"}, (None, "weekly"), id="an id that is no string"),
+        pytest.param({"name": "weekly"}, (None, "weekly"), id="no id"),
+        pytest.param({"id": "", "name": "weekly"}, (None, "weekly"), id="an empty id"),
+        pytest.param({"id": "../b", "name": "weekly"}, ("../b", "weekly"), id="a path for an id"),
+        pytest.param({"id": "b", "name": "\ud800"}, ("b", None), id="half a character"),
+        pytest.param({}, (None, None), id="an empty object"),
+        pytest.param(None, (None, None), id="null"),
+        pytest.param("b", (None, None), id="a string"),
+    ],
+)
+def test_an_entry_that_cannot_be_read_hides_no_other(
+    entry: object, known: tuple[str | None, str | None]
+) -> None:
+    """The others are in the error, and what the entry is known by."""
+    other = {"id": "snap-2", "name": "of-monday"}
+
+    with pytest.raises(DecodeError, match=r"\(1 of 3 entries could not be read\)$") as caught:
+        decode(LIST, answer([MINIMAL, entry, other]))
+
+    error = caught.value
+    assert [snapshot.id for snapshot in error.snapshots] == ["snap-1", "snap-2"]
+    assert {(each.instance_id, each.region) for each in error.snapshots} == {("web-1", "LON1")}
+    (unreadable,) = error.unreadable
+    assert (unreadable.index, (unreadable.id, unreadable.name)) == (1, known)
+    assert unreadable.problems == error.problems
+    assert all(problem.startswith("[1]") for problem in error.problems)
+
+
+@pytest.mark.parametrize(
+    "body", [{"items": []}, 5, b"[{", b"", b'[{"id": "a", "id": "b", "name": "c"}]', b"[NaN]"]
+)
+def test_a_list_that_cannot_be_read_as_a_whole_may_hide_anything(body: object) -> None:
+    """It has no entries, readable or not."""
     with pytest.raises(DecodeError) as caught:
-        decode(LIST, answer([5] * 20_000))
+        decode(LIST, answer(body))
+
+    assert (caught.value.snapshots, caught.value.unreadable) == ((), ())
+    assert caught.value.may_hide("snap-1")
+    assert caught.value.may_hide_name("nightly")
+
+
+def test_stops_at_a_bounded_number_of_problems() -> None:
+    """The entries behind them are read all the same."""
+    with pytest.raises(DecodeError, match=r"\(1000 of 1001 entries could not be read\)$") as caught:
+        decode(LIST, answer([*[5] * 1000, MINIMAL]))
 
     assert len(caught.value.problems) == 20
+    assert [len(entry.problems) for entry in caught.value.unreadable] == [1] * 20 + [0] * 980
+    assert [snapshot.id for snapshot in caught.value.snapshots] == ["snap-1"]
+
+
+def test_gives_up_on_a_list_of_another_shape() -> None:
+    """Twenty thousand bad entries do not become twenty thousand exceptions."""
+    with pytest.raises(DecodeError) as caught:
+        decode(LIST, answer([MINIMAL, *[5] * 20_000]))
+
+    assert len(caught.value.problems) == 20
+    assert (caught.value.snapshots, caught.value.unreadable) == ((), ())
 
 
 @pytest.mark.parametrize(("payload", "count"), [([], 0), (None, 0), ([MINIMAL, MINIMAL], 2)])

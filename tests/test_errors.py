@@ -39,13 +39,14 @@ from civo_snapshots_async import (
     TransportError,
     TransportTimeoutError,
     UnknownStateSeen,
+    UnreadableEntry,
     WaitError,
     WaitTimeoutError,
     WaitToken,
     _errors,
 )
 
-from .make import make_snapshot
+from .make import entry, make_snapshot
 
 PUBLIC_ERRORS = [
     value
@@ -86,6 +87,7 @@ MODELS = [
     SnapshotStalled(snapshot=SNAPSHOT, unchanged_for=300.0),
     SnapshotSettled(snapshot=SNAPSHOT),
     Attempt(met="503", may_have_arrived=True),
+    UnreadableEntry(index=3, id="snap-1", problems=("[3].name: missing",)),
     StateChanged(before=None, after="Pending"),
     TimelineEntry.of(SNAPSHOT, 3.5),
 ]
@@ -98,7 +100,15 @@ def make_error(kind: type[Exception]) -> Exception:
             "no", status=404, method="GET", path="/v2", code="c", reason="r", retry_after=3.0
         )
     if issubclass(kind, DecodeError):
-        return kind("no", status=200, method="GET", path="/v2", problems=("id: missing",))
+        return kind(
+            "no",
+            status=200,
+            method="GET",
+            path="/v2",
+            problems=("[0].name: missing",),
+            snapshots=(SNAPSHOT,),
+            unreadable=(entry(id="snap-1"),),
+        )
     if issubclass(kind, TransportError):
         return kind("no", method="GET", path="/v2")
     if issubclass(kind, WaitError):

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from civo_snapshots_async import Phase, RestoreStatus, Snapshot, VolumeStatus
+from civo_snapshots_async import Phase, RestoreStatus, Snapshot, UnreadableEntry, VolumeStatus
 
-from .make import make_snapshot
+from .make import entry, make_snapshot, malformed
 
 WORDS = st.sampled_from(
     ["Complete", "completed", "Pending", "in_progress", "Failed", "ERROR", "", "Quiescing", "…"]
@@ -279,3 +279,25 @@ def test_a_restore_has_a_phase_of_its_own() -> None:
 def test_a_snapshot_needs_only_an_id_and_a_name() -> None:
     """What Civo may leave out has a default."""
     assert Snapshot(id="snap-1", name="nightly").phase is Phase.PENDING
+
+
+@pytest.mark.parametrize(
+    ("known", "wanted", "may_be", "may_be_named"),
+    [
+        (entry(id="a", name="x"), "a", True, False),
+        (entry(id="a", name="x"), "A", True, False),
+        (entry(id="a", name="x"), "x", True, True),
+        (entry(id="a", name="x"), "other", False, False),
+        (entry(id="a"), "other", True, True),
+        (entry(name="x"), "other", True, False),
+        (entry(), "other", True, True),
+    ],
+    ids=str,
+)
+def test_an_entry_may_be_what_nothing_speaks_against(
+    known: UnreadableEntry, wanted: str, *, may_be: bool, may_be_named: bool
+) -> None:
+    """An id or a name that can't be read may be any."""
+    assert (known.may_be(wanted), known.may_be_named(wanted)) == (may_be, may_be_named)
+    assert malformed(known).may_hide(wanted) == may_be
+    assert malformed(known).may_hide_name(wanted) == may_be_named

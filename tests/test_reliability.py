@@ -1,8 +1,10 @@
 """Nothing sent twice, nothing lost: a session and a FakeCivo with faults, over real sockets."""
 
 import asyncio
+import json
 import re
 import tracemalloc
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -57,6 +59,14 @@ def kinds(civo: FakeCivo) -> list[str]:
 def effects(civo: FakeCivo) -> list[str]:
     """Return what took place on a FakeCivo, in order."""
     return [effect.kind for effect in civo.effects]
+
+
+async def came_to(call: Awaitable[Any]) -> object:
+    """Return what a call returned or raised."""
+    try:
+        return await call
+    except CivoSnapshotsError as error:
+        return error
 
 
 class TestReads:
@@ -590,6 +600,58 @@ class TestEnsuring:
         assert len(ids) == 1
         assert effects(civo) == ["create"]
         assert fake_clock.now() == 0
+
+    @pytest.mark.parametrize(
+        ("entry", "became"),
+        [
+            pytest.param({"id": "x", "name": "weekly", "status": 5}, "created", id="another name"),
+            pytest.param({"name": "weekly"}, "created", id="another name, no id"),
+            pytest.param({"id": "x", "name": "nightly", "status": 5}, "raised", id="that name"),
+            pytest.param({"id": "x"}, "raised", id="no name"),
+            pytest.param(None, "raised", id="nothing"),
+        ],
+    )
+    async def test_an_entry_that_cannot_be_read_may_be_the_one(
+        self, civo: FakeCivo, session: SnapshotSession, entry: object, became: str
+    ) -> None:
+        """Then nothing is created; a stranger's entry prevents nothing."""
+        civo.inject("list", faults.bad_json(json.dumps([entry]).encode()))
+
+        outcome = await came_to(session.ensure_snapshot("web-1", name="nightly"))
+
+        assert isinstance(outcome, Snapshot) == (became == "created")
+        assert isinstance(outcome, DecodeError) == (became == "raised")
+        assert effects(civo) == ["create"] * (became == "created")
+
+    async def test_one_of_several_of_that_name_cannot_be_read(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """It may be the newest of them, which is what is promised."""
+        listed = [{"id": "a", "name": "nightly"}, {"id": "b", "name": "nightly", "status": 5}]
+        civo.inject("list", faults.bad_json(json.dumps(listed).encode()))
+
+        with pytest.raises(DecodeError, match=r"\[1\]\.status: expected an object"):
+            await session.ensure_snapshot("web-1", name="nightly")
+
+    async def test_the_one_that_is_there_is_found_beside_a_strangers_entry(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """And no second one is made."""
+        listed = [{"id": "a", "name": "nightly"}, {"id": "b", "name": "weekly", "status": 5}]
+        civo.inject("list", faults.bad_json(json.dumps(listed).encode()))
+
+        assert (await session.ensure_snapshot("web-1", name="nightly")).id == "a"
+        assert effects(civo) == []
+
+    async def test_a_conflict_beside_an_entry_that_cannot_be_read_is_no_snapshot(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """The list after the 409 hides the one that is being made."""
+        civo.inject("create", faults.status(409))
+        civo.inject("list", None, faults.bad_json(b'[{"name": "nightly"}]'))
+
+        with pytest.raises(DecodeError):
+            await session.ensure_snapshot("web-1", name="nightly")
 
     async def test_calls_for_other_instances_do_not_wait(
         self, civo: FakeCivo, session: SnapshotSession

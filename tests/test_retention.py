@@ -1,6 +1,7 @@
 """What a plan deletes, and what becomes of doing it."""
 
 import asyncio
+import json
 import logging
 import pickle
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from civo_snapshots_async import (
     AuthenticationError,
     CivoSnapshotsError,
     ConflictError,
+    DecodeError,
     InstanceNotFoundError,
     NotFoundError,
     OutcomeUnknownError,
@@ -316,6 +318,15 @@ class TestItsLaws:
 
         assert plan(*shuffled, **rules) == plan(*snapshots, **rules)
 
+    @given(SNAPSHOTS, RULES, st.data())
+    def test_what_is_not_known_of_makes_no_other_be_deleted(
+        self, snapshots: list[Snapshot], rules: dict[str, Any], data: st.DataObject
+    ) -> None:
+        """A list of which some could not be read deletes no more than the list of all."""
+        readable = [each for each in snapshots if data.draw(st.booleans())]
+
+        assert set(deleted(plan(*readable, **rules))) <= set(deleted(plan(*snapshots, **rules)))
+
     @given(SNAPSHOTS, LAST)
     def test_as_many_complete_ones_are_kept_as_were_asked_for(
         self, snapshots: list[Snapshot], keep_last: int
@@ -525,6 +536,28 @@ class TestOnAServer:
         assert [snapshot.id for snapshot in result.deleted] == ["snap-0", "snap-1", "snap-2"]
         left = {snapshot.id for snapshot in civo.snapshots("web-1")}
         assert left == {"snap-3", "snap-4", "snap-new"}
+
+    async def test_goes_on_by_what_can_be_read(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """A stranger's malformed entry is left alone, and prevents nothing."""
+        for day in range(3):
+            civo.add_snapshot("web-1", f"snap-{day}", name=f"nightly-{day}")
+            fake_clock.advance(86_400)
+        listed = [
+            {"id": f"snap-{day}", "name": f"nightly-{day}", "status": {"state": "Complete"},
+             "created_at": f"2025-04-0{day + 1}T00:00:00Z"}
+            for day in range(3)
+        ]  # fmt: skip
+        listed[1]["status"] = "Complete"
+        civo.inject("list", faults.bad_json(json.dumps(listed).encode()))
+
+        with pytest.raises(DecodeError) as caught:
+            await session.list_snapshots("web-1")
+        result = await prune(session, "web-1", plan_prune(caught.value.snapshots, keep_last=1))
+
+        assert [snapshot.id for snapshot in result.deleted] == ["snap-0"]
+        assert {snapshot.id for snapshot in civo.snapshots("web-1")} == {"snap-1", "snap-2"}
 
     async def test_one_that_is_being_restored_is_an_outcome(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock

@@ -20,6 +20,7 @@ from civo_snapshots_async import (
     ServerError,
     Snapshot,
     TransportError,
+    UnreadableEntry,
 )
 from civo_snapshots_async import _endpoints as endpoints
 from civo_snapshots_async._caller import Caller, Listing
@@ -28,7 +29,7 @@ from civo_snapshots_async._ledger import Ledger
 from civo_snapshots_async._settling import Creations
 from civo_snapshots_async.testing import FakeClock
 
-from .make import make_snapshot, refused
+from .make import entry, make_snapshot, malformed, refused
 
 LOST = TransportError("lost", method="POST", path="/v2")
 NO_INSTANCE = refused(
@@ -59,6 +60,7 @@ class Server:
         self.ledger = Ledger()
         self.sends: list[Callable[[], Awaitable[Any]]] = []
         self.snapshots: list[Snapshot] = []
+        self.unreadable: list[UnreadableEntry] = []
         self.errors: list[Exception] = []
         self.listed_at: list[float] = []
         self.shows_its_time = True
@@ -77,6 +79,7 @@ class Server:
         now = MIDNIGHT + timedelta(seconds=int(self.clock.now()))
         return Listing(
             snapshots=tuple(self.snapshots),
+            problem=malformed(*self.unreadable, beside=self.snapshots) if self.unreadable else None,
             server_time=now if self.shows_its_time else None,
             arrived_at=self.clock.now(),
         )
@@ -384,6 +387,79 @@ class TestNotAdopting:
         assert server.listed_at == []
 
 
+class TestEntriesThatCannotBeRead:
+    """One that can't be the create's hides nothing; one that may be is not passed over."""
+
+    @pytest.mark.parametrize(
+        ("unread", "is_adopted"),
+        [
+            pytest.param(entry(name="weekly"), True, id="another name"),
+            pytest.param(entry(id="x", name="weekly"), True, id="another name and an id"),
+            pytest.param(entry(id="old"), True, id="seen before"),
+            pytest.param(entry(id="old", name="nightly"), True, id="seen before, of that name"),
+            pytest.param(entry(id="theirs"), True, id="another create's"),
+            pytest.param(entry(), False, id="nothing known"),
+            pytest.param(entry(id="x"), False, id="an id, and no name"),
+            pytest.param(entry(name="nightly"), False, id="that name"),
+            pytest.param(entry(id="x", name="nightly"), False, id="that name and an id"),
+        ],
+    )
+    async def test_a_strangers_entry_does_not_prevent_the_adoption(
+        self, creations: Creations, server: Server, unread: UnreadableEntry, *, is_adopted: bool
+    ) -> None:
+        """It is one where its name differs, or where its id was known before."""
+        server.ledger.note_id("old")
+        server.ledger.claim("theirs")
+        server.snapshots, server.unreadable = [made(3600)], [unread]
+
+        (outcome,) = await both(create(creations, REQUEST, lose))
+
+        assert isinstance(outcome, Snapshot) == is_adopted
+        if isinstance(outcome, OutcomeUnknownError):
+            assert outcome.candidates == (made(3600),)
+            assert isinstance(outcome.last_error, DecodeError)
+            assert "An entry of the list that could not be read may be it: no list." in str(outcome)
+
+    async def test_it_may_be_read_at_the_next_poll(
+        self, creations: Creations, server: Server
+    ) -> None:
+        """A snapshot that is being made may be half of one for a moment."""
+        server.unreadable = [entry(name="nightly")]
+        task = asyncio.ensure_future(create(creations, REQUEST, lose))
+        await server.clock.sleep(3)
+        server.snapshots, server.unreadable = [made(3600)], []
+
+        assert (await task).id == "snap-1"
+
+    async def test_none_is_read(self, creations: Creations, server: Server) -> None:
+        """The error says that it may be there."""
+        server.unreadable = [entry()]
+
+        with pytest.raises(OutcomeUnknownError, match="could not be read may be it") as caught:
+            await create(creations, REQUEST, lose)
+
+        assert (caught.value.candidates, caught.value.baseline) == ((), ())
+        assert 3650 < server.listed_at[-1] <= 3660
+
+    async def test_without_a_name_any_may_be_it(self, creations: Creations, server: Server) -> None:
+        """Of any name."""
+        server.unreadable = [entry(name="weekly")]
+
+        with pytest.raises(OutcomeUnknownError, match="could not be read may be it"):
+            await create(creations, endpoints.create_snapshot("web-1", region="FAKE1"), lose)
+
+    async def test_a_list_that_cannot_be_read_at_all_ends_the_search(
+        self, creations: Creations, server: Server
+    ) -> None:
+        """It would be no better at the next poll."""
+        server.errors = [malformed()]
+
+        with pytest.raises(OutcomeUnknownError, match="could not be listed: no list"):
+            await create(creations, REQUEST, lose)
+
+        assert len(server.listed_at) == 1
+
+
 class TestTwoAtOnce:
     """Two creates of the same name never get the same snapshot."""
 
@@ -482,7 +558,7 @@ class TestTwoAtOnce:
 
 
 async def both(*creates: Any) -> list[Snapshot | BaseException]:
-    """Run two creates at once, and return what each came to."""
+    """Run two creates at once, or one, and return what each came to."""
     outcomes: list[Snapshot | BaseException] = await asyncio.gather(
         *creates, return_exceptions=True
     )

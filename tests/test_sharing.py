@@ -26,6 +26,7 @@ from civo_snapshots_async import (
     SnapshotSession,
     SnapshotVanishedError,
     TransportError,
+    UnreadableEntry,
     WaitTimeoutError,
 )
 from civo_snapshots_async._caller import Caller
@@ -35,7 +36,7 @@ from civo_snapshots_async._sharing import SharedLooks
 from civo_snapshots_async._waiting import wait_for
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
-from .make import make_snapshot, refused
+from .make import entry, make_snapshot, malformed, refused
 
 PENDING = make_snapshot("Pending", {"vol-1": "Pending"})
 HALF = make_snapshot("Complete", {"vol-1": "Pending"})
@@ -597,6 +598,36 @@ class TestRefusals:
 
         assert [snapshot.is_complete for snapshot in came_to] == [True, True]
         assert waits.told == {"a": 30, "b": 30}
+
+    @pytest.mark.parametrize(
+        ("unread", "gets"),
+        [
+            pytest.param(entry(id="x", name="weekly"), {}, id="a stranger's"),
+            pytest.param(entry(id="A", name="weekly"), {"a": 4}, id="the id of one"),
+            pytest.param(entry(id="x", name="b"), {"b": 4}, id="the name of one"),
+            pytest.param(entry(id="x"), {"a": 4, "b": 4}, id="no name"),
+            pytest.param(entry(name="weekly"), {"a": 4, "b": 4}, id="no id"),
+            pytest.param(entry(), {"a": 4, "b": 4}, id="nothing"),
+        ],
+    )
+    async def test_an_entry_that_cannot_be_read_concerns_those_alone_who_may_wait_for_it(
+        self, fake_clock: FakeClock, unread: UnreadableEntry, gets: dict[str, int]
+    ) -> None:
+        """The others go on by the list, and both end as they would without it."""
+        server = Server(fake_clock, {each: [(0, PENDING), (25, COMPLETE)] for each in "ab"})
+
+        async def list_(instance_id: str, region: str) -> tuple[Snapshot, ...]:
+            raise malformed(unread, beside=await server.list(instance_id, region))
+
+        waits = Waits(server)
+        waits.looks = sharing(fake_clock, server.get, list_)
+
+        came_to = await outcomes(*(waits.wait(each, each, poll=EVERY[10]) for each in "ab"))
+
+        assert [snapshot.is_complete for snapshot in came_to] == [True, True]
+        assert waits.told == {"a": 30, "b": 30}
+        # Each end that a list shows is confirmed by a get.
+        assert Counter(what for _, what in server.asked) == {"list": 4, "a": 1, "b": 1, **gets}
 
     async def test_a_bug_of_a_look_comes_out_of_each_wait(self, fake_clock: FakeClock) -> None:
         """And is not lost with the task that met it."""
