@@ -44,9 +44,8 @@ async def delete(caller: Caller, request: Request[None]) -> None:
         if isinstance(error, SnapshotNotFoundError) and is_lost:
             log_resolved_deletion(request)
             return
-        is_unknown = is_lost or error.may_have_taken_effect
         # A closed session says by itself whether the call had started.
-        if isinstance(error, SessionClosedError) or not is_unknown:
+        if isinstance(error, SessionClosedError) or not error.may_have_taken_effect:
             raise
         raise _unknown(request, error) from error
 

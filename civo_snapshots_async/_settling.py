@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain, repeat
 
 import attrs
@@ -40,12 +40,33 @@ class _Creation:
     """Whether it was sent again, after a refusal, so that `begun` is too early."""
     is_lost: bool = False
     """Whether its answer was lost, so that it is looking for its snapshot."""
+    sent_at: datetime | None = None
+    """The earliest time at which it was sent, on the server's clock."""
+    is_dated_by_another_clock: bool = False
+    """Whether `created_at` and the server's time are known to be of two clocks that differ."""
 
     @property
     def name(self) -> str | None:
         """The name that was asked for, if one was."""
         name = (self.request.fields or {}).get("name")
         return None if name is None else str(name)
+
+    @property
+    def can_be_recognized(self) -> bool:
+        """Whether anything could prove that a snapshot is its own."""
+        return self.name is not None and not (self.is_repeated or self.is_dated_by_another_clock)
+
+    def learn_time(self, listing: Listing) -> None:
+        """Learn from a list when it was sent, and whether that tells what came before it."""
+        now = listing.server_time
+        if now is None:
+            return
+        # Cut to whole seconds, the time is early by up to one: the latest of several is the best.
+        sent_at = now - timedelta(seconds=listing.arrived_at - self.begun)
+        self.sent_at = max(self.sent_at or sent_at, sent_at)
+        # It lasts: the server's time may catch up with a snapshot, and the clocks differ as before.
+        if any(s.created_at and s.created_at > now + _SECOND for s in listing.snapshots):
+            self.is_dated_by_another_clock = True
 
 
 class Creations:
@@ -81,7 +102,12 @@ class Creations:
 
     async def _made(self, creation: _Creation) -> Snapshot:
         try:
-            return await self._caller.call(creation.request)
+            snapshot = await self._caller.call(creation.request)
+            if self._may_have_made(creation, snapshot.id):
+                return snapshot
+            lost = _mixed_up(creation.request, snapshot)
+            # The record that it was accepted names the wrong snapshot.
+            log("create.unknown", About.of(creation.request), "%s", lost)
         except CivoSnapshotsError as error:
             # On a closed session nothing can be listed any more.
             if isinstance(error, SessionClosedError) or not error.may_have_taken_effect:
@@ -108,10 +134,11 @@ class Creations:
                 if not error.is_transient:
                     break
                 continue
+            creation.learn_time(listing)
             last_error = self._hidden(creation, listing)
             similar = self._similar(creation, listing)
-            # A create without a name could be anybody's.
-            if len(similar) > 1 or (similar and creation.name is None):
+            # No further list would tell whose it is.
+            if len(similar) > 1 or (similar and not creation.can_be_recognized):
                 break
             # What can't be read now may be read at the next poll.
             if last_error is not None:
@@ -136,10 +163,15 @@ class Creations:
         return tuple(
             snapshot
             for snapshot in listing.snapshots
-            if not self._ledger.is_claimed(snapshot.id)
-            and not self._ledger.was_there_before(snapshot.id, creation.number)
+            if self._may_have_made(creation, snapshot.id)
             and _fits(creation, snapshot)
-            and self._is_since(creation, snapshot, listing) is not False
+            and _is_since(creation, snapshot, listing) is not False
+        )
+
+    def _may_have_made(self, creation: _Creation, snapshot_id: str) -> bool:
+        return not (
+            self._ledger.is_claimed(snapshot_id)
+            or self._ledger.was_there_before(snapshot_id, creation.number)
         )
 
     def _hidden(self, creation: _Creation, listing: Listing) -> DecodeError | None:
@@ -154,10 +186,7 @@ class Creations:
         if creation.name is not None and not entry.may_be_named(creation.name):
             return False
 
-        return entry.id is None or not (
-            self._ledger.is_claimed(entry.id)
-            or self._ledger.was_there_before(entry.id, creation.number)
-        )
+        return entry.id is None or self._may_have_made(creation, entry.id)
 
     def _can_only_be_ours(self, creation: _Creation, snapshot: Snapshot, listing: Listing) -> bool:
         # Another create of the same name that is not answered yet may be about to get it, and one
@@ -169,15 +198,7 @@ class Creations:
         )
         has_rival = any(_may_be_alike(rival, creation) for rival in rivals)
 
-        return not has_rival and self._is_since(creation, snapshot, listing) is True
-
-    def _is_since(self, creation: _Creation, snapshot: Snapshot, listing: Listing) -> bool | None:
-        """Tell whether it was made after the create was sent; `None` where nothing tells."""
-        if listing.server_time is None or snapshot.created_at is None or creation.is_repeated:
-            return None
-        sent_at = listing.server_time - timedelta(seconds=listing.arrived_at - creation.begun)
-
-        return snapshot.created_at > sent_at - _SECOND
+        return not has_rival and _is_since(creation, snapshot, listing) is True
 
     def _unknown(
         self,
@@ -192,7 +213,7 @@ class Creations:
         return OutcomeUnknownError(
             f"create_snapshot on instance {request.instance_id} (name {creation.name!r}) may or "
             f"may not have been done, and was not sent again: {lost}. "
-            f"{_what_was_seen(similar, listing, last_error)} "
+            f"{_what_was_seen(creation, similar, listing, last_error)} "
             "Look at list_snapshots before you create it again, or use ensure_snapshot.",
             action=request.call,
             instance_id=request.instance_id,
@@ -223,6 +244,24 @@ def restore_unknown(request: Request[Restore], lost: CivoSnapshotsError) -> Outc
     )
 
 
+def _mixed_up(request: Request[Snapshot], snapshot: Snapshot) -> CivoSnapshotsError:
+    return CivoSnapshotsError(
+        f"{request.method} {request.path}: Civo answered with snapshot {snapshot.name} "
+        f"({snapshot.id}), which is not this create's: it was there before, or is another one's"
+    )
+
+
+def _is_since(creation: _Creation, snapshot: Snapshot, listing: Listing) -> bool | None:
+    """Tell whether it was made after the create was sent; `None` where nothing tells."""
+    if creation.sent_at is None or listing.server_time is None or snapshot.created_at is None:
+        return None
+    # Also where the clocks differ: the one of `created_at` is ahead, and makes nothing older.
+    if snapshot.created_at <= creation.sent_at - _SECOND:
+        return False
+
+    return True if creation.can_be_recognized else None
+
+
 def _fits(creation: _Creation, snapshot: Snapshot) -> bool:
     fields = creation.request.fields or {}
     # A list is a summary: what it leaves out does not differ.
@@ -246,12 +285,17 @@ def _may_be_alike(one: _Creation, other: _Creation) -> bool:
 
 
 def _what_was_seen(
-    similar: tuple[Snapshot, ...], listing: Listing | None, error: CivoSnapshotsError | None
+    creation: _Creation,
+    similar: tuple[Snapshot, ...],
+    listing: Listing | None,
+    error: CivoSnapshotsError | None,
 ) -> str:
     seen: list[str] = []
     if similar:
         names = ", ".join(f"{snapshot.name} ({snapshot.id})" for snapshot in similar)
         seen.append(f"This may be it: {names}.")
+    if similar and creation.is_dated_by_another_clock:
+        seen.append("When it was made proves nothing: Civo's times are of two clocks that differ.")
     if isinstance(error, DecodeError) and error.unreadable:
         seen.append(f"An entry of the list that could not be read may be it: {error}.")
     if seen:

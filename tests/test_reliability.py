@@ -385,6 +385,27 @@ class TestCreates:
         assert snapshot.id == civo.effects[0].snapshot_id
         assert (snapshot.instance_id, snapshot.region) == ("web-1", civo.region)
 
+    @pytest.mark.parametrize("effect", [True, False])
+    async def test_a_response_about_a_snapshot_that_was_there_is_not_the_creates(
+        self,
+        civo: FakeCivo,
+        session: SnapshotSession,
+        fake_clock: FakeClock,
+        effect: bool,  # noqa: FBT001
+    ) -> None:
+        """The one that it made is found; where it made none, the outcome is unknown."""
+        civo.add_snapshot("web-1", "old", name="nightly")
+        fake_clock.advance(3600)
+        await session.list_snapshots("web-1")
+        body = b'{"id": "old", "name": "nightly"}'
+        civo.inject("create", faults.bad_json(body, effect=effect))
+
+        outcome = await came_to(session.create_snapshot("web-1", name="nightly"))
+
+        made = [each.snapshot_id for each in civo.effects]
+        assert [outcome.id] == made if isinstance(outcome, Snapshot) else made == []
+        assert isinstance(outcome, OutcomeUnknownError) == (not effect)
+
     @pytest.mark.parametrize(
         "fault",
         [faults.reset(), faults.close(), faults.hang(), faults.bad_gateway(), faults.status(500)],

@@ -387,6 +387,154 @@ class TestNotAdopting:
         assert server.listed_at == []
 
 
+def made_after(seconds: float, snapshot_id: str = "snap-1", name: str = "nightly") -> Snapshot:
+    """Make a snapshot dated that long after the server's own time when the create was sent."""
+    moment = MIDNIGHT + timedelta(seconds=3600 + seconds)
+    return attrs.evolve(made(0, snapshot_id, name), created_at=moment)
+
+
+class TestTwoClocks:
+    """`created_at` later than the server's own time proves that it is of another clock."""
+
+    @pytest.mark.parametrize(
+        ("seconds", "became"),
+        [
+            (-3600, "not it"),
+            (-1.001, "not it"),
+            (-1, "not it"),
+            (-0.999, "adopted"),
+            (0, "adopted"),
+            (0.999, "adopted"),
+            (1, "adopted"),
+            (1.001, "may be it"),
+            (2, "may be it"),
+            (30, "may be it"),
+            (86_400, "may be it"),
+        ],
+    )
+    async def test_a_snapshot_is_adopted_within_a_second_of_the_servers_time(
+        self, creations: Creations, server: Server, seconds: float, became: str
+    ) -> None:
+        """Both times are cut to whole seconds, so a second apart proves nothing."""
+        server.snapshots = [made_after(seconds)]
+
+        (outcome,) = await both(create(creations, REQUEST, lose))
+
+        assert isinstance(outcome, Snapshot) == (became == "adopted")
+        if isinstance(outcome, OutcomeUnknownError):
+            assert bool(outcome.candidates) == (became == "may be it")
+
+    async def test_it_is_not_adopted_either_once_the_servers_time_has_caught_up(
+        self, creations: Creations, server: Server
+    ) -> None:
+        """The clocks differ by as much as before, so the search ends at once."""
+        server.snapshots = [made_after(5)]
+
+        with pytest.raises(OutcomeUnknownError, match="two clocks that differ") as caught:
+            await create(creations, REQUEST, lose)
+
+        assert server.listed_at == [3600]
+        assert caught.value.candidates == (made_after(5),)
+
+    @pytest.mark.parametrize("is_ours_there", [True, False], ids=["at once", "later"])
+    async def test_any_snapshot_proves_it(
+        self, creations: Creations, server: Server, *, is_ours_there: bool
+    ) -> None:
+        """Also a stranger's, and for as long as the search goes on."""
+        server.snapshots = [made_after(5, "b", "weekly")]
+        if is_ours_there:
+            server.snapshots.append(made(3600))
+        task = asyncio.ensure_future(both(create(creations, REQUEST, lose)))
+        await server.clock.sleep(20)
+        server.snapshots = [made_after(5, "b", "weekly"), made(3600)]
+
+        (outcome,) = await task
+
+        assert isinstance(outcome, OutcomeUnknownError)
+        assert [snapshot.id for snapshot in outcome.candidates] == ["snap-1"]
+
+    async def test_one_from_before_is_no_candidate_then_either(
+        self, creations: Creations, server: Server
+    ) -> None:
+        """A clock that is ahead makes nothing older than it is."""
+        server.snapshots = [made_after(5), made_after(-60, "old")]
+
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await create(creations, REQUEST, lose)
+
+        assert caught.value.candidates == (made_after(5),)
+        assert caught.value.baseline == (made_after(-60, "old"),)
+
+
+class TestAResponseOfAnothers:
+    """A response whose snapshot was there before is not the create's."""
+
+    @pytest.fixture
+    def _known(self, server: Server) -> None:
+        server.ledger.note(made(3599, "old"))
+        server.ledger.claim("theirs")
+
+    @pytest.mark.usefixtures("_known")
+    @pytest.mark.parametrize("snapshot_id", ["old", "theirs"])
+    async def test_its_own_is_looked_for_as_if_the_response_had_been_lost(
+        self,
+        creations: Creations,
+        server: Server,
+        snapshot_id: str,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """And found, if it was made."""
+        server.snapshots = [made(3600, snapshot_id), made(3600)]
+
+        async def send() -> Snapshot:
+            return server.ledger.note(made(3600, snapshot_id))
+
+        assert (await create(creations, REQUEST, send)).id == "snap-1"
+        assert [vars(record)["civo_event"] for record in caplog.records] == [
+            "create.unknown",
+            "create.resolved",
+        ]
+        assert f"snapshot nightly ({snapshot_id}), which is not this create's" in caplog.text
+
+    @pytest.mark.usefixtures("_known")
+    async def test_else_it_is_unknown(self, creations: Creations, server: Server) -> None:
+        """What was returned is among those that can't be it."""
+        server.snapshots = [made(3600, "old")]
+
+        async def send() -> Snapshot:
+            return server.ledger.note(made(3600, "old"))
+
+        with pytest.raises(OutcomeUnknownError, match="which is not this create's") as caught:
+            await create(creations, REQUEST, send)
+
+        assert (caught.value.candidates, caught.value.baseline) == ((), (made(3600, "old"),))
+
+    async def test_one_that_another_task_lists_meanwhile_is_the_creates(
+        self, creations: Creations, server: Server
+    ) -> None:
+        """It was not there before."""
+
+        async def send() -> Snapshot:
+            server.ledger.note(made(3600))
+            return server.ledger.note(made(3600))
+
+        assert (await create(creations, REQUEST, send)).id == "snap-1"
+        assert server.listed_at == []
+
+    async def test_of_two_creates_with_one_response_one_has_it(
+        self, creations: Creations, server: Server
+    ) -> None:
+        """The other one's own is looked for."""
+        server.snapshots = [made(3600), made(3600, "snap-2")]
+
+        async def send() -> Snapshot:
+            return made(3600)
+
+        outcomes = await both(create(creations, REQUEST, send), create(creations, REQUEST, send))
+
+        assert [getattr(outcome, "id", None) for outcome in outcomes] == ["snap-1", "snap-2"]
+
+
 class TestEntriesThatCannotBeRead:
     """One that can't be the create's hides nothing; one that may be is not passed over."""
 
