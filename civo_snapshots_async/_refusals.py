@@ -35,7 +35,7 @@ _BY_CODE: tuple[tuple[str, type[ApiError]], ...] = (
     (r"database_snapshots?_create_instance_not_found", InstanceNotFoundError),
     (r"quota_limit_reached", QuotaExceededError),
     (r"database_quota_lock_failed", ConflictError),
-    (r".*_already_in_process|.*_in_use|.*_duplicate_.*", ConflictError),
+    (r".*_already_in_process|.*_in_use|.*_duplicate_.*|instance_state_.*", ConflictError),
     (r"parameter_.*", InvalidRequestError),
 )
 _CODES = tuple((re.compile(pattern, re.IGNORECASE), error) for pattern, error in _BY_CODE)

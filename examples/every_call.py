@@ -227,6 +227,8 @@ async def restoring(session: SnapshotSession, civo: FakeCivo) -> None:
         "web-1", snapshot.id, overwrite_existing=True, require_complete=False
     )
     print("restore: web-1 holds", web.disk)
+    # Until the disk is written, Civo refuses another snapshot of it.
+    await session.wait_until_active("web-1", poll=QUICK)
 
 
 async def failing(session: SnapshotSession, civo: FakeCivo) -> None:

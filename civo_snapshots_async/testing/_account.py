@@ -16,6 +16,7 @@ from ._refused import (
     duplicate_hostname,
     in_process,
     in_use,
+    instance_busy,
     instance_not_found,
     not_complete,
     private_ip_taken,
@@ -25,6 +26,8 @@ from ._refused import (
 from .scripts import Script, completes
 
 __all__ = ["Account", "RestoreOrder"]
+
+_MAY_BE_SNAPSHOTTED = {"ACTIVE", "SHUTOFF"}
 
 
 @attrs.frozen(kw_only=True)
@@ -167,7 +170,9 @@ class Account:
         self._scripts[instance.id].extend(scripts)
 
     def create(self, instance: FakeInstance, *, name: str | None, description: str) -> FakeSnapshot:
-        """Begin a snapshot, unless another one is in process or the quota is reached."""
+        """Begin a snapshot, unless the instance is busy or the quota is reached."""
+        if instance.status not in _MAY_BE_SNAPSHOTTED:
+            raise instance_busy(instance.id, instance.status)
         if any(not is_settled(s.status or {}) for s in self.snapshots(instance)):
             raise in_process()
         if self.snapshot_quota is not None and len(self.all_snapshots()) >= self.snapshot_quota:

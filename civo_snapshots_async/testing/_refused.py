@@ -12,6 +12,7 @@ __all__ = [
     "duplicate_hostname",
     "in_process",
     "in_use",
+    "instance_busy",
     "instance_not_found",
     "method_not_allowed",
     "not_complete",
@@ -76,6 +77,16 @@ def in_process() -> RefusedError:
         409,
         "database_snapshot_create_already_in_process",
         "Another snapshot of this instance is in process",
+    )
+
+
+def instance_busy(name: str, status: str) -> RefusedError:
+    """Refuse to create while the instance is neither active nor shut off."""
+    # The code is the official Go client's; the 409, and that a create gets it, are our inference.
+    return RefusedError(
+        409,
+        "instance_state_must_be_active_or_shutoff",
+        f"Instance '{name}' is {status}: it must be active or shut off",
     )
 
 

@@ -59,12 +59,42 @@ async def test_a_restore_into_a_new_instance(
     assert copy.status == "ACTIVE"
 
 
-async def test_a_restored_instance_can_be_snapshotted(civo: FakeCivo, call: Caller) -> None:
-    """What a restore made is an instance like any other."""
+async def test_a_restored_instance_can_be_snapshotted(
+    civo: FakeCivo, call: Caller, fake_clock: FakeClock
+) -> None:
+    """What a restore made is, once it is active, an instance like any other."""
     await call("POST", RESTORE, json={"hostname": "web-1-copy"})
+    fake_clock.advance(2.0)
 
     assert (await call("POST", "web-1-copy/snapshots")).status == 201
     assert civo.snapshots("web-1-copy")[0].disk == "before"
+
+
+@pytest.mark.parametrize(
+    ("fields", "busy"),
+    [
+        pytest.param({"hostname": "web-1-copy"}, "web-1-copy", id="new"),
+        pytest.param({"overwrite_existing": True}, "web-1", id="overwritten"),
+    ],
+)
+async def test_an_instance_is_not_snapshotted_while_it_is_building(
+    civo: FakeCivo,
+    call: Caller,
+    fake_clock: FakeClock,
+    fields: dict[str, object],
+    busy: str,
+) -> None:
+    """Its disk is being written; another instance is in nobody's way."""
+    civo.add_instance("web-2")
+    await call("POST", RESTORE, json=fields)
+
+    refused = await call("POST", f"{busy}/snapshots")
+
+    assert refused.refusal == (409, "instance_state_must_be_active_or_shutoff")
+    assert (await call("POST", "web-2/snapshots")).status == 201
+    assert [effect.kind for effect in civo.effects] == ["restore", "create"]
+    fake_clock.advance(2.0)
+    assert (await call("POST", f"{busy}/snapshots")).status == 201
 
 
 @pytest.mark.parametrize("fields", [{}, {"hostname": ""}, {"overwrite_existing": False}])
