@@ -13,6 +13,7 @@ from ._networks import addresses, firewall_id, network_id
 from ._reading import is_complete, is_settled
 from ._records import Effect, EffectKind, FakeInstance, FakeRestore, FakeSnapshot
 from ._refused import (
+    being_deleted,
     duplicate_hostname,
     in_process,
     in_use,
@@ -43,12 +44,20 @@ class RestoreOrder:
 class Account:
     """Instances, their snapshots, and the restores; a call that is refused changes nothing."""
 
-    def __init__(self, *, calendar: Calendar, takes: float, snapshot_quota: int | None) -> None:
+    def __init__(
+        self,
+        *,
+        calendar: Calendar,
+        takes: float,
+        deletes_take: float,
+        snapshot_quota: int | None,
+    ) -> None:
         self.calendar = calendar
         self.instances: dict[str, FakeInstance] = {}
         self.restores: list[FakeRestore] = []
         self.effects: list[Effect] = []
         self._takes = takes
+        self._deletes_take = deletes_take
         self.snapshot_quota = snapshot_quota
         self._snapshots: dict[str, list[FakeSnapshot]] = {}
         # Of instances that were deleted.
@@ -173,7 +182,7 @@ class Account:
         """Begin a snapshot, unless the instance is busy or the quota is reached."""
         if instance.status not in _MAY_BE_SNAPSHOTTED:
             raise instance_busy(instance.id, instance.status)
-        if any(not is_settled(s.status or {}) for s in self.snapshots(instance)):
+        if any(_is_in_process(snapshot) for snapshot in self.snapshots(instance)):
             raise in_process()
         if self.snapshot_quota is not None and len(self.all_snapshots()) >= self.snapshot_quota:
             raise quota_reached(self.snapshot_quota)
@@ -188,6 +197,7 @@ class Account:
         """Set what is given; unlike a name, a description may be emptied."""
         if name is None and description is None:
             return
+        _require_kept(snapshot)
         snapshot.name = snapshot.name if name is None else name
         snapshot.description = snapshot.description if description is None else description
         self._took_effect("update", snapshot)
@@ -196,6 +206,7 @@ class Account:
         self, instance: FakeInstance, snapshot: FakeSnapshot, order: RestoreOrder
     ) -> FakeRestore:
         """Write a complete snapshot's disk to its instance or to a new one."""
+        _require_kept(snapshot)
         if not is_complete(snapshot.status or {}):
             raise not_complete(snapshot.id)
         if order.hostname is not None and self._is_taken(order.hostname):
@@ -216,11 +227,22 @@ class Account:
         return restore
 
     def delete(self, instance: FakeInstance, snapshot: FakeSnapshot) -> None:
-        """Delete a snapshot, unless a restore is reading it."""
+        """Begin to delete a snapshot, unless a restore is reading it; once is enough."""
+        if snapshot.gone_at is not None:
+            return
         if any(self._reads(restore, snapshot) for restore in self.restores):
             raise in_use()
-        self._snapshots[instance.id].remove(snapshot)
+        snapshot.gone_at = self.calendar.now() + self._deletes_take
         self._took_effect("delete", snapshot)
+        self._forget_gone(instance)
+
+    def _forget_gone(self, instance: FakeInstance) -> None:
+        now = self.calendar.now()
+        self._snapshots[instance.id] = [
+            each
+            for each in self._snapshots[instance.id]
+            if each.gone_at is None or now < each.gone_at
+        ]
 
     def delete_instance(self, instance: FakeInstance) -> None:
         """Delete an instance; its snapshots stay in the account."""
@@ -310,6 +332,16 @@ class Account:
 
     def _is_taken(self, hostname: str) -> bool:
         return any(hostname in {each.id, each.hostname} for each in self.instances.values())
+
+
+def _is_in_process(snapshot: FakeSnapshot) -> bool:
+    # One that is being deleted stands in nobody's way: an inference.
+    return snapshot.gone_at is None and not is_settled(snapshot.status or {})
+
+
+def _require_kept(snapshot: FakeSnapshot) -> None:
+    if snapshot.gone_at is not None:
+        raise being_deleted(snapshot.id)
 
 
 def _there(held: Iterable[FakeSnapshot]) -> tuple[FakeSnapshot, ...]:

@@ -31,7 +31,8 @@ class FakeCivo:
     and `default_region` is the one that a request without region silently goes to, as on the
     real Civo (None, the default: such a request is refused). `clock` is anything with
     `now()` in seconds, by default the wall's; with a given clock, dates start at
-    2025-04-01T09:11:14Z. `takes` is how many seconds a snapshot or a restore takes.
+    2025-04-01T09:11:14Z. `takes` is how many seconds a snapshot or a restore takes, and
+    `deletes_take` a deletion: until then the snapshot is still shown as it was, and counts.
     `snapshot_quota` is how many snapshots the account may hold, None for any number.
     `past_last_page` is what a list of instances answers to a page past the last: `"first"`, the
     default, is the first page with `"page": 1`, as the only witness has it; `"empty"` is a page
@@ -48,6 +49,7 @@ class FakeCivo:
         default_region: str | None = None,
         clock: Clock | None = None,
         takes: float = 2.0,
+        deletes_take: float = 0.0,
         snapshot_quota: int | None = None,
         past_last_page: PastLastPage = "first",
         host: str = "127.0.0.1",
@@ -66,7 +68,10 @@ class FakeCivo:
         self._regions = (region, *other_regions)
         self._calendar = Calendar(clock)
         self._account = Account(
-            calendar=self._calendar, takes=seconds("takes", takes), snapshot_quota=snapshot_quota
+            calendar=self._calendar,
+            takes=seconds("takes", takes),
+            deletes_take=seconds("deletes_take", deletes_take),
+            snapshot_quota=snapshot_quota,
         )
         self.restores: list[FakeRestore] = self._account.restores
         """Each restore that was taken on, in order."""

@@ -60,8 +60,9 @@ class FakeSnapshot:
     """A snapshot; each of its fields may be set by a test.
 
     `created` is in seconds of FakeCivo's clock, and `script` says what the snapshot is as
-    time goes by, counted from `created`. `disk` is what the instance held by then. It stays when
-    its instance is deleted.
+    time goes by, counted from `created`. `disk` is what the instance held by then. `gone_at` is
+    the second from which it is not there any more, None while nobody has deleted it. It stays
+    when its instance is deleted.
     """
 
     id: str
@@ -72,13 +73,18 @@ class FakeSnapshot:
     volumes: tuple[str, ...]
     disk: str
     created: float
+    gone_at: float | None = None
     script: Script = attrs.field(validator=_speaks, repr=False)
     _calendar: Calendar = attrs.field(repr=False, alias="calendar")
 
     @property
     def status(self) -> Status | None:
-        """What it says of itself at this moment; None if it has vanished."""
-        return self.script(max(0.0, self._calendar.now() - self.created), self.volumes)
+        """What it says of itself at this moment; None if it has vanished or is deleted."""
+        now = self._calendar.now()
+        if self.gone_at is not None and now >= self.gone_at:
+            return None
+
+        return self.script(max(0.0, now - self.created), self.volumes)
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -8,6 +8,7 @@ __all__ = [
     "RefusedError",
     "account_not_found",
     "bad_parameter",
+    "being_deleted",
     "create_instance_not_found",
     "duplicate_hostname",
     "in_process",
@@ -88,6 +89,12 @@ def instance_busy(name: str, status: str) -> RefusedError:
         "instance_state_must_be_active_or_shutoff",
         f"Instance '{name}' is {status}: it must be active or shut off",
     )
+
+
+def being_deleted(name: str) -> RefusedError:
+    """Refuse to restore or update what is about to be gone."""
+    # No source says what comes of it: both the 409 and the code are our inference.
+    return RefusedError(409, "database_snapshot_deleting", f"Snapshot '{name}' is being deleted")
 
 
 def in_use() -> RefusedError:

@@ -1,5 +1,6 @@
 """What a test does with FakeCivo without any request."""
 
+import math
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -97,6 +98,9 @@ def test_a_vanished_snapshot_can_come_back(empty: FakeCivo) -> None:
             lambda _: FakeCivo(default_region="FAKE9"), "none of the regions", id="default-region"
         ),
         pytest.param(lambda _: FakeCivo(takes=-1.0), "takes is a number of seconds", id="takes"),
+        pytest.param(
+            lambda _: FakeCivo(deletes_take=math.inf), "deletes_take is a number", id="deletes-take"
+        ),
         pytest.param(lambda _: FakeCivo(snapshot_quota=-1), "snapshot_quota is 0 or", id="quota"),
         pytest.param(
             lambda _: FakeCivo(past_last_page=cast("Any", "last")),
