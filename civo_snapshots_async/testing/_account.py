@@ -24,6 +24,7 @@ from ._refused import (
     quota_reached,
     snapshot_not_found,
 )
+from ._spelling import Spelling
 from .scripts import Script, completes
 
 __all__ = ["Account", "RestoreOrder"]
@@ -50,6 +51,7 @@ class Account:
         calendar: Calendar,
         takes: float,
         deletes_take: float,
+        spelling: Spelling,
         snapshot_quota: int | None,
     ) -> None:
         self.calendar = calendar
@@ -58,6 +60,7 @@ class Account:
         self.effects: list[Effect] = []
         self._takes = takes
         self._deletes_take = deletes_take
+        self._spelling: Spelling = spelling
         self.snapshot_quota = snapshot_quota
         self._snapshots: dict[str, list[FakeSnapshot]] = {}
         # Of instances that were deleted.
@@ -166,6 +169,7 @@ class Account:
             disk=instance.disk,
             created=self.calendar.now(),
             script=script,
+            spelling=self._spelling,
             calendar=self.calendar,
         )
         self._snapshots[instance.id].append(snapshot)

@@ -15,6 +15,7 @@ from ._records import Effect, FakeInstance, FakeRestore, FakeSnapshot
 from ._refused import RefusedError
 from ._requests import RecordedRequest
 from ._server import Server
+from ._spelling import Spelling
 from .faults import USUAL, Fault, Target
 from .scripts import Script, completed
 
@@ -33,6 +34,9 @@ class FakeCivo:
     `now()` in seconds, by default the wall's; with a given clock, dates start at
     2025-04-01T09:11:14Z. `takes` is how many seconds a snapshot or a restore takes, and
     `deletes_take` a deletion: until then the snapshot is still shown as it was, and counts.
+    `spelling` is how states are spelled: `"page"`, the default, is `Complete`, `Pending` and
+    `Failed` as on Civo's page; `"lower"` is `completed`, `pending` and `failed`, as its engineers
+    write. Other words that a script has stay as they are.
     `snapshot_quota` is how many snapshots the account may hold, None for any number.
     `past_last_page` is what a list of instances answers to a page past the last: `"first"`, the
     default, is the first page with `"page": 1`, as the only witness has it; `"empty"` is a page
@@ -50,6 +54,7 @@ class FakeCivo:
         clock: Clock | None = None,
         takes: float = 2.0,
         deletes_take: float = 0.0,
+        spelling: Spelling = "page",
         snapshot_quota: int | None = None,
         past_last_page: PastLastPage = "first",
         host: str = "127.0.0.1",
@@ -63,6 +68,8 @@ class FakeCivo:
             raise ValueError(f"snapshot_quota is 0 or more, not {snapshot_quota!r}")
         if past_last_page not in get_args(PastLastPage):
             raise ValueError(f"past_last_page is 'first' or 'empty', not {past_last_page!r}")
+        if spelling not in get_args(Spelling):
+            raise ValueError(f"spelling is 'page' or 'lower', not {spelling!r}")
         self.requests: list[RecordedRequest] = []
         """Each request that arrived, in order, those that were refused as well."""
         self._regions = (region, *other_regions)
@@ -71,6 +78,7 @@ class FakeCivo:
             calendar=self._calendar,
             takes=seconds("takes", takes),
             deletes_take=seconds("deletes_take", deletes_take),
+            spelling=spelling,
             snapshot_quota=snapshot_quota,
         )
         self.restores: list[FakeRestore] = self._account.restores

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 import attrs
 
 from ._calendar import Calendar
+from ._spelling import Spelling, spelled
 from .scripts import Script, Status
 
 __all__ = ["Effect", "EffectKind", "FakeInstance", "FakeRestore", "FakeSnapshot"]
@@ -75,6 +76,7 @@ class FakeSnapshot:
     created: float
     gone_at: float | None = None
     script: Script = attrs.field(validator=_speaks, repr=False)
+    _spelling: Spelling = attrs.field(repr=False, alias="spelling")
     _calendar: Calendar = attrs.field(repr=False, alias="calendar")
 
     @property
@@ -84,7 +86,9 @@ class FakeSnapshot:
         if self.gone_at is not None and now >= self.gone_at:
             return None
 
-        return self.script(max(0.0, now - self.created), self.volumes)
+        status = self.script(max(0.0, now - self.created), self.volumes)
+
+        return None if status is None else spelled(status, self._spelling)
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -107,6 +107,11 @@ def test_a_vanished_snapshot_can_come_back(empty: FakeCivo) -> None:
             "past_last_page is 'first' or 'empty'",
             id="past-last-page",
         ),
+        pytest.param(
+            lambda _: FakeCivo(spelling=cast("Any", "upper")),
+            "spelling is 'page' or 'lower'",
+            id="spelling",
+        ),
         pytest.param(lambda civo: civo.add_instance(""), "instance_id must be", id="no-id"),
         pytest.param(lambda civo: civo.add_instance("a"), "instance a already", id="same-id"),
         pytest.param(
