@@ -3,7 +3,7 @@
 import itertools
 import uuid
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import chain
 
 import attrs
@@ -79,25 +79,20 @@ class Account:
 
     def find_snapshot(self, instance: FakeInstance, name: str) -> FakeSnapshot:
         """Return a snapshot by its id, else the newest of that name."""
-        there = self.snapshots(instance)
-        for snapshot in [
-            *(s for s in there if s.id == name),
-            *(s for s in there if s.name == name),
-        ]:
-            return snapshot
+        held = self._snapshots[instance.id]
+        there = _newest_first([each for each in held if name in {each.id, each.name}])
+        if not there:
+            raise snapshot_not_found(name)
 
-        raise snapshot_not_found(name)
+        return next((each for each in there if each.id == name), there[0])
 
     def snapshots(self, instance: FakeInstance) -> tuple[FakeSnapshot, ...]:
         """Return the snapshots of an instance that have not vanished, the newest first."""
-        return _there(reversed(self._snapshots[instance.id]))
+        return _newest_first(self._snapshots[instance.id])
 
     def all_snapshots(self) -> tuple[FakeSnapshot, ...]:
         """Return those of all instances, also of deleted ones, the newest first."""
-        held = [*self._left, *chain.from_iterable(self._snapshots.values())]
-        held.sort(key=lambda snapshot: snapshot.created)
-
-        return _there(reversed(held))
+        return _newest_first([*self._left, *chain.from_iterable(self._snapshots.values())])
 
     def has_private_ip(
         self, address: str, network: str, *, but: FakeInstance | None = None
@@ -156,8 +151,9 @@ class Account:
         name: str | None,
         description: str,
         script: Script,
+        created: float | None = None,
     ) -> FakeSnapshot:
-        """Take a snapshot of an instance as it is now, whatever else is going on."""
+        """Take a snapshot of an instance as it is, now by default, whatever else is going on."""
         number = next(self._numbers)
         snapshot = FakeSnapshot(
             id=_id(number) if snapshot_id is None else snapshot_id,
@@ -167,7 +163,7 @@ class Account:
             region=instance.region,
             volumes=instance.volumes,
             disk=instance.disk,
-            created=self.calendar.now(),
+            created=self.calendar.now() if created is None else created,
             script=script,
             spelling=self._spelling,
             calendar=self.calendar,
@@ -348,8 +344,11 @@ def _require_kept(snapshot: FakeSnapshot) -> None:
         raise being_deleted(snapshot.id)
 
 
-def _there(held: Iterable[FakeSnapshot]) -> tuple[FakeSnapshot, ...]:
-    return tuple(snapshot for snapshot in held if snapshot.status is not None)
+def _newest_first(held: Sequence[FakeSnapshot]) -> tuple[FakeSnapshot, ...]:
+    # Of those made in the same moment, the one that came last.
+    there = [snapshot for snapshot in reversed(held) if snapshot.status is not None]
+
+    return tuple(sorted(there, key=lambda snapshot: snapshot.created, reverse=True))
 
 
 def _id(number: int) -> str:

@@ -44,7 +44,11 @@ class Calendar:
 
     def written(self, moment: float) -> str:
         """Return a moment as Civo writes dates: `2025-04-01T09:11:14Z`."""
-        return self._date(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return f"{self._date(moment).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+    def moment(self, date: datetime) -> float:
+        """Return the clock's seconds at a date with a timezone."""
+        return (date - self._start).total_seconds()
 
     def http_date(self) -> str:
         """Return this moment as HTTP writes dates: `Tue, 01 Apr 2025 09:11:14 GMT`."""

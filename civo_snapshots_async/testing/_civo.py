@@ -1,6 +1,8 @@
 """FakeCivo: a Civo to try things on."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
 from types import MappingProxyType, TracebackType
 from typing import Self, get_args
 
@@ -20,6 +22,8 @@ from .faults import USUAL, Fault, Target
 from .scripts import Script, completed
 
 __all__ = ["FakeCivo"]
+
+_SHOWN_INSTANCES = 10
 
 
 class FakeCivo:
@@ -44,6 +48,21 @@ class FakeCivo:
     `port` 0 is any free port. ValueError if one of these cannot be.
     """
 
+    # Without a `__dict__`, a name that is not there is an AttributeError, also where it is set.
+    __slots__ = (
+        "__weakref__",
+        "_account",
+        "_api",
+        "_api_url",
+        "_calendar",
+        "_host",
+        "_plan",
+        "_port",
+        "_regions",
+        "_requests",
+        "_server",
+    )
+
     def __init__(
         self,
         *,
@@ -64,14 +83,11 @@ class FakeCivo:
         _require("region", region)
         if default_region not in {None, region, *other_regions}:
             raise ValueError(f"default_region {default_region!r} is none of the regions")
-        if snapshot_quota is not None and snapshot_quota < 0:
-            raise ValueError(f"snapshot_quota is 0 or more, not {snapshot_quota!r}")
         if past_last_page not in get_args(PastLastPage):
             raise ValueError(f"past_last_page is 'first' or 'empty', not {past_last_page!r}")
         if spelling not in get_args(Spelling):
             raise ValueError(f"spelling is 'page' or 'lower', not {spelling!r}")
-        self.requests: list[RecordedRequest] = []
-        """Each request that arrived, in order, those that were refused as well."""
+        self._requests: list[RecordedRequest] = []
         self._regions = (region, *other_regions)
         self._calendar = Calendar(clock)
         self._account = Account(
@@ -79,12 +95,8 @@ class FakeCivo:
             takes=seconds("takes", takes),
             deletes_take=seconds("deletes_take", deletes_take),
             spelling=spelling,
-            snapshot_quota=snapshot_quota,
+            snapshot_quota=_quota(snapshot_quota),
         )
-        self.restores: list[FakeRestore] = self._account.restores
-        """Each restore that was taken on, in order."""
-        self.effects: list[Effect] = self._account.effects
-        """Each change that a request made, in order, whatever became of its answer."""
         self._api = Api(
             account=self._account,
             token=token,
@@ -96,12 +108,21 @@ class FakeCivo:
         self._server = Server(
             calendar=self._calendar,
             plan=self._plan,
-            record=self.requests.append,
+            record=self._requests.append,
             answer=self._api.answer,
         )
         self._host = host
         self._port = port
         self._api_url: str | None = None
+
+    def __repr__(self) -> str:
+        url = self._api_url or "not started"
+        stopped = " (stopped)" if self._api_url and not self._server.is_running else ""
+        ids = [*islice(self.instances, _SHOWN_INSTANCES)]
+        more = len(self.instances) - len(ids)
+        shown = ", ".join(ids) or "no instances"
+
+        return f"<FakeCivo {url}{stopped}: {shown}{f' and {more} more' if more else ''}>"
 
     async def __aenter__(self) -> Self:
         self._api_url = await self._server.start(self._host, self._port)
@@ -133,6 +154,33 @@ class FakeCivo:
     @token.setter
     def token(self, token: str) -> None:
         self._api.token = _require("token", token)
+
+    @property
+    def snapshot_quota(self) -> int | None:
+        """How many snapshots the account may hold, None for any number; it may be set.
+
+        A smaller one than there are snapshots takes none away. ValueError if it is negative.
+        """
+        return self._account.snapshot_quota
+
+    @snapshot_quota.setter
+    def snapshot_quota(self, snapshot_quota: int | None) -> None:
+        self._account.snapshot_quota = _quota(snapshot_quota)
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """Each request that arrived, in order, those that were refused as well."""
+        return self._requests
+
+    @property
+    def effects(self) -> list[Effect]:
+        """Each change that a request made, in order, whatever became of its answer."""
+        return self._account.effects
+
+    @property
+    def restores(self) -> list[FakeRestore]:
+        """Each restore that was taken on, in order."""
+        return self._account.restores
 
     @property
     def region(self) -> str:
@@ -200,14 +248,18 @@ class FakeCivo:
         name: str | None = None,
         description: str = "",
         script: Script | None = None,
+        created_at: datetime | None = None,
+        age: float | timedelta | None = None,
     ) -> FakeSnapshot:
         """Put a snapshot there without a request, created now and complete at once.
 
-        `script` makes it behave otherwise. Neither quota nor another snapshot in process is in
-        the way. Id and name are made up unless given; a name may be there twice, as nothing in
-        Civo's page forbids it. ValueError if the instance has a snapshot with that id, or if the
-        script speaks of a volume that the instance does not have; LookupError if there is no
-        such instance.
+        `script` makes it behave otherwise. `created_at`, with a timezone, is another date for it,
+        also one to come; `age` says the same as seconds or a timedelta back from now. The time of
+        a script counts from that date. Neither quota nor another snapshot in process is in the
+        way. Id and name are made up unless given; a name may be there twice, as nothing in Civo's
+        page forbids it. ValueError if the instance has a snapshot with that id, if the script
+        speaks of a volume that the instance does not have, or if there is no such date;
+        LookupError if there is no such instance.
         """
         instance = self.instance(instance_id)
         if any(snapshot.id == snapshot_id for snapshot in self.snapshots(instance_id)):
@@ -219,7 +271,25 @@ class FakeCivo:
             name=name,
             description=description,
             script=completed() if script is None else script,
+            created=self._moment(created_at, age),
         )
+
+    def _moment(self, created_at: datetime | None, age: float | timedelta | None) -> float:
+        if created_at is not None and age is not None:
+            raise ValueError("created_at and age say the same: give one of them")
+        if created_at is not None and created_at.utcoffset() is None:
+            raise ValueError(f"created_at must have a timezone, not {created_at!r}")
+        if created_at is not None:
+            moment = self._calendar.moment(created_at)
+        else:
+            back = age.total_seconds() if isinstance(age, timedelta) else age or 0.0
+            moment = self._calendar.now() - seconds("age", back)
+        try:
+            self._calendar.written(moment)
+        except OverflowError:
+            raise ValueError("the date of a snapshot is in the years 1 to 9999, UTC") from None
+
+        return moment
 
     def snapshot(self, instance_id: str, snapshot_id: str) -> FakeSnapshot:
         """Return a snapshot by its id, else the newest one of that name.
@@ -292,6 +362,12 @@ class FakeCivo:
         For a test to assert that it is `()`; leaving `async with` does not look at it.
         """
         return self._plan.unmet
+
+
+def _quota(snapshot_quota: int | None) -> int | None:
+    if snapshot_quota is not None and snapshot_quota < 0:
+        raise ValueError(f"snapshot_quota is 0 or more, not {snapshot_quota!r}")
+    return snapshot_quota
 
 
 def _require(argument: str, value: str) -> str:

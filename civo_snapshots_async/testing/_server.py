@@ -48,6 +48,11 @@ class Server:
         self._connections: WeakKeyDictionary[asyncio.Transport, _Connection] = WeakKeyDictionary()
         self._meeting: set[asyncio.Transport] = set()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it listens."""
+        return self._runner is not None
+
     async def start(self, host: str, port: int) -> str:
         """Listen, and return the URL at which."""
         if self._runner is not None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, cast
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from civo_snapshots_async.testing import FakeCivo, FakeClock, scripts
 
 from .talk import Caller
+
+PAGE_DATE = datetime(2025, 4, 1, 9, 11, 14, tzinfo=UTC)
+EAST = timezone(timedelta(hours=2))
 
 
 @pytest.fixture
@@ -64,6 +68,142 @@ def test_an_added_snapshot_has_defaults(empty: FakeCivo, fake_clock: FakeClock) 
     assert (snapshot.volumes, snapshot.disk, snapshot.created) == (("vol-1", "vol-2"), "v1", 5.0)
     assert (snapshot.status or {})["state"] == "Complete"
     assert empty.snapshot("web-1", snapshot.id) is snapshot
+
+
+@pytest.mark.parametrize(
+    ("when", "created"),
+    [
+        pytest.param({"age": 3600}, 6400.0, id="seconds"),
+        pytest.param({"age": timedelta(hours=1)}, 6400.0, id="timedelta"),
+        pytest.param({"age": 0}, 10_000.0, id="now"),
+        pytest.param({"age": timedelta(days=400)}, 10_000 - 400 * 86_400.0, id="older-than-it-all"),
+        pytest.param({"created_at": PAGE_DATE}, 0.0, id="date"),
+        pytest.param(
+            {"created_at": datetime(2025, 4, 1, 11, 11, 15, tzinfo=EAST)}, 1.0, id="date-elsewhere"
+        ),
+        pytest.param({"created_at": PAGE_DATE + timedelta(days=1)}, 86_400.0, id="a-date-to-come"),
+    ],
+)
+def test_an_added_snapshot_may_be_of_another_date(
+    empty: FakeCivo, fake_clock: FakeClock, when: dict[str, Any], created: float
+) -> None:
+    """For what depends on how old a snapshot is: retention, say."""
+    fake_clock.advance(10_000)
+    empty.add_instance()
+
+    assert empty.add_snapshot("web-1", **when).created == created
+
+
+async def test_the_date_of_an_old_snapshot_is_written(civo: FakeCivo, call: Caller) -> None:
+    """As a date, also one that is long ago."""
+    for number, year in enumerate((2024, 985, 1)):
+        civo.add_snapshot("web-1", f"s-{number}", created_at=datetime(year, 1, 2, tzinfo=UTC))
+
+    documents = (await call("GET", "web-1/snapshots")).document
+
+    assert [each["created_at"] for each in documents] == [
+        "2024-01-02T00:00:00Z",
+        "0985-01-02T00:00:00Z",
+        "0001-01-02T00:00:00Z",
+    ]
+
+
+async def test_on_the_clock_of_the_wall_a_date_is_the_same_second(call: Caller) -> None:
+    """Dates are cut to seconds, and this one has none to lose."""
+    async with FakeCivo() as civo:
+        civo.add_instance("web-1")
+        civo.add_snapshot("web-1", "snap-1", created_at=PAGE_DATE)
+
+        document = (await Caller(civo, call.session)("GET", "web-1/snapshots/snap-1")).document
+
+    assert document["created_at"] == "2025-04-01T09:11:14Z"
+
+
+def test_the_newest_is_first_whenever_it_was_added(empty: FakeCivo) -> None:
+    """Of those of one moment, and of one name, the one that was added last."""
+    empty.add_instance()
+    empty.add_snapshot("web-1", "s-1", name="nightly")
+    empty.add_snapshot("web-1", "s-2", name="nightly")
+    empty.add_snapshot("web-1", "s-3", name="nightly", age=60)
+
+    assert [snapshot.id for snapshot in empty.snapshots("web-1")] == ["s-2", "s-1", "s-3"]
+    assert [snapshot.id for snapshot in empty.snapshots()] == ["s-2", "s-1", "s-3"]
+    assert empty.snapshot("web-1", "nightly").id == "s-2"
+
+
+def test_a_script_counts_from_the_date_of_its_snapshot(empty: FakeCivo) -> None:
+    """A snapshot that began half a minute ago is half done."""
+    empty.add_instance(volumes=())
+
+    snapshot = empty.add_snapshot("web-1", age=30, script=scripts.completes(takes=60))
+
+    assert (snapshot.status or {})["state"] == "Pending"
+
+
+async def test_the_quota_can_be_set(civo: FakeCivo, call: Caller) -> None:
+    """While it runs, to fewer than there are, and back to any number."""
+    civo.add_snapshot("web-1")
+    statuses = []
+
+    for quota in (0, 2, None):
+        civo.snapshot_quota = quota
+        statuses.append((await call("POST", "web-1/snapshots")).status)
+        assert civo.snapshot_quota == quota
+        for snapshot in civo.snapshots("web-1"):
+            snapshot.script = scripts.completed()
+
+    assert statuses == [403, 201, 201]
+
+
+@pytest.mark.parametrize("name", ["snapshot_qouta", "statu", "disks"])
+@pytest.mark.parametrize(
+    "handle",
+    [
+        pytest.param(lambda civo: civo, id="FakeCivo"),
+        pytest.param(lambda civo: civo.add_instance(), id="FakeInstance"),
+        pytest.param(lambda civo: civo.add_snapshot(civo.add_instance().id), id="FakeSnapshot"),
+    ],
+)
+def test_a_name_that_is_not_there_is_an_attribute_error(
+    empty: FakeCivo, handle: Callable[[FakeCivo], object], name: str
+) -> None:
+    """A typo that set something else, or nothing, would let the test pass in silence."""
+    holder = handle(empty)
+
+    with pytest.raises(AttributeError, match=name):
+        setattr(holder, name, 3)
+    with pytest.raises(AttributeError, match=name):
+        getattr(holder, name)
+
+
+@pytest.mark.parametrize("name", ["requests", "effects", "restores", "instances", "api_url"])
+def test_what_is_recorded_cannot_be_replaced(empty: FakeCivo, name: str) -> None:
+    """Another list would stay empty; `civo.requests.clear()` does what was meant."""
+    with pytest.raises(AttributeError):
+        setattr(empty, name, [])
+
+
+async def test_it_shows_itself_in_one_line(fake_clock: FakeClock) -> None:
+    """Where it is and what it has, and never the token."""
+    civo = FakeCivo(clock=fake_clock)
+    assert repr(civo) == "<FakeCivo not started: no instances>"
+    civo.add_instance("web-1")
+    civo.add_instance("db-1")
+
+    async with civo:
+        running = repr(civo)
+
+    assert running == f"<FakeCivo {civo.api_url}: web-1, db-1>"
+    assert repr(civo) == f"<FakeCivo {civo.api_url} (stopped): web-1, db-1>"
+    assert civo.token not in running
+
+
+def test_it_shows_so_many_instances(empty: FakeCivo) -> None:
+    """A failed assertion would print thousands."""
+    for number in range(30):
+        empty.add_instance(f"i-{number}")
+
+    assert repr(empty).endswith("i-8, i-9 and 20 more>")
 
 
 def test_a_snapshot_keeps_the_disk_of_its_time(empty: FakeCivo) -> None:
@@ -135,6 +275,37 @@ def test_a_vanished_snapshot_can_come_back(empty: FakeCivo) -> None:
             lambda civo: civo.add_snapshot("a", "snap-1"),
             "a snapshot snap-1 already",
             id="same-snapshot",
+        ),
+        pytest.param(
+            lambda civo: setattr(civo, "snapshot_quota", -1),
+            "snapshot_quota is 0 or",
+            id="set-quota",
+        ),
+        pytest.param(
+            lambda civo: civo.add_snapshot("a", created_at=PAGE_DATE, age=1.0),
+            "give one of them",
+            id="date-and-age",
+        ),
+        pytest.param(
+            lambda civo: civo.add_snapshot("a", created_at=PAGE_DATE.replace(tzinfo=None)),
+            "created_at must have a timezone",
+            id="naive-date",
+        ),
+        pytest.param(
+            lambda civo: civo.add_snapshot("a", created_at=datetime.min.replace(tzinfo=EAST)),
+            "in the years 1 to 9999",
+            id="no-date",
+        ),
+        pytest.param(
+            lambda civo: civo.add_snapshot("a", age=1e12), "in the years 1 to 9999", id="too-old"
+        ),
+        pytest.param(
+            lambda civo: civo.add_snapshot("a", age=-1.0), "age is a number of", id="young"
+        ),
+        pytest.param(
+            lambda civo: civo.add_snapshot("a", age=timedelta(days=-1)),
+            "age is a number of seconds",
+            id="young-timedelta",
         ),
         pytest.param(
             lambda civo: civo.add_snapshot("a", script=scripts.fails("vol-9")),
