@@ -23,6 +23,7 @@ from ._documents import (
     summary,
 )
 from ._documents import region as region_details
+from ._limit import RateLimit
 from ._records import FakeInstance, FakeSnapshot
 from ._refused import (
     RefusedError,
@@ -52,6 +53,7 @@ class Api:
     regions: tuple[str, ...]
     default_region: str | None
     past_last_page: PastLastPage
+    rate_limit: RateLimit | None
 
     def answer(self, request: RecordedRequest) -> Answer:
         """Do what the request asks for, or refuse it."""
@@ -61,6 +63,9 @@ class Api:
             return json_answer(refused.status, envelope(refused), refused.headers)
 
     def _call(self, request: RecordedRequest) -> Answer:
+        # First of all, as by a gateway: who has no token is counted, too.
+        if self.rate_limit is not None:
+            self.rate_limit.take()
         if request.kind == "unknown":
             raise _no_call(request)
         _require_token(request, self.token)

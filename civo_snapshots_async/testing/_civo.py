@@ -11,6 +11,7 @@ from ._api import Api
 from ._calendar import Calendar, Clock
 from ._checks import seconds
 from ._documents import PastLastPage
+from ._limit import RateLimit
 from ._networks import network_id
 from ._plan import Plan
 from ._records import Effect, FakeInstance, FakeRestore, FakeSnapshot
@@ -42,6 +43,9 @@ class FakeCivo:
     `Failed` as on Civo's page; `"lower"` is `completed`, `pending` and `failed`, as its engineers
     write. Other words that a script has stay as they are.
     `snapshot_quota` is how many snapshots the account may hold, None for any number.
+    `rate_limit` is how many requests a second are taken, None for any number, and `burst` how many
+    at once, by default those of one second; what is beyond is 429, with `Retry-After` unless
+    `retry_after` is False.
     `past_last_page` is what a list of instances answers to a page past the last: `"first"`, the
     default, is the first page with `"page": 1`, as the only witness has it; `"empty"` is a page
     without items.
@@ -75,6 +79,9 @@ class FakeCivo:
         deletes_take: float = 0.0,
         spelling: Spelling = "page",
         snapshot_quota: int | None = None,
+        rate_limit: float | None = None,
+        burst: int | None = None,
+        retry_after: bool = True,
         past_last_page: PastLastPage = "first",
         host: str = "127.0.0.1",
         port: int = 0,
@@ -103,6 +110,7 @@ class FakeCivo:
             regions=self._regions,
             default_region=default_region,
             past_last_page=past_last_page,
+            rate_limit=self._rate_limit(rate_limit, burst, retry_after=retry_after),
         )
         self._plan = Plan()
         self._server = Server(
@@ -114,6 +122,17 @@ class FakeCivo:
         self._host = host
         self._port = port
         self._api_url: str | None = None
+
+    def _rate_limit(
+        self, rate_limit: float | None, burst: int | None, *, retry_after: bool
+    ) -> RateLimit | None:
+        if rate_limit is not None:
+            return RateLimit(
+                rate_limit, burst=burst, retry_after=retry_after, now=self._calendar.now
+            )
+        if burst is not None:
+            raise ValueError("burst is a part of a rate_limit, and there is none")
+        return None
 
     def __repr__(self) -> str:
         url = self._api_url or "not started"

@@ -19,6 +19,7 @@ __all__ = [
     "not_complete",
     "private_ip_taken",
     "quota_reached",
+    "rate_limited",
     "region_not_found",
     "requires_authentication",
     "route_not_found",
@@ -132,6 +133,15 @@ def not_complete(name: str) -> RefusedError:
 def quota_reached(limit: int) -> RefusedError:
     """Refuse one snapshot more than the account may hold."""
     return RefusedError(403, "quota_limit_reached", f"The quota of {limit} snapshots is reached")
+
+
+def rate_limited(retry_after: int | None) -> RefusedError:
+    """Refuse one request more than the rate limit allows."""
+    # Civo's limit is undocumented: that there is one, and 429, pollers have met. The rest is our
+    # inference.
+    headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
+
+    return RefusedError(429, "", "Too many requests", headers=headers)
 
 
 def bad_parameter(name: str, rule: str) -> RefusedError:
