@@ -48,6 +48,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     422: InvalidRequestError,
     429: RateLimitedError,
 }
+_IN_PROCESS = re.compile(r"database_snapshot_create_already_in_process", re.IGNORECASE)
 _LONGEST_RETRY_AFTER = 3600.0
 
 
@@ -58,8 +59,12 @@ def refusal(request: Request[object], response: Response) -> ApiError:
     code = envelope.get("code") or envelope.get("result", "").replace("failed", "")
     reason = envelope.get("reason") or envelope.get("details", "")
 
-    return _kind(code, response.status)(
-        _sentence(request, response, code, reason) + told(response.attempts),
+    kind = _kind(code, response.status)
+    sentence = _sentence(kind, request, response, code, reason)
+    advice = _advice(kind, request, code, retry_after(response))
+
+    return kind(
+        f"{sentence}{f' ({advice})' if advice else ''}{told(response.attempts)}",
         status=response.status,
         method=request.method,
         path=request.path,
@@ -91,15 +96,44 @@ def _kind(code: str, status: int) -> type[ApiError]:
     return by_code
 
 
-def _sentence(request: Request[object], response: Response, code: str, reason: str) -> str:
+def _sentence(
+    kind: type[ApiError], request: Request[object], response: Response, code: str, reason: str
+) -> str:
     call = f"{request.method} {request.path}"
     if response.is_redirect:
         host = _host(response.headers.get("location", ""))
         return f"{call}: Civo answered {response.status}, a redirect to {host}: not followed"
     said = " ".join(reason.split()) or ("" if code else _page(response.body))
-    what = " ".join(filter(None, (str(response.status), code)))
+    what = " ".join(filter(None, ("Civo answered", str(response.status), code)))
+    # A 404, of all things, needs saying what it means.
+    if issubclass(kind, AuthenticationError):
+        what = f"the token was refused ({what})"
 
-    return f"{call}: Civo answered {what}{f': {said}' if said else ''}"
+    return f"{call}: {what}{f': {said}' if said else ''}"
+
+
+def _advice(
+    kind: type[ApiError], request: Request[object], code: str, seconds: float | None
+) -> str:
+    """Say what the response leaves out and what helps, where that is known."""
+    advice: list[str] = []
+    # The path does not show the region, and a wrong one looks like something that is gone.
+    if issubclass(kind, (SnapshotNotFoundError, InstanceNotFoundError)):
+        advice.append(f"searched region {request.region}; if it is in another one, pass region=")
+    if issubclass(kind, RegionNotFoundError):
+        advice.append(f"the region was {request.region}; pass the code of another one as region=")
+    if _IN_PROCESS.fullmatch(code):
+        advice.append(
+            "the instance has a snapshot that is still being created; ensure_snapshot returns it "
+            "if it has the name you want"
+        )
+    # A restore needs quota for an instance, which no deletion of snapshots frees.
+    if issubclass(kind, QuotaExceededError) and request.call == "create_snapshot":
+        advice.append("plan_prune and prune delete snapshots that are no longer needed")
+    if seconds:
+        advice.append(f"asked to wait {seconds:g} s")
+
+    return "; ".join(advice)
 
 
 def _page(body: bytes) -> str:

@@ -21,17 +21,21 @@ from civo_snapshots_async import (
     SnapshotNotFoundError,
 )
 from civo_snapshots_async import _endpoints as endpoints
-from civo_snapshots_async._http import Response
+from civo_snapshots_async._http import Attempt, Request, Response
 from civo_snapshots_async._refusals import refusal
 
 GET = endpoints.get_snapshot("web-1", "snap-1", region="LON1")
+CREATE = endpoints.create_snapshot("web-1", region="LON1", name="nightly")
+RESTORE = endpoints.restore_snapshot("web-1", "snap-1", region="LON1", hostname="copy")
 RECEIVED = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
 
-def refuse(status: int, body: object = b"", **headers: str) -> ApiError:
+def refuse(
+    status: int, body: object = b"", request: Request[object] = GET, **headers: str
+) -> ApiError:
     """Make the error that such an answer means."""
     return refusal(
-        GET,
+        request,
         Response(
             status=status,
             body=body if isinstance(body, bytes) else json.dumps(body).encode(),
@@ -105,8 +109,8 @@ def test_an_older_refusal_of_a_token_has_only_a_result() -> None:
     ("body", "sentence"),
     [
         (
-            {"code": "database_snapshot_not_found", "reason": "No\nsuch  snapshot"},
-            "Civo answered 404 database_snapshot_not_found: No such snapshot",
+            {"code": "database_network_not_found", "reason": "No\nsuch  network"},
+            "Civo answered 404 database_network_not_found: No such network",
         ),
         ({"code": "x_y"}, "Civo answered 404 x_y"),
         ({"details": "it is gone"}, "Civo answered 404: it is gone"),
@@ -120,6 +124,111 @@ def test_an_older_refusal_of_a_token_has_only_a_result() -> None:
 def test_says_it_in_one_sentence(body: object, sentence: str) -> None:
     """Whatever the body is, the error can be read."""
     assert str(refuse(404, body)) == f"GET /v2/instances/web-1/snapshots/snap-1: {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "body", "sentence"),
+    [
+        pytest.param(
+            GET,
+            404,
+            {"code": "database_account_not_found", "reason": "Failed to find the account"},
+            "GET /v2/instances/web-1/snapshots/snap-1: the token was refused (Civo answered 404 "
+            "database_account_not_found): Failed to find the account",
+            id="a wrong token",
+        ),
+        pytest.param(
+            CREATE,
+            401,
+            {"result": "requires_authentication"},
+            "POST /v2/instances/web-1/snapshots: the token was refused (Civo answered 401 "
+            "requires_authentication)",
+            id="no token",
+        ),
+        pytest.param(
+            GET,
+            404,
+            {"code": "database_instance_find", "reason": "Failed to find"},
+            "GET /v2/instances/web-1/snapshots/snap-1: Civo answered 404 database_instance_find: "
+            "Failed to find (searched region LON1; if it is in another one, pass region=)",
+            id="an unknown instance",
+        ),
+        pytest.param(
+            GET,
+            404,
+            {"code": "database_snapshot_not_found"},
+            "GET /v2/instances/web-1/snapshots/snap-1: Civo answered 404 "
+            "database_snapshot_not_found (searched region LON1; if it is in another one, pass "
+            "region=)",
+            id="an unknown snapshot",
+        ),
+        pytest.param(
+            CREATE,
+            404,
+            {"code": "database_region_not_found", "reason": "No such region"},
+            "POST /v2/instances/web-1/snapshots: Civo answered 404 database_region_not_found: No "
+            "such region (the region was LON1; pass the code of another one as region=)",
+            id="an unknown region",
+        ),
+        pytest.param(
+            CREATE,
+            409,
+            {"code": "database_snapshot_create_already_in_process", "reason": "In process"},
+            "POST /v2/instances/web-1/snapshots: Civo answered 409 "
+            "database_snapshot_create_already_in_process: In process (the instance has a snapshot "
+            "that is still being created; ensure_snapshot returns it if it has the name you want)",
+            id="a second create",
+        ),
+        pytest.param(
+            CREATE,
+            403,
+            {"code": "quota_limit_reached", "reason": "Snapshot count"},
+            "POST /v2/instances/web-1/snapshots: Civo answered 403 quota_limit_reached: Snapshot "
+            "count (plan_prune and prune delete snapshots that are no longer needed)",
+            id="a create over the quota",
+        ),
+        pytest.param(
+            RESTORE,
+            403,
+            {"code": "quota_limit_reached", "reason": "Instance count"},
+            "POST /v2/instances/web-1/snapshots/snap-1/restore: Civo answered 403 "
+            "quota_limit_reached: Instance count",
+            id="a restore over the quota",
+        ),
+    ],
+)
+def test_says_what_it_means_and_what_helps(
+    request_: Request[object], status: int, body: object, sentence: str
+) -> None:
+    """Where a newcomer would look in the wrong place."""
+    assert str(refuse(status, body, request_)) == sentence
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "sentence"),
+    [
+        (429, "30", "Civo answered 429 (asked to wait 30 s)"),
+        (503, "Mon, 23 Nov 2026 12:00:07 GMT", "Civo answered 503 (asked to wait 7 s)"),
+        (429, "0", "Civo answered 429"),
+        (429, "soon", "Civo answered 429"),
+    ],
+)
+def test_says_how_long_it_was_asked_to_wait(status: int, asked: str, sentence: str) -> None:
+    """Where that is a time that can be waited for."""
+    error = refuse(status, retry_after=asked)
+
+    assert str(error) == f"GET /v2/instances/web-1/snapshots/snap-1: {sentence}"
+
+
+def test_the_attempts_come_last() -> None:
+    """After what helps."""
+    attempts = tuple(Attempt(met="429", may_have_arrived=False, elapsed=n) for n in (0.1, 30.2))
+    response = Response(status=429, headers={"retry-after": "30"}, attempts=attempts)
+
+    assert str(refusal(GET, response)) == (
+        "GET /v2/instances/web-1/snapshots/snap-1: Civo answered 429 (asked to wait 30 s), "
+        "2 attempts in 30.2 s"
+    )
 
 
 def test_a_reason_can_be_printed() -> None:
