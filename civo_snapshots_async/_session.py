@@ -276,6 +276,9 @@ class SnapshotSession:
         one snapshot. Of several with that name it returns the newest. `description` is for a
         snapshot that is made, and does not change one that is there. Calls of one session wait for
         each other; between programs it rests on Civo's refusing two snapshots in process at once.
+
+        Where an entry of the list can't be read, and may have that name, `DecodeError` is raised
+        and nothing is created.
         """
         check.label("name", name)
         # Made for its checks: a bad description is refused before anything is sent.
