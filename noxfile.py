@@ -56,6 +56,14 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("tool", ["opentelemetry", "sentry"])
+def instrumented(session: nox.Session, tool: str) -> None:
+    """Run the tests that keep a promise, with every aiohttp session traced by a tool."""
+    session.install("--editable", ".", *dependency_group("instrumented"))
+    session.run("pytest", "--instrument", tool, *(session.posargs or IN_PARALLEL))
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check rules and format."""
     session.install(*dependency_group("lint"))

@@ -18,7 +18,7 @@ from .secrets import CANARY, told_by
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
-pytest_plugins = ["civo_snapshots_async.testing.pytest_plugin"]
+pytest_plugins = ["civo_snapshots_async.testing.pytest_plugin", "tests.instrumentation"]
 
 
 @pytest.fixture(autouse=True)

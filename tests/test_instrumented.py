@@ -1,94 +1,124 @@
 """Instrumented, as by OpenTelemetry's or Sentry's integration: they add a trace to every session.
 
-`nox --session instrumented` runs the whole table of promises under the real ones.
+Here by a tool of our own that does the same; `nox --session instrumented` runs these, and the whole
+table of promises, under each of the real ones.
 """
 
-from types import SimpleNamespace
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import aiohttp
 import pytest
 
-from civo_snapshots_async import SnapshotSession, TransportTimeoutError
+from civo_snapshots_async import CivoSnapshotsError, SnapshotSession, TransportTimeoutError
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults
 
+from .instrumentation import Trace
 
-@pytest.fixture
-def spans(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Trace every aiohttp session that is made from now on, and return the methods traced."""
-    traced: list[str] = []
-    original = aiohttp.ClientSession.__init__
-
-    async def start(_: aiohttp.ClientSession, __: SimpleNamespace, params: Any) -> None:
-        traced.append(params.method)
-
-    def init(self: aiohttp.ClientSession, *args: Any, **options: Any) -> None:
-        trace = aiohttp.TraceConfig()
-        trace.on_request_start.append(start)
-        options["trace_configs"] = [*(options.get("trace_configs") or ()), trace]
-        original(self, *args, **options)
-
-    monkeypatch.setattr(aiohttp.ClientSession, "__init__", init)
-    return traced
+Tracing = Callable[[], AbstractContextManager[Trace]]
+CALLS: dict[str, tuple[Callable[[SnapshotSession], Awaitable[object]], list[str]]] = {
+    "create": (lambda s: s.create_snapshot("web-1", name="nightly"), ["POST"]),
+    "list": (lambda s: s.list_snapshots("web-1"), ["GET"]),
+    "get": (lambda s: s.get_snapshot("web-1", "snap-1"), ["GET"]),
+    "update": (lambda s: s.update_snapshot("web-1", "snap-1", description="x"), ["PUT"]),
+    "restore": (lambda s: s.restore_snapshot("web-1", "snap-1"), ["GET", "POST"]),
+    "delete": (lambda s: s.delete_snapshot("web-1", "snap-1"), ["DELETE"]),
+}
+every_call = pytest.mark.parametrize(("call", "methods"), CALLS.values(), ids=CALLS)
 
 
-async def test_a_hung_update_is_sent_once(
-    spans: list[str], civo: FakeCivo, session: SnapshotSession
-) -> None:
-    """Somebody else's trace is no proof that nothing was sent."""
+def session_on(civo: FakeCivo, **options: Any) -> SnapshotSession:
+    """Make a session on a FakeCivo."""
+    return SnapshotSession(
+        civo.token, region=civo.region, api_url=civo.api_url, clock=FakeClock(), **options
+    )
+
+
+@pytest.fixture(autouse=True)
+def _a_snapshot(civo: FakeCivo) -> None:
     civo.add_snapshot("web-1", "snap-1")
+
+
+async def test_a_hung_update_is_sent_once(tracing: Tracing, civo: FakeCivo) -> None:
+    """Somebody else's trace is no proof that nothing was sent."""
     civo.inject("update", faults.hang(effect=True))
 
-    with pytest.raises(TransportTimeoutError) as caught:
-        await session.update_snapshot("web-1", "snap-1", description="x")
+    with tracing():
+        async with session_on(civo) as session:
+            with pytest.raises(TransportTimeoutError) as caught:
+                await session.update_snapshot("web-1", "snap-1", description="x")
 
     assert caught.value.may_have_arrived
-    assert [effect.kind for effect in civo.effects] == ["update"]
-    assert spans == ["PUT"]
+    assert [request.kind for request in civo.requests] == ["update"]
 
 
-async def test_a_lost_deletion_is_known_to_be_this_calls(
-    spans: list[str], civo: FakeCivo, session: SnapshotSession
-) -> None:
+async def test_a_lost_deletion_is_known_to_be_this_calls(tracing: Tracing, civo: FakeCivo) -> None:
     """Not found after an attempt that may have arrived: that one has deleted it."""
-    civo.add_snapshot("web-1", "snap-1")
     civo.inject("delete", faults.hang(effect=True))
 
-    await session.delete_snapshot("web-1", "snap-1")
+    with tracing():
+        async with session_on(civo) as session:
+            await session.delete_snapshot("web-1", "snap-1")
 
-    assert spans == ["DELETE", "DELETE"]
+    assert [request.kind for request in civo.requests] == ["delete", "delete"]
 
 
-@pytest.mark.parametrize("kind", ["get", "create"])
-async def test_a_given_sessions_request_is_traced_once(
-    spans: list[str], civo: FakeCivo, fake_clock: FakeClock, kind: str
+@every_call
+async def test_a_request_is_one_span(
+    tracing: Tracing,
+    civo: FakeCivo,
+    call: Callable[[SnapshotSession], Awaitable[object]],
+    methods: list[str],
+) -> None:
+    """With connections of our own, kept or fresh."""
+    with tracing() as trace:
+        async with session_on(civo) as session:
+            await call(session)
+
+    assert trace.methods == methods
+
+
+@every_call
+async def test_a_given_sessions_request_is_one_span(
+    tracing: Tracing,
+    civo: FakeCivo,
+    call: Callable[[SnapshotSession], Awaitable[object]],
+    methods: list[str],
 ) -> None:
     """By the trace of the session that was given, and not by one more of ours."""
-    civo.add_snapshot("web-1", "snap-1")
-    async with (
-        aiohttp.ClientSession() as mine,
-        SnapshotSession(
-            civo.token, region="FAKE1", api_url=civo.api_url, http_session=mine, clock=fake_clock
-        ) as session,
-    ):
-        await (
-            session.get_snapshot("web-1", "snap-1")
-            if kind == "get"
-            else session.create_snapshot("web-1")
-        )
+    with tracing() as trace:
+        async with (
+            aiohttp.ClientSession() as mine,
+            session_on(civo, http_session=mine) as session,
+        ):
+            await call(session)
 
-    assert len(spans) == 1
+    assert trace.methods == methods
 
 
 async def test_a_given_session_that_is_not_instrumented_stays_so(
-    civo: FakeCivo, fake_clock: FakeClock, request: pytest.FixtureRequest
+    tracing: Tracing, civo: FakeCivo
 ) -> None:
     """Its traces are used, and none besides."""
-    async with aiohttp.ClientSession() as mine:
-        spans: list[str] = request.getfixturevalue("spans")
-        async with SnapshotSession(
-            civo.token, region="FAKE1", api_url=civo.api_url, http_session=mine, clock=fake_clock
-        ) as session:
-            await session.list_snapshots("web-1")
+    with tracing() as trace:
+        async with aiohttp.ClientSession() as mine:
+            mine.trace_configs.clear()
+            async with session_on(civo, http_session=mine) as session:
+                await session.list_snapshots("web-1")
 
-    assert spans == []
+    assert trace.methods == []
+
+
+async def test_what_is_recorded_holds_no_token(tracing: Tracing, civo: FakeCivo) -> None:
+    """Neither of a request that is done nor of one that fails, with all headers asked for."""
+    civo.inject("list", faults.reset("midway"), faults.status(500), faults.status(400))
+
+    with tracing() as trace:
+        async with session_on(civo) as session:
+            with pytest.raises(CivoSnapshotsError):
+                await session.list_snapshots("web-1")
+            await session.create_snapshot("web-1")
+
+    assert "/v2/instances/web-1/snapshots" in trace.text
+    assert civo.token not in trace.text
