@@ -32,6 +32,9 @@ Hook = Callable[[object, Any], object]
 Structure = Callable[[Mapping[str, Any], Any], object]
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# RFC 6838, with the stars that a masked token leaves.
+_MEDIA_TYPE = re.compile(r"([\w!#$&^.+*-]{1,127}/[\w!#$&^.+*-]{1,127})\s*(?:;|$)", re.ASCII)
+_JSON = re.compile(r"[/+]json$")
 _MOST_PROBLEMS = 20
 _SHOWN_PROBLEMS = 3
 # More than these are no slip in somebody's snapshot, but a shape that is not known.
@@ -248,19 +251,30 @@ def _undocumented(
 ) -> DecodeError:
     shown = "; ".join(problems[:_SHOWN_PROBLEMS])
     more = len(problems) - _SHOWN_PROBLEMS
+    content_type = _media_type(response.headers.get("content-type", ""))
+    # A page of a proxy's or a gateway's, most likely: that it is one says more than its problems.
+    got = f" (got {content_type})" if content_type and not _JSON.search(content_type) else ""
 
     return DecodeError(
         f"{request.method} {request.path}: Civo answered {response.status} in an undocumented "
-        f"shape: {shown}{f'; and {more} more' if more > 0 else ''}{_said_of(part)}",
+        f"shape{got}: {shown}{f'; and {more} more' if more > 0 else ''}{_said_of(part)}",
         status=response.status,
         method=request.method,
         path=request.path,
         problems=tuple(problems),
         attempts=response.attempts,
+        content_type=content_type,
         body_excerpt="" if request.returns in _CONFIDENTIAL else excerpt(response.body),
         snapshots=part.snapshots,
         unreadable=part.unreadable,
     )
+
+
+def _media_type(content_type: str) -> str:
+    """Return the media type without its parameters; empty where it is none."""
+    match = _MEDIA_TYPE.match(content_type)
+
+    return match[1].lower() if match else ""
 
 
 def _said_of(part: _Partial) -> str:

@@ -253,6 +253,7 @@ class DecodeError(CivoSnapshotsError):
         method: str,
         path: str,
         problems: tuple[str, ...],
+        content_type: str = "",
         body_excerpt: str = "",
         attempts: tuple[Attempt, ...] = (),
         snapshots: tuple[Snapshot, ...] = (),
@@ -270,6 +271,8 @@ class DecodeError(CivoSnapshotsError):
         """Where each problem is and what it is: `status.volumes[1].id: expected a string, …`."""
         self.attempts = attempts
         """What each sending met, where the request was sent more than once."""
+        self.content_type = content_type
+        """The response's media type, such as `text/html`; empty where it named none."""
         self.body_excerpt = body_excerpt
         """The beginning of the answer's body."""
 

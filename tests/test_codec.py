@@ -346,6 +346,35 @@ def test_refuses_a_body_that_was_cut() -> None:
         decode(GET, Response(status=200, body=b"{", is_cut=True))
 
 
+@pytest.mark.parametrize(
+    ("content_type", "media_type", "says"),
+    [
+        ("text/html; charset=utf-8", "text/html", " (got text/html)"),
+        ("Text/HTML", "text/html", " (got text/html)"),
+        ("text/plain ;x=1", "text/plain", " (got text/plain)"),
+        ("application/jsonp", "application/jsonp", " (got application/jsonp)"),
+        ("application/json; charset=utf-8", "application/json", ""),
+        ("application/problem+json", "application/problem+json", ""),
+        ("text/***", "text/***", " (got text/***)"),
+        ("", "", ""),
+        ("html", "", ""),
+        ("text/html\x07", "", ""),
+        ("text/<b>", "", ""),
+        (f"text/{'x' * 200}", "", ""),
+    ],
+)
+def test_says_what_came_in_place_of_json(content_type: str, media_type: str, says: str) -> None:
+    """A page of a gateway's, most likely; what is no media type is not repeated."""
+    with pytest.raises(DecodeError) as caught:
+        decode(GET, Response(status=200, body=b"<p>", headers={"content-type": content_type}))
+
+    assert caught.value.content_type == media_type
+    assert str(caught.value) == (
+        "GET /v2/instances/web-1/snapshots/snap-1: Civo answered 200 in an undocumented "
+        f"shape{says}: the body is not JSON: Expecting value: line 1 column 1 (char 0)"
+    )
+
+
 def test_refuses_a_compressed_body() -> None:
     """None was asked for, and unpacked it could be of any size."""
     with pytest.raises(DecodeError, match="the body is compressed"):

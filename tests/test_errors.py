@@ -106,6 +106,7 @@ def make_error(kind: type[Exception]) -> Exception:
             method="GET",
             path="/v2",
             problems=("[0].name: missing",),
+            content_type="text/html",
             snapshots=(SNAPSHOT,),
             unreadable=(entry(id="snap-1"),),
         )
