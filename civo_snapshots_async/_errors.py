@@ -52,6 +52,19 @@ class CivoSnapshotsError(Exception):
 
     snapshot: Snapshot | None = None
     """The snapshot as it was last known, where one was."""
+    context: tuple[str, ...] = ()
+    """What else was known when it was raised, such as by a wait: in words, and a part of `str()`.
+
+    Not notes (`__notes__`): these stand in a traceback alone, and a log line would lose them. In
+    both places they would stand in a traceback twice.
+    """
+
+    def __str__(self) -> str:
+        return "; ".join((super().__str__(), *self.context))
+
+    def add_context(self, text: str) -> None:
+        """Add to `context`; what is raised and what was copied from it do not share theirs."""
+        self.context = (*self.context, text)
 
     @property
     def is_transient(self) -> bool:

@@ -211,9 +211,14 @@ async def _complete_now(token: WaitToken, fetch: Callable[[], Awaitable[Snapshot
     try:
         snapshot = await fetch()
     except SnapshotNotFoundError as error:
-        raise _ended(SnapshotVanishedError, token, "is not known to Civo") from error
+        what = (
+            f"was not found in region {token.region} when the time was up; if it is in another "
+            "region, make the token with region="
+        )
+        raise _ended(SnapshotVanishedError, token, what) from error
     except CivoSnapshotsError as error:
         if not error.is_transient:
+            error.add_context(f"while waiting for {_name(token)} (1 poll when the time was up)")
             raise
         what = f"was not seen when the time was up: {error}"
         raise _ended(WaitTimeoutError, token, what, error=error) from error
@@ -236,7 +241,7 @@ def _ended(
     error: CivoSnapshotsError | None = None,
 ) -> E_:
     return kind(
-        f"snapshot {token.snapshot_id} of instance {token.instance_id} {what}",
+        f"{_name(token)} {what}",
         instance_id=token.instance_id,
         snapshot_id=token.snapshot_id,
         snapshot=snapshot,
@@ -244,3 +249,7 @@ def _ended(
         timeline=(TimelineEntry.of(snapshot, 0.0),) if snapshot else (),
         last_error=error,
     )
+
+
+def _name(token: WaitToken) -> str:
+    return f"snapshot {token.snapshot_id} of instance {token.instance_id}"

@@ -114,11 +114,9 @@ class Progress:
     def give_up(self, error: CivoSnapshotsError) -> NoReturn:
         """Raise an error that no further poll would mend, with what was known before it."""
         if isinstance(error, SnapshotNotFoundError):
-            raise self._error(
-                SnapshotVanishedError, f"is not known to Civo ({self._effort}): {self._seen}"
-            ) from error
+            raise self._error(SnapshotVanishedError, self._vanished) from error
         error.snapshot = self.snapshot
-        error.add_note(f"while waiting for {self._name} ({self._effort}): {self._seen}")
+        error.add_context(f"while waiting for {self._name} ({self._effort}): {self._seen}")
         log_end_of_wait(self._about, error)
         raise error
 
@@ -136,6 +134,18 @@ class Progress:
     @property
     def _name(self) -> str:
         return f"snapshot {self._snapshot_id} of instance {self._instance_id}"
+
+    @property
+    def _vanished(self) -> str:
+        where = f" in region {self._about.region}" if self._about.region else ""
+        if self.snapshot is not None:
+            return f"is no longer there{where} ({self._effort}); last seen: {self._seen}"
+
+        # A wrong region looks like this; what was seen before can't be in another one.
+        return (
+            f"was not found{where} ({self._effort}): {self._seen}; if it is in another region, "
+            "pass region="
+        )
 
     @property
     def _effort(self) -> str:

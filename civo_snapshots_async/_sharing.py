@@ -235,7 +235,7 @@ class SharedLooks:
         elif isinstance(landed, CivoSnapshotsError):
             waiter.gets_from = None
             # Trouble that they would not have met themselves is not theirs. Each has a copy: it
-            # gets the notes of each one's wait.
+            # gets the context of each one's wait.
             if is_due:
                 waiter.seen = Seen(outcome=copy.copy(landed))
         elif isinstance(landed, Snapshot):

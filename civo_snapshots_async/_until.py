@@ -89,7 +89,7 @@ async def look_until(
     """Look until what a look showed or met is so, or the time is up.
 
     An error that is not what was looked for, and that further looks would not mend, is raised as it
-    is, with a note, and with the snapshot where one was seen.
+    is, with the wait in its context, and with the snapshot where one was seen.
     """
     looked: Looked[T] = Looked(name=name, about=about)
     looking = Looking(Alone(fetch, clock), timeout=check.timeout(timeout), poll=poll, clock=clock)
@@ -107,7 +107,7 @@ async def look_until(
 
 def _noted(error: CivoSnapshotsError, looked: Looked[T]) -> CivoSnapshotsError:
     error.snapshot = looked.snapshot
-    error.add_note(f"while waiting for {looked.name} ({looked.effort})")
+    error.add_context(f"while waiting for {looked.name} ({looked.effort})")
     log_end_of_wait(looked.about, error)
 
     return error

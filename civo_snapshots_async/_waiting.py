@@ -50,7 +50,7 @@ async def wait_until_complete(
     `WaitTimeoutError` when the time is up, and `SnapshotVanishedError` when Civo does not know it.
     All carry the last snapshot, the number of polls, the time waited and a timeline of states. Any
     other error that further polls would not mend, such as `AuthenticationError`, is raised as it
-    is, with the last snapshot in `.snapshot` and a note.
+    is, with the last snapshot in `.snapshot` and what was known in its text.
     """
     where = {} if region is None else {"region": region}
     own: Clock | None = getattr(session, "clock", None)

@@ -80,7 +80,7 @@ async def test_nothing_else_is_taken_for_gone(
     assert caught.value is error
     assert len(script.called_at) == len(seen) + 1
     assert error.snapshot == (seen[0] if seen else None)
-    assert error.__notes__[-1].startswith("while waiting for snapshot snap-1 of instance web-1 (")
+    assert error.context[-1].startswith("while waiting for snapshot snap-1 of instance web-1 (")
 
 
 async def test_a_404_without_a_code_is_not_taken_for_gone(fake_clock: FakeClock) -> None:
@@ -114,10 +114,12 @@ async def test_five_looks_in_a_row_may_fail_in_passing(fake_clock: FakeClock) ->
 
 async def test_the_sixth_failure_in_a_row_ends_it(fake_clock: FakeClock) -> None:
     """With the error of the look itself."""
-    with pytest.raises(TransportError) as caught:
-        await wait(Script(fake_clock, THERE, LOST))
+    lost = TransportError("lost", method="GET", path="/v2")
 
-    assert caught.value is LOST
+    with pytest.raises(TransportError) as caught:
+        await wait(Script(fake_clock, THERE, lost))
+
+    assert caught.value is lost
     assert caught.value.snapshot is THERE
 
 

@@ -1,7 +1,9 @@
 """The errors as a tree that can be caught, read, pickled and sent elsewhere."""
 
 import copy
+import logging
 import pickle
+import traceback
 from datetime import UTC, datetime
 
 import pytest
@@ -51,7 +53,7 @@ from .make import entry, make_snapshot
 PUBLIC_ERRORS = [
     value
     for value in vars(civo_snapshots_async).values()
-    if isinstance(value, type) and issubclass(value, Exception)
+    if isinstance(value, type) and issubclass(value, CivoSnapshotsError)
 ]
 SNAPSHOT = make_snapshot("Pending", {"vol-1": "Failed"}, included=("vol-1",))
 INSTANCE = Instance(id="i-1", hostname="web-1", status="ERROR")
@@ -93,7 +95,7 @@ MODELS = [
 ]
 
 
-def make_error(kind: type[Exception]) -> Exception:
+def make_error(kind: type[CivoSnapshotsError]) -> CivoSnapshotsError:
     """Make an error of any public class, with something in each of its fields."""
     if issubclass(kind, ApiError):
         return kind(
@@ -145,15 +147,47 @@ def make_wait_error(kind: type[WaitError]) -> WaitError:
 
 
 @pytest.mark.parametrize("kind", PUBLIC_ERRORS, ids=lambda kind: kind.__name__)
-def test_every_error_survives_pickling_with_all_it_carries(kind: type[Exception]) -> None:
+def test_every_error_survives_pickling_with_all_it_carries(kind: type[CivoSnapshotsError]) -> None:
     """A process pool, or a queue, hands errors on as they are."""
     error = make_error(kind)
-    error.add_note("while waiting")
+    error.add_note("a note of the user's")
+    error.add_context("while waiting")
 
     for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301
         assert type(again) is kind
-        assert str(again) == "no"
+        assert str(again) == "no; while waiting"
         assert repr(again.__dict__) == repr(error.__dict__)
+
+
+@pytest.mark.parametrize("kind", PUBLIC_ERRORS, ids=lambda kind: kind.__name__)
+def test_a_log_line_and_a_traceback_say_the_context_once(
+    kind: type[CivoSnapshotsError], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A note would be lost in the one; a note and the text would say it twice in the other."""
+    error = make_error(kind)
+    error.add_context("while waiting")
+    error.add_context("in a job")
+
+    logging.getLogger("app").error("failed: %s", error)
+
+    assert caplog.messages == ["failed: no; while waiting; in a job"]
+    shown = "".join(traceback.format_exception(error))
+    assert [shown.count(text) for text in ("no; while waiting; in a job", "waiting")] == [1, 1]
+    assert error.args == ("no",)
+
+
+def test_what_was_copied_has_a_context_of_its_own() -> None:
+    """One failed request may end the waits of many."""
+    error = TransportError("lost", method="GET", path="/v2")
+    other = copy.copy(error)
+
+    error.add_context("while waiting for a")
+    other.add_context("while waiting for b")
+
+    assert [str(each) for each in (error, other)] == [
+        "lost; while waiting for a",
+        "lost; while waiting for b",
+    ]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)

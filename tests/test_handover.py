@@ -411,10 +411,13 @@ class TestTimeIsUp:
 
     async def test_what_is_gone_is_gone(self, session: SnapshotSession, late: WaitToken) -> None:
         """It has not timed out: it will never be complete."""
-        with pytest.raises(
-            SnapshotVanishedError, match="snapshot snap-1 of instance web-1 is not known to Civo"
-        ):
+        with pytest.raises(SnapshotVanishedError) as caught:
             await session.resume(late)
+
+        assert str(caught.value) == (
+            "snapshot snap-1 of instance web-1 was not found in region FAKE1 when the time was up; "
+            "if it is in another region, make the token with region="
+        )
 
     async def test_a_look_that_failed_in_passing_is_a_time_out(
         self, civo: FakeCivo, session: SnapshotSession, late: WaitToken
@@ -436,5 +439,9 @@ class TestTimeIsUp:
         civo.add_snapshot("web-1", "snap-1")
         civo.token = "another-token"
 
-        with pytest.raises(AuthenticationError):
+        with pytest.raises(AuthenticationError) as caught:
             await session.resume(late)
+
+        assert str(caught.value).endswith(
+            "; while waiting for snapshot snap-1 of instance web-1 (1 poll when the time was up)"
+        )

@@ -293,7 +293,7 @@ class TestWaitingUntilActive:
             await wait(script)
 
         assert caught.value is error
-        assert error.__notes__ == ["while waiting for instance copy (1 poll in 0.0 s)"]
+        assert error.context == ("while waiting for instance copy (1 poll in 0.0 s)",)
         assert len(script.called_at) == 1
 
     async def test_cancelling_stops_it_at_once(self, fake_clock: FakeClock) -> None:
@@ -414,7 +414,8 @@ class TestFindingTheRestoredInstance:
         error = caught.value
         assert str(error) == (
             "2 instances have the host name copy, and nothing tells which one restore restore-1 "
-            "has made: i-1, i-2"
+            "has made: i-1, i-2; while waiting for the new instance copy of restore restore-1 "
+            "(1 poll in 0.0 s)"
         )
         assert error.instances == both
         assert (error.instance_id, error.snapshot_id) == ("web-1", "snap-1")

@@ -7,6 +7,7 @@ import pytest
 
 from civo_snapshots_async import (
     AuthenticationError,
+    CivoSnapshotsError,
     ConflictError,
     InstanceNotFoundError,
     Phase,
@@ -201,7 +202,7 @@ class TestWaiting:
         [
             (scripts.fails("vol-2", after=7), SnapshotFailedError, "volume vol-2 is Failed"),
             (scripts.fails(after=7, state="Error"), SnapshotFailedError, "the snapshot is Error"),
-            (scripts.vanishes(after=7), SnapshotVanishedError, "is not known to Civo"),
+            (scripts.vanishes(after=7), SnapshotVanishedError, "is no longer there in region"),
             (scripts.stuck(), WaitTimeoutError, "volume vol-1 is Pending, volume vol-2 is Pend"),
             (scripts.complete_with_pending_volume(), WaitTimeoutError, "volume vol-2 is Pending"),
             (scripts.says("Quiescing"), WaitTimeoutError, "the snapshot is Quiescing"),
@@ -221,6 +222,34 @@ class TestWaiting:
 
         with pytest.raises(error, match=says):
             await session.wait_until_complete("web-1", snapshot.id, timeout=60)
+
+    @pytest.mark.parametrize(
+        ("instance_id", "says"),
+        [
+            pytest.param(
+                "web-1",
+                "snapshot snap-9 of instance web-1 was not found in region FAKE1 (4 polls in "
+                "30.0 s): it was never seen; if it is in another region, pass region=",
+                id="no such snapshot",
+            ),
+            pytest.param(
+                "web-9",
+                "GET /v2/instances/web-9/snapshots/snap-9: Civo answered 404 "
+                "database_instance_find: Failed to find instance 'web-9' (searched region FAKE1; "
+                "if it is in another one, pass region=); while waiting for snapshot snap-9 of "
+                "instance web-9 (1 poll in 0.0 s): it was never seen",
+                id="no such instance",
+            ),
+        ],
+    )
+    async def test_what_is_not_there_may_be_in_another_region(
+        self, session: SnapshotSession, instance_id: str, says: str
+    ) -> None:
+        """The error says where it was searched, and what the wait knew."""
+        with pytest.raises(CivoSnapshotsError) as caught:
+            await session.wait_until_complete(instance_id, "snap-9", poll=PollPolicy(interval=10))
+
+        assert str(caught.value) == says
 
     async def test_a_volume_that_is_never_reported_is_waited_for(
         self, civo: FakeCivo, session: SnapshotSession

@@ -299,8 +299,8 @@ class TestResults:
         one, other = await outcomes(*(waits.wait(each, each, poll=EVERY[10]) for each in "ab"))
 
         assert one is not other
-        assert [len(error.__notes__) for error in (one, other)] == [1, 1]
-        assert "snapshot a of" in one.__notes__[0]
+        assert [len(error.context) for error in (one, other)] == [1, 1]
+        assert "snapshot a of" in one.context[0]
 
     async def test_a_quick_one_does_not_wear_out_a_slow_ones_patience(
         self, fake_clock: FakeClock
