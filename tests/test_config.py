@@ -196,6 +196,7 @@ def test_a_file_that_is_not_needed_is_not_read(cli_file: Path) -> None:
         ({"max_connections": 0}, ValueError, "max_connections must be at least 1, not 0"),
         ({"max_connections": 1.5}, TypeError, "max_connections must be a whole number, not 1.5"),
         ({"requests_per_second": 0}, ValueError, "requests_per_second must be at least 0.001"),
+        ({"requests_per_second": "5"}, TypeError, "requests_per_second must be a number, not '5'"),
         ({"body_format": "xml"}, ValueError, "body_format must be 'json' or 'form', not 'xml'"),
         ({"ssl_context": False}, TypeError, "ssl_context must be an ssl.SSLContext or None"),
         ({"trust_env": "yes"}, TypeError, "trust_env must be True or False, not 'yes'"),
