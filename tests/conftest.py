@@ -32,6 +32,12 @@ def _without_a_civo_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIVO_CONFIG", "/nonexistent/.civo.json")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Measure no coverage under what is slow: it repeats what others do, twice as slowly then."""
+    if item.get_closest_marker("slow"):
+        item.add_marker("no_cover")
+
+
 def pytest_sessionfinish() -> None:
     """Let pytest's own last collection of garbage look at everything again."""
     gc.unfreeze()
