@@ -3,7 +3,8 @@
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncIterator, Iterator
+import sys
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -32,10 +33,18 @@ def _without_a_civo_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIVO_CONFIG", "/nonexistent/.civo.json")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Measure no coverage under what is slow: it repeats what others do, twice as slowly then."""
-    if item.get_closest_marker("slow"):
-        item.add_marker("no_cover")
+    if not item.get_closest_marker("slow"):
+        return (yield)
+    # Not pytest-cov's `no_cover`: in a worker of xdist it uncovers a second measurement below.
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
 
 
 def pytest_sessionfinish() -> None:
