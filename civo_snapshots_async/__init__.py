@@ -63,7 +63,7 @@ from ._retention import PruneEntry, PruneOutcome, PrunePlan, PruneResult, plan_p
 from ._retry import RetryPolicy
 from ._session import SnapshotSession
 from ._version import __version__
-from ._waiting import SnapshotSource, wait_until_complete
+from ._waits.snapshots import SnapshotSource, wait_until_complete
 
 __all__ = [
     "AmbiguousInstanceError",

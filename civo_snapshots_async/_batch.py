@@ -15,7 +15,7 @@ from ._errors import CivoSnapshotsError, OutcomeUnknownError, SessionClosedError
 from ._models import Snapshot
 from ._pacing import PollPolicy
 from ._session import SnapshotSession
-from ._waiting import OnChange
+from ._waits.snapshots import OnChange
 
 T = TypeVar("T")
 _Kind = Literal["completed", "failed", "unknown", "not_started"]

@@ -2,11 +2,20 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Protocol
 
 import attrs
+
+
+class Handle(Protocol):
+    """A callback that is scheduled, and that can be called off."""
+
+    def cancel(self) -> None:
+        """Call it off; nothing happens where it has been called already."""
+        ...
 
 
 class Clock(Protocol):
@@ -26,6 +35,10 @@ class Clock(Protocol):
 
     def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
         """Bound what is awaited inside, as `asyncio.timeout` does; `None` sets no bound."""
+        ...
+
+    def call_later(self, seconds: float, callback: Callable[..., object], *args: object) -> Handle:
+        """Call a function that many seconds later, from the running event loop."""
         ...
 
 
@@ -48,3 +61,7 @@ class SystemClock:
     def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
         """Return `asyncio.timeout(seconds)`."""
         return asyncio.timeout(seconds)
+
+    def call_later(self, seconds: float, callback: Callable[..., object], *args: object) -> Handle:
+        """Return the running loop's `call_later(seconds, callback, *args)`."""
+        return asyncio.get_running_loop().call_later(seconds, callback, *args)

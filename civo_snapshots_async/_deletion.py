@@ -16,11 +16,7 @@ snapshot. A refused token, an unknown instance or a conflict is true of the last
 lost one may have come before the token was revoked.
 """
 
-from collections.abc import Awaitable, Callable
-
 from ._caller import Caller
-from ._checks import Seconds
-from ._clock import Clock
 from ._errors import (
     CivoSnapshotsError,
     OutcomeUnknownError,
@@ -28,10 +24,7 @@ from ._errors import (
     SnapshotNotFoundError,
 )
 from ._http import Attempt, Request
-from ._log import About, log_resolved_deletion
-from ._models import Snapshot
-from ._pacing import PollPolicy
-from ._until import look_until
+from ._log import log_resolved_deletion
 
 
 async def delete(caller: Caller, request: Request[None]) -> None:
@@ -62,36 +55,3 @@ def _unknown(request: Request[None], error: CivoSnapshotsError) -> OutcomeUnknow
         asked={},
         last_error=error,
     )
-
-
-async def wait_until_deleted(
-    look: Callable[[], Awaitable[Snapshot]],
-    instance_id: str,
-    snapshot_id: str,
-    *,
-    timeout: Seconds | None,
-    poll: PollPolicy,
-    clock: Clock,
-    region: str = "",
-) -> None:
-    """Look at a snapshot until Civo says, by code, that the instance has no such snapshot."""
-    name = f"snapshot {snapshot_id} of instance {instance_id}"
-    looked = await look_until(
-        _is_gone,
-        look,
-        name=name,
-        about=About(instance_id=instance_id, snapshot_id=snapshot_id, region=region),
-        timeout=timeout,
-        poll=poll,
-        clock=clock,
-    )
-    if not looked.is_over:
-        raise looked.timed_out(
-            "was not seen to be gone", instance_id=instance_id, snapshot_id=snapshot_id
-        )
-
-
-def _is_gone(outcome: Snapshot | CivoSnapshotsError) -> bool:
-    # This class comes of Civo's code alone. A bad token, a wrong region, an instance that is not
-    # found (a wrong region may look like that, too) and a gateway's bare 404 are other classes.
-    return isinstance(outcome, SnapshotNotFoundError)

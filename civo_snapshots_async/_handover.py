@@ -1,27 +1,15 @@
 """A wait that can move to another process: what it waits for, and until when, as text."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Self, TypeVar, cast
+from typing import Self, cast
 
 import attrs
 
 from . import _checks as check
 from ._checks import Seconds
-from ._errors import (
-    CivoSnapshotsError,
-    SnapshotFailedError,
-    SnapshotNotFoundError,
-    SnapshotVanishedError,
-    WaitError,
-    WaitTimeoutError,
-)
-from ._log import About, log_end_of_wait
-from ._models import Snapshot, TimelineEntry
 from ._wire import parse_json, parse_time
-
-E_ = TypeVar("E_", bound=WaitError)
 
 _VERSION = 1
 _KEYS = {"version", "instance_id", "snapshot_id", "region", "deadline"}
@@ -193,63 +181,3 @@ def _time(text: str) -> datetime:
         raise ValueError(f"deadline must be a date or null, not {text!r}")
 
     return moment
-
-
-async def last_look(token: WaitToken, fetch: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
-    """Look once, for a token whose time is up, and end as a wait would whose last look it was."""
-    try:
-        return await _complete_now(token, fetch)
-    except CivoSnapshotsError as error:
-        about = About(
-            instance_id=token.instance_id, snapshot_id=token.snapshot_id, region=token.region
-        )
-        log_end_of_wait(about, error)
-        raise
-
-
-async def _complete_now(token: WaitToken, fetch: Callable[[], Awaitable[Snapshot]]) -> Snapshot:
-    try:
-        snapshot = await fetch()
-    except SnapshotNotFoundError as error:
-        what = (
-            f"was not found in region {token.region} when the time was up; if it is in another "
-            "region, make the token with region="
-        )
-        raise _ended(SnapshotVanishedError, token, what) from error
-    except CivoSnapshotsError as error:
-        if not error.is_transient:
-            error.add_context(f"while waiting for {_name(token)} (1 poll when the time was up)")
-            raise
-        what = f"was not seen when the time was up: {error}"
-        raise _ended(WaitTimeoutError, token, what, error=error) from error
-    reasons = ", ".join(snapshot.verdict.reasons)
-    if snapshot.is_failed:
-        raise _ended(SnapshotFailedError, token, f"failed: {reasons}", snapshot=snapshot)
-    if not snapshot.is_complete:
-        what = f"was not complete when the time was up: {reasons}"
-        raise _ended(WaitTimeoutError, token, what, snapshot=snapshot)
-
-    return snapshot
-
-
-def _ended(
-    kind: type[E_],
-    token: WaitToken,
-    what: str,
-    *,
-    snapshot: Snapshot | None = None,
-    error: CivoSnapshotsError | None = None,
-) -> E_:
-    return kind(
-        f"{_name(token)} {what}",
-        instance_id=token.instance_id,
-        snapshot_id=token.snapshot_id,
-        snapshot=snapshot,
-        polls=1,
-        timeline=(TimelineEntry.of(snapshot, 0.0),) if snapshot else (),
-        last_error=error,
-    )
-
-
-def _name(token: WaitToken) -> str:
-    return f"snapshot {token.snapshot_id} of instance {token.instance_id}"

@@ -10,7 +10,7 @@ class Lifetime:
     """Ends with `SessionClosedError` what runs inside it when it is over."""
 
     def __init__(self) -> None:
-        self._running: dict[_Inside, asyncio.Task[object] | None] = {}
+        self._running: set[_Inside] = set()
         self._is_over = False
 
     def inside(self) -> "_Inside":
@@ -21,20 +21,18 @@ class Lifetime:
         """Note that something runs."""
         if self._is_over:
             raise SessionClosedError("the session is closed: make a new one")
-        self._running[inside] = asyncio.current_task()
+        self._running.add(inside)
 
     def leave(self, inside: "_Inside") -> None:
         """Note that it does not run any more."""
-        self._running.pop(inside, None)
+        self._running.discard(inside)
 
     def end(self) -> None:
-        """End all that runs inside, but for whoever calls this from there."""
+        """End all that runs inside."""
         self._is_over = True
-        this = asyncio.current_task()
-        for inside, task in list(self._running.items()):
-            if task is not this:
-                self.leave(inside)
-                inside.end()
+        for inside in list(self._running):
+            self.leave(inside)
+            inside.end()
 
 
 class _Inside:

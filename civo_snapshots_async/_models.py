@@ -11,7 +11,7 @@ import attrs
 _IGNORED_IN_STATES = re.compile(r"[\s_-]+")
 _SUCCESS = frozenset({"complete", "completed"})
 _FAILURE = frozenset({"failed", "failure", "error", "errored"})
-_PROGRESS = frozenset({"", "pending", "inprogress"})
+_PROGRESS = frozenset({"", "pending", "inprogress", "deleting"})
 _MAX_MESSAGE = 200
 
 
@@ -299,6 +299,18 @@ class Restore:
     def phase(self) -> Phase:
         """What the operation's state means."""
         return self.status.phase
+
+
+@attrs.frozen
+class SnapshotRef:
+    """The address of a snapshot: by its id or name, its instance's, and the region's code."""
+
+    instance_id: str
+    snapshot_id: str
+    region: str
+
+    def __str__(self) -> str:
+        return f"snapshot {self.snapshot_id} of instance {self.instance_id}"
 
 
 @attrs.frozen(kw_only=True)

@@ -20,7 +20,7 @@ from ._caller import Caller
 from ._checks import Seconds
 from ._clock import Clock, SystemClock
 from ._config import DEFAULT_API_URL, Account, checked_account, find_account
-from ._deletion import delete, wait_until_deleted
+from ._deletion import delete
 from ._errors import (
     CivoSnapshotsError,
     ConflictError,
@@ -29,21 +29,23 @@ from ._errors import (
     SnapshotNotCompleteError,
 )
 from ._events import Event
-from ._following import find_restored_instance, wait_until_active
-from ._handover import WaitToken, last_look
+from ._handover import WaitToken
 from ._http import Request
 from ._instances import Instance, InstancePage, get_instance, list_instances
 from ._ledger import Ledger
 from ._lifetime import Lifetime
-from ._models import Restore, Snapshot
+from ._models import Restore, Snapshot, SnapshotRef
 from ._pacing import PollPolicy
 from ._retention import PrunePlan, PruneResult, prune
 from ._retry import NO_RETRIES, RetryingTransport, RetryPolicy
 from ._settling import Creations, restore_unknown
-from ._sharing import SharedLooks
 from ._token import Token
 from ._transport import AiohttpTransport, TransportSettings
-from ._waiting import OnChange, wait_for, watch_for
+from ._waits.goals import COMPLETE, DELETED, TERMINAL
+from ._waits.instances import find_restored_instance, wait_until_active
+from ._waits.poller import Poller
+from ._waits.snapshots import OnChange, until_complete, watch
+from ._waits.wait import Goal, Wait
 
 T = TypeVar("T")
 
@@ -157,7 +159,7 @@ class SnapshotSession:
             WeakValueDictionary()
         )
         self._creations = Creations(clock, policy.settle_window, self._caller)
-        self._looks = SharedLooks(clock, self._caller)
+        self._poller = Poller(clock, self._caller, max_connections)
 
     @classmethod
     def from_env(
@@ -236,6 +238,7 @@ class SnapshotSession:
         `http_session` stays open. Closing twice does nothing.
         """
         self._lifetime.end()
+        await self._poller.aclose()
         await self._http.aclose()
 
     async def create_snapshot(
@@ -424,19 +427,12 @@ class SnapshotSession:
 
         It is the module's `wait_until_complete`, which says it all, with this session.
         """
-        # Made for its checks alone: what is looked at, and how, is decided from look to look.
-        where = endpoints.get_snapshot(instance_id, snapshot_id, region=self._in(region)).region
-        async with self._lifetime.inside():
-            return await wait_for(
-                self._looks.at(instance_id, snapshot_id, where),
-                instance_id,
-                snapshot_id,
-                timeout=timeout,
-                poll=poll,
-                on_change=on_change,
-                clock=self._clock,
-                region=where,
-            )
+        wait = self._wait(COMPLETE, self._ref(instance_id, snapshot_id, region), timeout, poll)
+        if on_change is not None:
+            return await until_complete(wait, self._poller.advance, on_change)
+        await self._poller.advance(wait)
+
+        return wait.result()
 
     async def watch(
         self,
@@ -458,24 +454,9 @@ class SnapshotSession:
 
         Leave it early with `contextlib.aclosing`, so that it ends there and then.
         """
-        where = endpoints.get_snapshot(instance_id, snapshot_id, region=self._in(region)).region
-        watching = watch_for(
-            self._looks.at(instance_id, snapshot_id, where),
-            instance_id,
-            snapshot_id,
-            timeout=timeout,
-            poll=poll,
-            clock=self._clock,
-            region=where,
-        )
-        async with aclosing(watching) as events:
-            while True:
-                # Not around the whole: while the consumer has the event, it is not ours to end.
-                async with self._lifetime.inside():
-                    try:
-                        event = await anext(events)
-                    except StopAsyncIteration:
-                        return
+        wait = self._wait(TERMINAL, self._ref(instance_id, snapshot_id, region), timeout, poll)
+        async with aclosing(watch(wait, self._poller.advance)) as events:
+            async for event in events:
                 yield event
 
     def wait_token(
@@ -516,23 +497,15 @@ class SnapshotSession:
         self._caller.ledger.bring(
             token.region, token.instance_id, token.snapshot_id, token.included_volumes
         )
-        left = token.remaining(self._clock.utcnow())
-        if left == 0:
-            return await last_look(
-                token,
-                lambda: self.get_snapshot(
-                    token.instance_id, token.snapshot_id, region=token.region
-                ),
-            )
-
-        return await self.wait_until_complete(
-            token.instance_id,
-            token.snapshot_id,
-            timeout=left,
-            poll=poll,
-            on_change=on_change,
-            region=token.region,
+        wait = Wait[Snapshot](
+            SnapshotRef(token.instance_id, token.snapshot_id, token.region),
+            COMPLETE,
+            poll,
+            token.remaining(self._clock.utcnow()),
+            self._clock.now(),
         )
+
+        return await until_complete(wait, self._poller.advance, on_change)
 
     async def restore_when_complete(
         self,
@@ -586,18 +559,9 @@ class SnapshotSession:
 
         Raises `WaitTimeoutError`, with the last snapshot, when the time is up.
         """
-        request = endpoints.get_snapshot(instance_id, snapshot_id, region=self._in(region))
-
-        async with self._lifetime.inside():
-            await wait_until_deleted(
-                lambda: self._caller.poll(request),
-                instance_id,
-                snapshot_id,
-                timeout=timeout,
-                poll=poll,
-                clock=self._clock,
-                region=request.region,
-            )
+        wait = self._wait(DELETED, self._ref(instance_id, snapshot_id, region), timeout, poll)
+        await self._poller.advance(wait)
+        wait.result()
 
     async def wait_until_active(
         self,
@@ -667,6 +631,18 @@ class SnapshotSession:
         region, before anything is sent.
         """
         return await prune(self, instance_id, plan, region=region)
+
+    def _ref(self, instance_id: str, snapshot_id: str, region: str | None) -> SnapshotRef:
+        return SnapshotRef(
+            check.plain_name("instance_id", instance_id),
+            check.plain_name("snapshot_id", snapshot_id),
+            check.plain_name("region", self._in(region)),
+        )
+
+    def _wait(
+        self, goal: Goal, ref: SnapshotRef, timeout: Seconds | None, poll: PollPolicy
+    ) -> Wait[Snapshot]:
+        return Wait(ref, goal, poll, check.timeout(timeout), self._clock.now())
 
     async def _call(self, request: Request[T]) -> T:
         async with self._lifetime.inside():

@@ -40,35 +40,41 @@ ARROWS: dict[str, set[str]] = {
     "_caller": {"_codec", "_errors", "_http", "_ledger", "_log", "_models"},
     "_settling": {"_caller", "_clock", "_endpoints", "_errors", "_http", "_log", "_models"},
     "_pacing": {"_checks"},
-    "_looking": {"_clock", "_errors", "_pacing"},
-    "_progress": {"_errors", "_events", "_log", "_looking", "_models"},
-    "_sharing": {
-        "_caller", "_clock", "_endpoints", "_errors", "_events", "_looking", "_models",
-    },
-    "_until": {"_checks", "_clock", "_errors", "_log", "_looking", "_models", "_pacing"},
-    "_deletion": {
-        "_caller", "_checks", "_clock", "_errors", "_http", "_log", "_models", "_pacing", "_until",
-    },
-    "_following": {
-        "_checks", "_clock", "_errors", "_instances", "_log", "_models", "_pacing", "_until",
-    },
+    "_deletion": {"_caller", "_errors", "_http", "_log"},
     "_retention": {"_checks", "_clock", "_errors", "_log", "_models"},
-    "_waiting": {
-        "_checks", "_clock", "_errors", "_events", "_looking", "_models", "_pacing", "_progress",
+    "_handover": {"_checks", "_wire"},
+    # waits
+    "_waits.backoff": {"_pacing"},
+    "_waits.wait": {"_errors", "_events", "_log", "_models", "_pacing", "_waits.backoff"},
+    "_waits.goals": {"_errors", "_instances", "_models", "_waits.wait"},
+    "_waits.alone": {"_clock", "_errors", "_events", "_waits.wait"},
+    "_waits.pools": {"_clock", "_models", "_waits.wait"},
+    "_waits.listing": {"_models"},
+    "_waits.poller": {
+        "_caller", "_clock", "_endpoints", "_errors", "_events", "_models", "_waits.alone",
+        "_waits.listing", "_waits.pools", "_waits.wait",
     },
-    "_handover": {"_checks", "_errors", "_log", "_models", "_wire"},
+    "_waits.snapshots": {
+        "_checks", "_clock", "_errors", "_events", "_models", "_pacing", "_waits.alone",
+        "_waits.goals", "_waits.wait",
+    },
+    "_waits.instances": {
+        "_checks", "_clock", "_errors", "_instances", "_models", "_pacing", "_waits.alone",
+        "_waits.goals", "_waits.wait",
+    },
+    "_waits.__init__": set(),
     # face
     "_session": {
         "_caller", "_checks", "_clock", "_config", "_deletion", "_endpoints", "_errors", "_events",
-        "_following", "_handover", "_http", "_instances", "_ledger", "_lifetime", "_models",
-        "_pacing", "_retention", "_retry", "_settling", "_sharing", "_token", "_transport",
-        "_waiting",
+        "_handover", "_http", "_instances", "_ledger", "_lifetime", "_models", "_pacing",
+        "_retention", "_retry", "_settling", "_token", "_transport", "_waits.goals",
+        "_waits.instances", "_waits.poller", "_waits.snapshots", "_waits.wait",
     },
-    "_batch": {"_checks", "_errors", "_models", "_pacing", "_session", "_waiting"},
+    "_batch": {"_checks", "_errors", "_models", "_pacing", "_session", "_waits.snapshots"},
     "_checkpoint": {"_checks", "_errors", "_log", "_models", "_pacing", "_session"},
     "__init__": {
         "_batch", "_checkpoint", "_clock", "_errors", "_events", "_handover", "_http", "_instances",
-        "_models", "_pacing", "_retention", "_retry", "_session", "_version", "_waiting",
+        "_models", "_pacing", "_retention", "_retry", "_session", "_version", "_waits.snapshots",
     },
 }  # fmt: skip
 # Each foreign library, and the files that may know it.
@@ -77,7 +83,7 @@ FOREIGN: dict[str, set[str]] = {
     "yarl": {"_transport"},
     "aiolimiter": {"_connections"},
     "cattrs": {"_codec"},
-    "tenacity": {"_pacing", "_retry"},
+    "tenacity": {"_pacing", "_retry", "_waits.backoff"},
     # Python's own, and known in one place all the same: each record has its event and its fields.
     "logging": {"_log"},
 }
@@ -87,9 +93,14 @@ def imports(file: str) -> tuple[set[str], set[str]]:
     """Return which of our files a file imports, and which other top-level modules."""
     ours: set[str] = set()
     others: set[str] = set()
-    for node in ast.walk(ast.parse((PACKAGE / f"{file}.py").read_text(encoding="utf-8"))):
+    path = PACKAGE / f"{file.replace('.', '/')}.py"
+    room = file.split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
-            ours |= {node.module} if node.module else {name.name for name in node.names}
+            # One dot is the file's own room, two are the package.
+            place = [*room[: len(room) + 1 - node.level], *(node.module or "").split(".")]
+            names = [""] if node.module else [name.name for name in node.names]
+            ours |= {".".join(filter(None, [*place, name])) for name in names}
         elif isinstance(node, ast.ImportFrom):
             others.add((node.module or "").partition(".")[0])
         elif isinstance(node, ast.Import):
@@ -99,7 +110,10 @@ def imports(file: str) -> tuple[set[str], set[str]]:
 
 def test_every_file_has_its_place() -> None:
     """A new file is drawn into the picture."""
-    assert {path.stem for path in PACKAGE.glob("*.py")} == set(ARROWS)
+    paths = [path for path in PACKAGE.rglob("*.py") if "testing" not in path.parts]
+    files = {".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in paths}
+
+    assert files == set(ARROWS)
 
 
 @pytest.mark.parametrize(("file", "allowed"), ARROWS.items())

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -25,8 +26,11 @@ from civo_snapshots_async import (
 )
 from civo_snapshots_async import _endpoints as endpoints
 from civo_snapshots_async._codec import decode
-from civo_snapshots_async._deletion import wait_until_deleted
 from civo_snapshots_async._http import Response
+from civo_snapshots_async._models import SnapshotRef
+from civo_snapshots_async._waits import alone
+from civo_snapshots_async._waits.goals import DELETED
+from civo_snapshots_async._waits.wait import Wait
 from civo_snapshots_async.testing import FakeCivo, FakeClock
 
 from .doubles import Script
@@ -36,6 +40,24 @@ THERE = make_snapshot("Complete", {"vol-1": "Completed"})
 LOST = TransportError("lost", method="GET", path="/v2")
 EVERY_10_S = PollPolicy(interval=10)
 GONE = refused(SnapshotNotFoundError, code="database_snapshot_not_found")
+
+
+async def wait_until_deleted(
+    look: Callable[[], Awaitable[Snapshot]],
+    instance_id: str,
+    snapshot_id: str,
+    *,
+    timeout: float,
+    poll: PollPolicy,
+    clock: FakeClock,
+) -> None:
+    """Drive one wait for a deletion."""
+    wait: Wait[Snapshot] = Wait(
+        SnapshotRef(instance_id, snapshot_id, "FAKE1"), DELETED, poll, timeout, clock.now()
+    )
+    while not wait.is_over:
+        await alone.advance(wait, look, clock)
+    wait.result()
 
 
 async def wait(script: Script, **more: Any) -> None:
@@ -158,15 +180,13 @@ async def test_the_last_look_counts(fake_clock: FakeClock) -> None:
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan")])
 async def test_refuses_a_timeout_that_is_not_positive(
-    fake_clock: FakeClock, timeout: float
+    civo: FakeCivo, session: SnapshotSession, timeout: float
 ) -> None:
-    """Before any look."""
-    script = Script(fake_clock, GONE)
-
+    """Before any poll."""
     with pytest.raises(ValueError, match="timeout must be"):
-        await wait(script, timeout=timeout)
+        await session.wait_until_deleted("web-1", "snap-1", timeout=timeout)
 
-    assert script.called_at == []
+    assert civo.requests == []
 
 
 async def test_cancelling_stops_it_at_once(fake_clock: FakeClock) -> None:

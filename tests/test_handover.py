@@ -377,14 +377,14 @@ class TestTimeIsUp:
                 scripts.complete_with_pending_volume("vol-1"),
                 (
                     "WaitTimeoutError: snapshot snap-1 of instance web-1 was not complete when the "
-                    "time was up: volume vol-1 is Pending"
+                    "time was up (1 poll in 0.0 s): volume vol-1 is Pending"
                 ),
             ),
             (
                 scripts.fails("vol-2"),
                 (
-                    "SnapshotFailedError: snapshot snap-1 of instance web-1 failed: volume vol-2 "
-                    "is Failed"
+                    "SnapshotFailedError: snapshot snap-1 of instance web-1 failed "
+                    "(1 poll in 0.0 s): volume vol-2 is Failed"
                 ),
             ),
         ],
@@ -415,8 +415,8 @@ class TestTimeIsUp:
             await session.resume(late)
 
         assert str(caught.value) == (
-            "snapshot snap-1 of instance web-1 was not found in region FAKE1 when the time was up; "
-            "if it is in another region, make the token with region="
+            "snapshot snap-1 of instance web-1 was not found in region FAKE1 (1 poll in 0.0 s): it "
+            "was never seen; if it is in another region, pass region="
         )
 
     async def test_a_look_that_failed_in_passing_is_a_time_out(
@@ -426,7 +426,9 @@ class TestTimeIsUp:
         civo.add_snapshot("web-1", "snap-1")
         civo.inject("get", *[faults.bad_gateway()] * 20)
 
-        with pytest.raises(WaitTimeoutError, match="was not seen when the time was up") as caught:
+        with pytest.raises(
+            WaitTimeoutError, match="it was never seen; the last poll failed"
+        ) as caught:
             await session.resume(late)
 
         assert isinstance(caught.value.last_error, (ServerError, TransportError))
@@ -443,5 +445,6 @@ class TestTimeIsUp:
             await session.resume(late)
 
         assert str(caught.value).endswith(
-            "; while waiting for snapshot snap-1 of instance web-1 (1 poll when the time was up)"
+            "; while waiting for snapshot snap-1 of instance web-1 (1 poll in 0.0 s): it was never "
+            "seen"
         )

@@ -22,9 +22,9 @@ from civo_snapshots_async import (
     WaitTimeoutError,
 )
 from civo_snapshots_async._codec import decode
-from civo_snapshots_async._following import find_restored_instance, wait_until_active
 from civo_snapshots_async._http import Repeat, Request, Response
 from civo_snapshots_async._instances import InstancePage, get_instance
+from civo_snapshots_async._waits.instances import find_restored_instance, wait_until_active
 from civo_snapshots_async.testing import FakeClock
 
 from .doubles import Script
@@ -293,7 +293,9 @@ class TestWaitingUntilActive:
             await wait(script)
 
         assert caught.value is error
-        assert error.context == ("while waiting for instance copy (1 poll in 0.0 s)",)
+        assert error.context == (
+            "while waiting for instance copy (1 poll in 0.0 s): it was never seen",
+        )
         assert len(script.called_at) == 1
 
     async def test_cancelling_stops_it_at_once(self, fake_clock: FakeClock) -> None:
@@ -415,7 +417,7 @@ class TestFindingTheRestoredInstance:
         assert str(error) == (
             "2 instances have the host name copy, and nothing tells which one restore restore-1 "
             "has made: i-1, i-2; while waiting for the new instance copy of restore restore-1 "
-            "(1 poll in 0.0 s)"
+            "(1 poll in 0.0 s): it was never seen"
         )
         assert error.instances == both
         assert (error.instance_id, error.snapshot_id) == ("web-1", "snap-1")

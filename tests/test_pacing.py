@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-import random
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -14,24 +13,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from civo_snapshots_async import PollPolicy, TransportError
-from civo_snapshots_async._pacing import GrowingInterval, Pacing
+from civo_snapshots_async._pacing import GrowingInterval
+from civo_snapshots_async._waits import backoff
 
 from .make import make_snapshot
 
 LOST = TransportError("lost", method="GET", path="/v2")
 
 
-def nobody(_: float, __: float) -> None:
-    """Say that nobody else looks."""
-
-
-def intervals(policy: PollPolicy, *elapsed: float) -> list[float]:
-    """Return the interval after a look at each of these moments."""
-    pacing = Pacing(policy, None)
-    return [
-        pacing.next_interval(moment, make_snapshot(), at_least=0, planned=nobody)
-        for moment in elapsed
-    ]
+def intervals(policy: PollPolicy, *elapsed: float, outcome: object = None) -> list[float]:
+    """Return the longest interval after a poll at each of these moments."""
+    slept = 0.0
+    drawn: list[float] = []
+    for number, moment in enumerate(elapsed, start=1):
+        state = backoff.call_state(polls=number, slept=slept, elapsed=moment)
+        drawn.append(backoff.span_of(policy.strategy, state, outcome or make_snapshot())[1])
+        slept += drawn[-1]
+    return drawn
 
 
 @pytest.mark.parametrize(
@@ -58,32 +56,12 @@ def test_the_jitter_is_a_quarter_at_most_also_at_the_cap(elapsed: float, draw: f
     assert GrowingInterval(2, 15, 0.25, lambda: 1.0)(state) == 1.25 * plain
 
 
-def test_the_default_intervals_differ_from_each_other() -> None:
-    """The jitter is really drawn."""
-    random.seed(1)
+def test_the_jitter_leaves_room_for_a_moment_of_somebody_else() -> None:
+    """Between the shortest and the longest interval; a fixed one leaves none."""
+    state = backoff.call_state(polls=9, slept=90, elapsed=100)
 
-    assert len(set(intervals(PollPolicy(), *[9000.0] * 10))) == 10
-
-
-def test_the_jitter_makes_room_for_a_look_that_is_planned_anyway() -> None:
-    """It is asked for between the shortest and the longest interval."""
-    asked: list[tuple[float, float]] = []
-
-    def planned(shortest: float, longest: float) -> float:
-        asked.append((shortest, longest))
-        return 11.5
-
-    pacing = Pacing(PollPolicy(), None)
-
-    assert pacing.next_interval(100, make_snapshot(), at_least=0, planned=planned) == 11.5
-    assert asked == [(7.5, 12.5)]
-
-
-def test_a_fixed_interval_leaves_no_room() -> None:
-    """What was asked for is what is done, whoever else looks."""
-    pacing = Pacing(PollPolicy(interval=7), None)
-
-    assert pacing.next_interval(0, make_snapshot(), at_least=0, planned=lambda *_: 6.9) == 7
+    assert backoff.span_of(PollPolicy().strategy, state, None) == (7.5, 12.5)
+    assert backoff.span_of(PollPolicy(interval=7).strategy, state, None) == (7, 7)
 
 
 def test_a_fixed_interval_has_no_jitter() -> None:
@@ -109,20 +87,20 @@ def test_takes_any_strategy_of_tenacity(strategy: Any, expected: list[float]) ->
     assert intervals(PollPolicy(wait=strategy), 0, 10, 20) == expected
 
 
-def test_a_strategy_sees_what_the_look_met() -> None:
-    """As in tenacity, the outcome is in the state."""
+@pytest.mark.parametrize("outcome", [make_snapshot(), LOST], ids=["value", "error"])
+def test_a_strategy_sees_what_the_poll_came_to(outcome: object) -> None:
+    """As in tenacity, the outcome is in the state, and so is our time."""
     seen: list[object] = []
 
     def strategy(state: tenacity.RetryCallState) -> float:
-        outcome = state.outcome
-        seen.append(outcome and (outcome.exception() or outcome.result()))
+        assert state.outcome is not None
+        seen.append(state.outcome.exception() or state.outcome.result())
+        seen.append(state.seconds_since_start)
         return 1.0
 
-    pacing = Pacing(PollPolicy(wait=strategy), None)
-    pacing.next_interval(0, make_snapshot(), at_least=0, planned=nobody)
-    pacing.next_interval(1, LOST, at_least=0, planned=nobody)
+    intervals(PollPolicy(wait=strategy), 33, outcome=outcome)
 
-    assert seen == [make_snapshot(), LOST]
+    assert seen == [outcome, 33]
 
 
 @pytest.mark.parametrize("interval", [float("nan"), float("inf"), -1])
@@ -132,28 +110,12 @@ def test_refuses_an_interval_that_is_none(interval: float) -> None:
         intervals(PollPolicy(wait=lambda _: interval), 0)
 
 
-def test_what_the_server_asks_for_lengthens_the_interval() -> None:
-    """And never shortens it."""
-    pacing = Pacing(PollPolicy(interval=5), None)
-
-    assert pacing.next_interval(0, LOST, at_least=30, planned=nobody) == 30
-    assert pacing.next_interval(0, LOST, at_least=1, planned=nobody) == 5
-
-
-@pytest.mark.parametrize(
-    ("timeout", "reserve", "is_past"),
-    [(None, 9, False), (106, 0, False), (105, 0, True), (106, 1, True), (50, 0, True)],
-)
-def test_tells_an_interval_that_ends_after_the_limit(
-    timeout: float | None,
-    reserve: float,
-    is_past: bool,  # noqa: FBT001
-) -> None:
+@pytest.mark.parametrize(("timeout", "is_past"), [(106, False), (105, True), (50, True)])
+def test_tells_an_interval_that_ends_after_the_limit(timeout: float, *, is_past: bool) -> None:
     """After 100 s an interval of 5 s ends at 105 s."""
-    pacing = Pacing(PollPolicy(interval=5), timeout)
-    pacing.next_interval(100, make_snapshot(), at_least=0, planned=nobody)
+    state = backoff.call_state(polls=9, slept=90, elapsed=100)
 
-    assert pacing.is_past_limit(reserve) is is_past
+    assert backoff.is_past_limit(state, 5, timeout) is is_past
 
 
 @pytest.mark.parametrize(
@@ -161,6 +123,7 @@ def test_tells_an_interval_that_ends_after_the_limit(
     [
         ({"wait": 5}, TypeError, "wait must be a tenacity wait strategy, not 5"),
         ({"max_interval": 1}, ValueError, r"max_interval must not be below min_interval \(2\)"),
+        ({"jitter": "much"}, TypeError, "jitter must be a number, not 'much'"),
         ({"jitter": 1}, ValueError, "jitter must be at least 0 and below 1, not 1"),
         ({"jitter": -0.1}, ValueError, "jitter must be at least 0 and below 1, not -0.1"),
         ({"max_failures": -1}, ValueError, "max_failures must be at least 0, not -1"),

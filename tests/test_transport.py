@@ -506,6 +506,15 @@ class TestClosing:
             with pytest.raises(SessionClosedError, match="was closed while this call ran"):
                 await call
 
+    async def test_a_closed_transport_opens_nothing_anew(self) -> None:
+        """Not even for a request that passed the session's own check before."""
+        async with talking_to(says(http("200 OK", SNAPSHOT))) as (session, server):
+            await session._http.aclose()
+            with pytest.raises(SessionClosedError, match="the session is closed: make a new one"):
+                await get(session)
+
+        assert server.requests == []
+
     async def test_a_session_that_was_never_used_closes(self) -> None:
         """There is nothing to close."""
         await SnapshotSession(TOKEN, region="LON1").aclose()

@@ -383,7 +383,7 @@ async def test_a_snapshot_that_vanishes_ends_it(fake_clock: FakeClock) -> None:
         await wait(Script(fake_clock, PENDING, GONE))
 
     assert str(caught.value) == (
-        "snapshot snap-1 of instance web-1 is no longer there in region FAKE1 (2 polls in 10.0 s); "
+        "snapshot snap-1 of instance web-1 is no longer there (2 polls in 10.0 s); "
         "last seen: the snapshot is Pending, volume vol-2 is Pending"
     )
     assert (caught.value.snapshot, caught.value.polls) == (PENDING, 2)

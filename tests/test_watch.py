@@ -302,6 +302,22 @@ class TestWatching:
         assert isinstance(events[-1], SnapshotSettled)
         assert len(civo.requests) == 9
 
+    async def test_two_watches_on_one_instance_share_a_list(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """What it calls the end is confirmed by a get, for each."""
+        for number in (1, 2):
+            civo.add_snapshot("web-1", f"snap-{number}", script=scripts.completes(takes=10))
+
+        async def watch(snapshot_id: str) -> Event:
+            events = session.watch("web-1", snapshot_id, poll=EVERY_5_S)
+            return [event async for event in events][-1]
+
+        ends = await asyncio.gather(watch("snap-1"), watch("snap-2"))
+
+        assert [type(end) for end in ends] == [SnapshotSettled] * 2
+        assert [request.kind for request in civo.requests] == ["list"] * 3 + ["get"] * 2
+
     async def test_another_region_can_be_watched(self, fake_clock: FakeClock) -> None:
         """As by every call."""
         async with FakeCivo(clock=fake_clock, other_regions=["FAKE2"]) as civo:

@@ -5,6 +5,7 @@ import heapq
 import itertools
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from datetime import datetime, timedelta
 
 from ._calendar import GIVEN_CLOCK_STARTS
@@ -78,6 +79,15 @@ class FakeClock:
         finally:
             self._busy -= 1
 
+    def call_later(
+        self, seconds: float, callback: Callable[..., object], *args: object
+    ) -> "_Scheduled":
+        """Call a function when that many seconds have passed, as an event loop does."""
+        context = copy_context()
+        number = self._call_after(seconds, lambda: context.run(callback, *args))
+
+        return _Scheduled(self._wake, number)
+
     def advance(self, seconds: float) -> None:
         """Let that many seconds pass; whoever waits for a moment in them is woken.
 
@@ -122,3 +132,15 @@ class FakeClock:
             self._wake.pop(number, lambda: None)()
         self._now = moment
         self._quiet = 0
+
+
+class _Scheduled:
+    """A callback that is scheduled, and that can be called off."""
+
+    def __init__(self, wake: dict[int, Callable[[], object]], number: int) -> None:
+        self._wake = wake
+        self._number = number
+
+    def cancel(self) -> None:
+        """Call it off; nothing happens where it has been called already."""
+        self._wake.pop(self._number, None)

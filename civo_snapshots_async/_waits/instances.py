@@ -1,24 +1,43 @@
 """Following a restore, as far as that can be: by the instance that it leads to."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
-from ._checks import Seconds
-from ._clock import Clock
-from ._errors import AmbiguousInstanceError, CivoSnapshotsError, InstanceFailedError
-from ._instances import Instance, InstancePage
-from ._log import About, log_end_of_wait
-from ._models import Restore
-from ._pacing import PollPolicy
-from ._until import look_until
+import attrs
 
+from .. import _checks as check
+from .._checks import Seconds
+from .._clock import Clock
+from .._errors import AmbiguousInstanceError
+from .._instances import Instance, InstancePage
+from .._models import Restore
+from .._pacing import PollPolicy
+from . import alone
+from .goals import ACTIVE, LISTED
+from .wait import Goal, Target, Wait
+
+T = TypeVar("T")
 ListPage = Callable[[int], Awaitable[InstancePage]]
 
 # However many pages a server says that there are.
-_MOST_PAGES = 100
+_MAX_PAGES = 100
+
+
+@attrs.frozen(kw_only=True)
+class _Target:
+    """An instance that is waited for."""
+
+    name: str
+    instance_id: str
+    region: str
+    snapshot_id: str = ""
+
+    def __str__(self) -> str:
+        return self.name
 
 
 async def wait_until_active(
-    look: Callable[[], Awaitable[Instance]],
+    fetch: Callable[[], Awaitable[Instance]],
     instance_id: str,
     *,
     timeout: Seconds | None,
@@ -26,30 +45,10 @@ async def wait_until_active(
     clock: Clock,
     region: str = "",
 ) -> Instance:
-    """Look at an instance until Civo says that it is `ACTIVE`, and return it."""
-    name = f"instance {instance_id}"
-    about = About(instance_id=instance_id, region=region)
-    looked = await look_until(
-        _is_settled, look, name=name, about=about, timeout=timeout, poll=poll, clock=clock
-    )
-    if looked.seen is None or not looked.is_over:
-        raise looked.timed_out("was not ACTIVE", instance_id=instance_id)
-    if looked.seen.is_failed:
-        error = InstanceFailedError(
-            f"{name} failed ({looked.effort}): {looked.seen}",
-            instance_id=instance_id,
-            instance=looked.seen,
-            polls=looked.polls,
-            elapsed=looked.elapsed,
-        )
-        log_end_of_wait(about, error)
-        raise error
+    """Poll an instance until Civo says that it is `ACTIVE`, and return it."""
+    target = _Target(name=f"instance {instance_id}", instance_id=instance_id, region=region)
 
-    return looked.seen
-
-
-def _is_settled(outcome: Instance | CivoSnapshotsError) -> bool:
-    return isinstance(outcome, Instance) and (outcome.is_active or outcome.is_failed)
+    return await _until(ACTIVE, target, fetch, timeout=timeout, poll=poll, clock=clock)
 
 
 async def find_restored_instance(
@@ -62,28 +61,37 @@ async def find_restored_instance(
 ) -> Instance:
     """Look for the restored host name in the list of instances until it is there."""
     hostname = _mark_of(restore)
-    name = f"the new instance {hostname} of restore {restore.id}"
-    looked = await look_until(
-        lambda outcome: isinstance(outcome, Instance),
+    target = _Target(
+        name=f"the new instance {hostname} of restore {restore.id}",
+        instance_id=restore.instance_id,
+        snapshot_id=restore.from_snapshot or "",
+        region=restore.region,
+    )
+
+    return await _until(
+        LISTED,
+        target,
         lambda: _find(list_page, restore, hostname),
-        name=name,
-        about=About(
-            instance_id=restore.instance_id,
-            snapshot_id=restore.from_snapshot or "",
-            region=restore.region,
-        ),
         timeout=timeout,
         poll=poll,
         clock=clock,
     )
-    if looked.seen is None:
-        raise looked.timed_out(
-            "was not listed",
-            instance_id=restore.instance_id,
-            snapshot_id=restore.from_snapshot or "",
-        )
 
-    return looked.seen
+
+async def _until(
+    goal: Goal,
+    target: Target,
+    fetch: Callable[[], Awaitable[Any]],
+    *,
+    timeout: Seconds | None,
+    poll: PollPolicy,
+    clock: Clock,
+) -> Instance:
+    wait: Wait[Instance] = Wait(target, goal, poll, check.timeout(timeout), clock.now())
+    while not wait.is_over:
+        await alone.advance(wait, fetch, clock)
+
+    return wait.result()
 
 
 def _mark_of(restore: Restore) -> str:
@@ -126,7 +134,7 @@ async def _find(list_page: ListPage, restore: Restore, hostname: str) -> Instanc
 async def _all_instances(list_page: ListPage) -> list[Instance]:
     """Return what all pages show: an instance twice, perhaps, or not, if it moves meanwhile."""
     instances: list[Instance] = []
-    for number in range(1, _MOST_PAGES + 1):
+    for number in range(1, _MAX_PAGES + 1):
         page = await list_page(number)
         instances += page.items
         if number >= page.pages:

@@ -1,0 +1,138 @@
+"""What a wait can wait for: when it is met, and what makes it hopeless.
+
+A goal holds nothing, so that all waits share one of each.
+"""
+
+from typing import Any
+
+from .._errors import (
+    InstanceFailedError,
+    SnapshotFailedError,
+    SnapshotNotFoundError,
+    SnapshotVanishedError,
+    WaitError,
+)
+from .._instances import Instance
+from .._models import Snapshot
+from .wait import Wait
+
+
+class _OfPolls:
+    """A goal that any poll may show to be met, a list's as well."""
+
+    def needs_get(self, _: Snapshot, /) -> bool:
+        return False
+
+    def describe(self, seen: object, /) -> str:
+        return str(seen)
+
+    def failure(self, _: Wait[Any], __: object, /) -> WaitError | None:
+        return None
+
+
+class _Complete:
+    """The snapshot, and every volume in it, is complete; a list alone does not prove it."""
+
+    unmet = "was not complete"
+
+    def needs_get(self, listed: Snapshot, /) -> bool:
+        return listed.phase.is_settled
+
+    def describe(self, seen: object, /) -> str:
+        return _reasons(seen)
+
+    def is_met(self, outcome: object) -> bool:
+        return isinstance(outcome, Snapshot) and outcome.is_complete
+
+    def failure(self, wait: Wait[Any], outcome: object, /) -> WaitError | None:
+        if isinstance(outcome, Snapshot) and outcome.is_failed:
+            return wait.error(SnapshotFailedError, f"failed ({wait.effort}): {wait.last_seen}")
+
+        return _vanished(wait, outcome)
+
+
+class _Terminal:
+    """The snapshot is complete, or it has failed: to a watch, one end is as good as the other."""
+
+    unmet = "was not complete"
+
+    def needs_get(self, listed: Snapshot, /) -> bool:
+        return listed.phase.is_settled
+
+    def describe(self, seen: object, /) -> str:
+        return _reasons(seen)
+
+    def is_met(self, outcome: object) -> bool:
+        return isinstance(outcome, Snapshot) and outcome.phase.is_settled
+
+    def failure(self, wait: Wait[Any], outcome: object, /) -> WaitError | None:
+        return _vanished(wait, outcome)
+
+
+class _Deleted(_OfPolls):
+    """Civo says, by code, that the instance has no such snapshot."""
+
+    unmet = "was not seen to be gone"
+
+    def is_met(self, outcome: object) -> bool:
+        # This class comes of Civo's code alone. A bad token, a wrong region, an instance that is
+        # not found (which a wrong region may look like, too) and a gateway's bare 404 are others.
+        return isinstance(outcome, SnapshotNotFoundError)
+
+
+class _Active(_OfPolls):
+    """The instance is `ACTIVE`."""
+
+    unmet = "was not ACTIVE"
+
+    def is_met(self, outcome: object) -> bool:
+        return isinstance(outcome, Instance) and outcome.is_active
+
+    def failure(self, wait: Wait[Any], outcome: object, /) -> WaitError | None:
+        if not (isinstance(outcome, Instance) and outcome.is_failed):
+            return None
+
+        return InstanceFailedError(
+            f"{wait.target} failed ({wait.effort}): {outcome}",
+            instance_id=wait.target.instance_id,
+            instance=outcome,
+            polls=wait.polls,
+            elapsed=wait.elapsed,
+        )
+
+
+class _Listed(_OfPolls):
+    """The restored instance is in the list of instances."""
+
+    unmet = "was not listed"
+
+    def is_met(self, outcome: object) -> bool:
+        return isinstance(outcome, Instance)
+
+
+def _reasons(seen: object) -> str:
+    reasons = seen.verdict.reasons if isinstance(seen, Snapshot) else ()
+
+    return ", ".join(reasons) or "it was complete"
+
+
+def _vanished(wait: Wait[Any], outcome: object) -> SnapshotVanishedError | None:
+    if not isinstance(outcome, SnapshotNotFoundError):
+        return None
+    where = f" in region {wait.target.region}" if wait.target.region else ""
+    what = f"is no longer there{where} ({wait.effort}); last seen: {wait.last_seen}"
+    if wait.seen is None:
+        # A wrong region looks like this; what was seen before can't be in another one.
+        what = (
+            f"was not found{where} ({wait.effort}): {wait.last_seen}; if it is in another region, "
+            "pass region="
+        )
+
+    return wait.error(SnapshotVanishedError, what, cause=outcome)
+
+
+COMPLETE = _Complete()
+TERMINAL = _Terminal()
+DELETED = _Deleted()
+ACTIVE = _Active()
+LISTED = _Listed()

@@ -1,0 +1,112 @@
+"""Waiting until a snapshot is complete, and watching it: folds over one wait."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from inspect import isawaitable
+from typing import Protocol
+
+from .. import _checks as check
+from .._checks import Seconds
+from .._clock import Clock, SystemClock
+from .._errors import SnapshotFailedError
+from .._events import DetailsChanged, Event, SnapshotSeen, SnapshotSettled, StateChanged
+from .._models import Snapshot, SnapshotRef
+from .._pacing import PollPolicy
+from . import alone
+from .goals import COMPLETE
+from .wait import Wait
+
+OnChange = Callable[[Snapshot, Snapshot], object]
+# Whatever changes what a wait has seen: the caller is told of what lies between two of them.
+_CHANGES = (SnapshotSeen, StateChanged, DetailsChanged)
+
+
+class Advance(Protocol):
+    """Whatever drives a wait until it is over, or until there is news of these types."""
+
+    def __call__(
+        self, wait: Wait[Snapshot], wakes_on: tuple[type, ...] = (), /
+    ) -> Awaitable[tuple[Event, ...]]:
+        """Poll when it is due, and return the events."""
+        ...
+
+
+class SnapshotSource(Protocol):
+    """Whatever can get a snapshot: a `SnapshotSession`, or something of yours."""
+
+    @property
+    def get_snapshot(self) -> Callable[..., Awaitable[Snapshot]]:
+        """A coroutine function of `instance_id` and `snapshot_id`; of `region` where you use it."""
+        ...
+
+
+async def wait_until_complete(
+    session: SnapshotSource,
+    instance_id: str,
+    snapshot_id: str,
+    *,
+    timeout: Seconds | None = 1800.0,
+    poll: PollPolicy = PollPolicy(),
+    on_change: OnChange | None = None,
+    region: str | None = None,
+    clock: Clock | None = None,
+) -> Snapshot:
+    """Poll a snapshot until it and every volume in it are complete, and return it.
+
+    It polls at once, then at intervals that `poll` sets. `timeout`, in seconds or as a `timedelta`,
+    bounds everything, a poll that hangs included; when it is up, there is one last poll. `None`
+    waits for ever. `on_change(before, after)`, plain or async, is called once for each change of a
+    state; its time counts, and is not cut. `region` is handed on to `get_snapshot` where it is
+    given. `clock` is the session's own unless given.
+
+    Raises `SnapshotFailedError` as soon as the snapshot or a volume in it has failed,
+    `WaitTimeoutError` when the time is up, and `SnapshotVanishedError` when Civo does not know it.
+    All carry the last snapshot, the number of polls, the time waited and a timeline of states. Any
+    other error that further polls would not change, such as `AuthenticationError`, is raised as it
+    is, with the last snapshot in `.snapshot` and what was known in its text.
+    """
+    where = {} if region is None else {"region": region}
+    own: Clock | None = getattr(session, "clock", None)
+    time = clock or own or SystemClock()
+    wait: Wait[Snapshot] = Wait(
+        SnapshotRef(instance_id, snapshot_id, region or ""),
+        COMPLETE,
+        poll,
+        check.timeout(timeout),
+        time.now(),
+    )
+
+    async def advance(wait: Wait[Snapshot], _: tuple[type, ...] = (), /) -> tuple[Event, ...]:
+        return await alone.advance(
+            wait, lambda: session.get_snapshot(instance_id, snapshot_id, **where), time
+        )
+
+    return await until_complete(wait, advance, on_change)
+
+
+async def until_complete(
+    wait: Wait[Snapshot], advance: Advance, on_change: OnChange | None = None
+) -> Snapshot:
+    """Drive a wait to its end, and tell of each change of a state."""
+    wakes_on = () if on_change is None else _CHANGES
+    while not wait.is_over:
+        before = wait.seen
+        events = await advance(wait, wakes_on)
+        has_changed = any(isinstance(event, StateChanged) for event in events)
+        if on_change is not None and has_changed and before is not None and wait.seen is not None:
+            answer = on_change(before, wait.seen)
+            if isawaitable(answer):
+                await answer
+
+    return wait.result()
+
+
+async def watch(wait: Wait[Snapshot], advance: Advance) -> AsyncGenerator[Event, None]:
+    """Give what happens to a snapshot until it is terminal, as events."""
+    while not wait.is_over:
+        for event in await advance(wait, (object,)):
+            yield event
+    snapshot = wait.result()
+    if snapshot.is_failed:
+        # Not raised, as the last event says it; logged all the same.
+        wait.log_end(wait.error(SnapshotFailedError, f"failed ({wait.effort}): {wait.last_seen}"))
+    yield SnapshotSettled(snapshot=snapshot)
