@@ -12,11 +12,6 @@ from . import _checks as check
 
 WaitStrategy = Callable[[tenacity.RetryCallState], float | int]
 
-# A strategy that gives 0, such as tenacity's wait_none(), must not become a loop without pause.
-_SHORTEST_PAUSE = 0.01
-# A RetryCallState belongs to a retrying object; this one is never run.
-_NOT_RUN = tenacity.AsyncRetrying()
-
 
 class _Default(float):
     """A number that nobody gave, and that contradicts nothing for that reason.
