@@ -85,11 +85,23 @@ class Caller:
                     self.ledger.note_id(entry.id)
             raise
         if isinstance(value, Snapshot):
-            value = self.ledger.note(value)
+            value = self._filled(request, self.ledger.note(value))
         elif isinstance(value, tuple):
             value = self._note_all(cast("tuple[Snapshot, ...]", value))
 
         return cast("T", value)
+
+    def _filled(self, request: Request[T], snapshot: Snapshot) -> Snapshot:
+        # The response to an update by name may leave the id out: it is known by that name alone.
+        if snapshot.included_volumes or snapshot.id != request.known.get("id"):
+            return snapshot
+
+        return attrs.evolve(
+            snapshot,
+            included_volumes=self.ledger.volumes_named(
+                request.region, request.instance_id, request.snapshot_id
+            ),
+        )
 
     def _note_all(self, snapshots: tuple[Snapshot, ...]) -> tuple[Snapshot, ...]:
         return tuple(map(self.ledger.note, snapshots))

@@ -49,8 +49,10 @@ class Ledger:
         volumes = snapshot.included_volumes or self._volumes_of(snapshot)
         if not volumes:
             return snapshot
-        place = snapshot.region, snapshot.instance_id
-        _remember(self._named, snapshot.id, _Named(place, snapshot.name, volumes))
+        place, known = (snapshot.region, snapshot.instance_id), self._named.get(snapshot.id)
+        # The response to an update may leave the name out, which takes it from no snapshot.
+        name = snapshot.name or (known.name if known else "")
+        _remember(self._named, snapshot.id, _Named(place, name, volumes))
 
         return attrs.evolve(snapshot, included_volumes=volumes)
 

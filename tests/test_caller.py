@@ -1,6 +1,7 @@
 """The one door: what goes out by it, and what is noted of what comes in."""
 
 import gc
+import json
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from civo_snapshots_async import _endpoints as endpoints
 from civo_snapshots_async._caller import Caller
 from civo_snapshots_async._http import Request, Response, Transport
 from civo_snapshots_async._ledger import Ledger
-from civo_snapshots_async.testing import FakeCivo, FakeClock, scripts
+from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
 from .make import make_snapshot
 
@@ -55,6 +56,14 @@ class TestLedger:
         assert ledger.volumes_named("FAKE1", "web-1", "nightly") == ("b",)
         assert ledger.volumes_named("FAKE1", "web-2", "nightly") == ()
         assert ledger.volumes_named("FAKE2", "web-1", "nightly") == ()
+
+    def test_a_report_without_a_name_leaves_the_name_known(self) -> None:
+        """As the response to an update of the description alone, which may say nothing else."""
+        ledger = Ledger()
+        ledger.note(make_snapshot(name="nightly", included=("a",)))
+        ledger.note(make_snapshot(name=""))
+
+        assert ledger.volumes_named("FAKE1", "web-1", "nightly") == ("a",)
 
     def test_what_is_claimed_is_one_creates(self) -> None:
         """And nobody else's."""
@@ -158,6 +167,25 @@ async def test_one_snapshot_is_the_same_by_every_call(
 
     assert snapshot.included_volumes == created.included_volumes == ("vol-1", "vol-2")
     assert not snapshot.is_complete
+
+
+@pytest.mark.parametrize("named_by", ["id", "name"])
+@pytest.mark.parametrize("is_id_said", [True, False], ids=["with its id", "without"])
+async def test_an_update_that_says_little_is_still_of_that_snapshot(
+    civo: FakeCivo, session: SnapshotSession, named_by: str, *, is_id_said: bool
+) -> None:
+    """One volume is not reported yet, whatever the response leaves out."""
+    half = {"state": "Complete", "volumes": [{"id": "vol-1", "state": "Completed"}]}
+    created = await session.create_snapshot("web-1", name="nightly")
+    said = {"description": "x", "status": half, **({"id": created.id} if is_id_said else {})}
+    civo.inject("update", faults.bad_json(json.dumps(said).encode()))
+
+    updated = await session.update_snapshot("web-1", getattr(created, named_by), description="x")
+    token = session.wait_token("web-1", "nightly")
+
+    assert updated.included_volumes == created.included_volumes == ("vol-1", "vol-2")
+    assert not updated.is_complete
+    assert token.included_volumes == created.included_volumes
 
 
 @asynccontextmanager
