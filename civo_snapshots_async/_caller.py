@@ -8,7 +8,7 @@ import attrs
 
 from ._codec import decode
 from ._errors import DecodeError
-from ._http import Request, Response, Transport
+from ._http import QueueingTransport, Request, Response, Transport
 from ._ledger import Ledger
 from ._log import Write
 from ._models import Snapshot
@@ -33,7 +33,9 @@ class Listing:
 class Caller:
     """Makes the calls of one session. Whatever needs to call holds this, and not the session."""
 
-    def __init__(self, once: Transport, retrying: Transport, ledger: Ledger, limit: float) -> None:
+    def __init__(
+        self, once: QueueingTransport, retrying: Transport, ledger: Ledger, limit: float
+    ) -> None:
         self.ledger = ledger
         self._once = once
         self._retrying = retrying
@@ -51,8 +53,13 @@ class Caller:
         return value
 
     async def poll(self, request: Request[T]) -> T:
-        """Send a request once: the retry of a poll is the next poll."""
-        return self._read(request, await self._once.send(request, limit=self._limit))
+        """Send a request once: the retry of a poll is the next poll.
+
+        Its time begins when it is sent, so that no wait fails for a queue of our own.
+        """
+        response = await self._once.send(request, limit=self._limit, counts_queue=False)
+
+        return self._read(request, response)
 
     async def poll_list(self, request: Request[tuple[Snapshot, ...]]) -> Listing:
         """Send a list once, and say as well what time it was at the server.

@@ -114,3 +114,13 @@ class Transport(Protocol):
     async def send(self, request: Request[object], *, limit: float) -> Response:
         """Send it, in no more than `limit` seconds; raise `TransportError` for no full answer."""
         ...
+
+
+class QueueingTransport(Protocol):
+    """A transport with a queue, which can leave the wait in it out of the limit."""
+
+    async def send(
+        self, request: Request[object], *, limit: float, counts_queue: bool = True
+    ) -> Response:
+        """Send it; with `counts_queue=False` the `limit` begins when its turn has come."""
+        ...

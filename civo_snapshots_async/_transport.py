@@ -90,16 +90,22 @@ class AiohttpTransport:
             asyncio.Semaphore(settings.max_connections) if http_session is None else nullcontext()
         )
 
-    async def send(self, request: Request[object], *, limit: float) -> Response:
+    async def send(
+        self, request: Request[object], *, limit: float, counts_queue: bool = True
+    ) -> Response:
         """Send the request once and read its answer, whatever its status.
 
-        `limit` holds for everything; the wait for a free slot is not charged to the request's own
-        time-out, which is the settings'.
+        `limit` holds for everything, or, unless it `counts_queue`, from a free slot on; that wait
+        is never charged to the request's own timeout, which is the settings'.
         """
         sending = Sending()
         try:
-            async with self._clock.timeout(limit), self._pace, self._slots:
-                outcome = await self._exchange(request, sending)
+            if counts_queue:
+                async with self._clock.timeout(limit), self._pace, self._slots:
+                    outcome = await self._exchange(request, sending)
+            else:
+                async with self._pace, self._slots, self._clock.timeout(limit):
+                    outcome = await self._exchange(request, sending)
         except TimeoutError:
             outcome = self._late(request, sending, "complete answer", limit)
         # Raised here and not where it was met: aiohttp's errors hold the request, token and all.

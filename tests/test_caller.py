@@ -13,7 +13,7 @@ import pytest
 from civo_snapshots_async import DecodeError, Snapshot, SnapshotSession
 from civo_snapshots_async import _endpoints as endpoints
 from civo_snapshots_async._caller import Caller
-from civo_snapshots_async._http import Request, Response, Transport
+from civo_snapshots_async._http import Request, Response
 from civo_snapshots_async._ledger import Ledger
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
@@ -90,9 +90,11 @@ class Answering:
     def __init__(self, response: Response) -> None:
         self.response = response
 
-    async def send(self, request: Request[object], *, limit: float) -> Response:
+    async def send(
+        self, request: Request[object], *, limit: float, counts_queue: bool = True
+    ) -> Response:
         """Give it."""
-        assert (request.call, limit) == ("list_snapshots", 7)
+        assert (request.call, limit, counts_queue) == ("list_snapshots", 7, True)
         return self.response
 
 
@@ -110,7 +112,7 @@ async def test_a_listing_knows_the_servers_time(
     date: dict[str, str], moment: datetime | None
 ) -> None:
     """By its Date header."""
-    transport: Transport = Answering(Response(status=200, body=b"[]", headers=date))
+    transport = Answering(Response(status=200, body=b"[]", headers=date))
     caller = Caller(transport, transport, Ledger(), 7)
 
     listing = await caller.poll_list(endpoints.list_snapshots("web-1", region="FAKE1"))
@@ -123,7 +125,7 @@ async def test_a_listing_holds_what_can_be_read() -> None:
     ledger = Ledger()
     ledger.note(make_snapshot(snapshot_id="a", included=("vol-1",)))
     body = b'[{"id": "a", "name": "x"}, {"id": "b", "name": 5}, {"name": "y"}]'
-    transport: Transport = Answering(Response(status=200, body=body))
+    transport = Answering(Response(status=200, body=body))
     caller = Caller(transport, transport, ledger, 7)
 
     listing = await caller.poll_list(endpoints.list_snapshots("web-1", region="FAKE1"))
@@ -136,7 +138,7 @@ async def test_a_listing_holds_what_can_be_read() -> None:
 
 async def test_a_list_that_cannot_be_read_at_all_is_no_listing() -> None:
     """There is nothing to go on by."""
-    transport: Transport = Answering(Response(status=200, body=b"{}"))
+    transport = Answering(Response(status=200, body=b"{}"))
     caller = Caller(transport, transport, Ledger(), 7)
 
     with pytest.raises(DecodeError):

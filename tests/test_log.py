@@ -407,8 +407,10 @@ class TestEnds:
         """Only its name: its text could hold anything."""
 
         class Broken:
-            async def send(self, request: Request[object], *, limit: float) -> Response:
-                raise RuntimeError(f"{request.path} {limit} {CANARY}")
+            async def send(
+                self, request: Request[object], *, limit: float, counts_queue: bool = True
+            ) -> Response:
+                raise RuntimeError(f"{request.path} {limit} {counts_queue} {CANARY}")
 
         caller = Caller(Broken(), Broken(), Ledger(), fake_clock.now())
 

@@ -15,7 +15,9 @@ from civo_snapshots_async import (
     RateLimitedError,
     SessionClosedError,
     Snapshot,
+    SnapshotSeen,
     SnapshotSession,
+    SnapshotSettled,
     StateChanged,
     SystemClock,
     TransportError,
@@ -149,6 +151,30 @@ async def test_no_more_polls_are_in_flight_than_there_are_slots(
     assert all(isinstance(snapshot, Snapshot) for snapshot in came_to)
     assert calls.most_in_flight == slots
     assert fake_clock.now() == -(-30 // slots)
+
+
+async def test_a_poll_is_not_charged_for_its_place_behind_calls(
+    civo: FakeCivo, fake_clock: FakeClock
+) -> None:
+    """A call has the only connection for as long as a poll may take: none fails for that."""
+    civo.add_snapshot("web-1", "snap-1")
+    civo.inject("list", faults.hang())
+    async with SnapshotSession(
+        civo.token,
+        region="FAKE1",
+        api_url=civo.api_url,
+        clock=fake_clock,
+        max_connections=1,
+        call_timeout=5,
+        retry=None,
+    ) as session:
+        call = asyncio.ensure_future(session.list_snapshots("web-1"))
+        await until(lambda: len(civo.requests) == 1)
+        events = [event async for event in session.watch("web-1", "snap-1")]
+        await outcomes(call)
+
+    assert [type(event) for event in events] == [SnapshotSeen, SnapshotSettled]
+    assert [(request.kind, request.at) for request in civo.requests] == [("list", 0), ("get", 5)]
 
 
 async def test_who_has_no_time_left_does_not_wait_for_a_slot(fake_clock: FakeClock) -> None:
