@@ -1,7 +1,7 @@
 """FakeCivo: a Civo to try things on."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from types import MappingProxyType, TracebackType
 from typing import Self, get_args
@@ -9,7 +9,7 @@ from typing import Self, get_args
 from ._account import Account
 from ._api import Api
 from ._calendar import Calendar, Clock
-from ._checks import seconds
+from ._checks import Seconds, seconds
 from ._documents import PastLastPage
 from ._limit import RateLimit
 from ._networks import network_id
@@ -38,7 +38,8 @@ class FakeCivo:
     real Civo (None, the default: such a request is refused). `clock` is anything with
     `now()` in seconds, by default the wall's; with a given clock, dates start at
     2025-04-01T09:11:14Z. `takes` is how many seconds a snapshot or a restore takes, and
-    `deletes_take` a deletion: until then the snapshot is still shown as it was, and counts.
+    `deletes_take` a deletion: until then the snapshot is still shown as it was, and counts. Both
+    may be a `timedelta`.
     `spelling` is how states are spelled: `"page"`, the default, is `Complete`, `Pending` and
     `Failed` as on Civo's page; `"lower"` is `completed`, `pending` and `failed`, as its engineers
     write. Other words that a script has stay as they are.
@@ -75,8 +76,8 @@ class FakeCivo:
         other_regions: Sequence[str] = (),
         default_region: str | None = None,
         clock: Clock | None = None,
-        takes: float = 2.0,
-        deletes_take: float = 0.0,
+        takes: Seconds = 2.0,
+        deletes_take: Seconds = 0.0,
         spelling: Spelling = "page",
         snapshot_quota: int | None = None,
         rate_limit: float | None = None,
@@ -268,7 +269,7 @@ class FakeCivo:
         description: str = "",
         script: Script | None = None,
         created_at: datetime | None = None,
-        age: float | timedelta | None = None,
+        age: Seconds | None = None,
     ) -> FakeSnapshot:
         """Put a snapshot there without a request, created now and complete at once.
 
@@ -293,7 +294,7 @@ class FakeCivo:
             created=self._moment(created_at, age),
         )
 
-    def _moment(self, created_at: datetime | None, age: float | timedelta | None) -> float:
+    def _moment(self, created_at: datetime | None, age: Seconds | None) -> float:
         if created_at is not None and age is not None:
             raise ValueError("created_at and age say the same: give one of them")
         if created_at is not None and created_at.utcoffset() is None:
@@ -301,8 +302,7 @@ class FakeCivo:
         if created_at is not None:
             moment = self._calendar.moment(created_at)
         else:
-            back = age.total_seconds() if isinstance(age, timedelta) else age or 0.0
-            moment = self._calendar.now() - seconds("age", back)
+            moment = self._calendar.now() - seconds("age", age or 0.0)
         try:
             self._calendar.written(moment)
         except OverflowError:

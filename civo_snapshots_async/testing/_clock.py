@@ -9,6 +9,7 @@ from contextvars import copy_context
 from datetime import datetime, timedelta
 
 from ._calendar import GIVEN_CLOCK_STARTS
+from ._checks import Seconds
 
 # Turns of the event loop in which nobody asked for the time, before time jumps: more than an
 # exchange with a server on this machine takes from one such question to the next.
@@ -88,14 +89,15 @@ class FakeClock:
 
         return _Scheduled(self._wake, number)
 
-    def advance(self, seconds: float) -> None:
-        """Let that many seconds pass; whoever waits for a moment in them is woken.
+    def advance(self, seconds: Seconds) -> None:
+        """Let so much time pass, in seconds; whoever waits for a moment in it is woken.
 
-        What they do then happens when the event loop gets to it, with all the seconds passed.
+        What they do then happens when the event loop gets to it, with all the time passed.
         """
-        if seconds < 0:
-            raise ValueError(f"time does not go back, by {seconds!r} s")
-        self._pass_until(self._now + seconds)
+        span = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
+        if span < 0:
+            raise ValueError(f"time does not go back, by {span!r} s")
+        self._pass_until(self._now + span)
 
     def _call_after(self, seconds: float, wake: Callable[[], object]) -> int:
         number = next(self._number)

@@ -140,38 +140,38 @@ def hang(*, effect: bool = False) -> Fault:
     return _fault("hang", meet, effect=effect)
 
 
-def delay(seconds: float, /) -> Fault:
+def delay(seconds: _checks.Seconds, /) -> Fault:
     """Handle the request at once, and send the answer that many seconds later.
 
     The seconds are those of FakeCivo's clock if it can `sleep`, as a `FakeClock` can; else the
     wall's.
     """
-    _checks.seconds("seconds", seconds)
+    span = _checks.seconds("seconds", seconds)
 
     async def meet(exchange: Exchange) -> None:
         answer = exchange.handle()
-        await exchange.sleep(seconds)
+        await exchange.sleep(span)
         await exchange.send(answer)
 
-    return _fault("delay", meet, seconds=seconds)
+    return _fault("delay", meet, seconds=span)
 
 
-def drip(interval: float = 1.0, *, effect: bool = True) -> Fault:
+def drip(interval: _checks.Seconds = 1.0, *, effect: bool = True) -> Fault:
     """Send the answer byte by byte, head and all, with `interval` seconds before each.
 
     The seconds are those of FakeCivo's clock if it can `sleep`, as a `FakeClock` can; else the
     wall's.
     """
-    _checks.seconds("interval", interval)
+    span = _checks.seconds("interval", interval)
 
     async def meet(exchange: Exchange) -> None:
         written = _answer(exchange, effect=effect).written(exchange.date())
         for byte in written:
             # A fake clock takes its time over a sleep of 0 seconds, too.
-            await (exchange.sleep(interval) if interval else asyncio.sleep(0))
+            await (exchange.sleep(span) if span else asyncio.sleep(0))
             await exchange.write(bytes((byte,)))
 
-    return _fault("drip", meet, interval=interval, effect=effect)
+    return _fault("drip", meet, interval=span, effect=effect)
 
 
 def endless_1xx(status: Literal[100, 102, 103] = 103, /, *, effect: bool = False) -> Fault:

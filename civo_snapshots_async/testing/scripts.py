@@ -5,14 +5,15 @@ volumes. It returns the `status` that FakeCivo then shows, as Civo writes it: `{
 status yet", and `None` means that the snapshot is no longer there. Give one to
 `FakeCivo.script_next`, to `FakeCivo.add_snapshot`, or to `FakeSnapshot.script`.
 
-The functions here make the usual ones; any function of the same shape will do.
+The functions here make the usual ones, and take a `timedelta` for seconds; any function of the same
+shape will do.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
-from ._checks import seconds
+from ._checks import Seconds, seconds
 
 __all__ = [
     "Script",
@@ -34,7 +35,7 @@ Script: TypeAlias = Callable[[float, Sequence[str]], Status | None]
 """`(seconds since creation, ids of the volumes)` to a status, or to None for "vanished"."""
 
 
-def completes(takes: float = 2.0, *, message: str = "") -> Script:
+def completes(takes: Seconds = 2.0, *, message: str = "") -> Script:
     """Complete in `takes` seconds, volume by volume.
 
     The time is cut into equal steps: first no status at all (a Civo engineer: "usually empty
@@ -42,12 +43,12 @@ def completes(takes: float = 2.0, *, message: str = "") -> Script:
     step, and at the end of the last step the snapshot is `Complete`, with the `message` if one is
     given: an unmerged branch of Civo's own client has "Snapshot completed successfully".
     """
-    takes = seconds("takes", takes)
+    duration = seconds("takes", takes)
 
     def script(elapsed: float, volumes: Sequence[str]) -> Status:
-        if elapsed >= takes:
+        if elapsed >= duration:
             return _status("Complete", _all(volumes, "Completed"), message)
-        step = int(elapsed * (len(volumes) + 2) / takes)
+        step = int(elapsed * (len(volumes) + 2) / duration)
         if step == 0:
             return {}
         states = ["Completed" if index < step - 1 else "Pending" for index in range(len(volumes))]
@@ -67,7 +68,7 @@ def stuck() -> Script:
     return says("Pending")
 
 
-def says(state: str, *, until: float | None = None) -> Script:
+def says(state: str, *, until: Seconds | None = None) -> Script:
     """Be in the given state, whatever the word, with each volume `Pending`.
 
     `until` is the second at which the snapshot is complete after all; None is "never".
@@ -81,7 +82,7 @@ def says(state: str, *, until: float | None = None) -> Script:
 
 
 def fails(
-    volume: str | None = None, *, after: float = 0.0, state: str = "Failed", message: str = ""
+    volume: str | None = None, *, after: Seconds = 0.0, state: str = "Failed", message: str = ""
 ) -> Script:
     """Be `Pending` for `after` seconds, then fail with the given state, and message if any.
 
@@ -90,18 +91,18 @@ def fails(
     """
     _require_word(state)
 
-    after = seconds("after", after)
+    delay = seconds("after", after)
 
     def script(elapsed: float, volumes: Sequence[str]) -> Status:
         # Made even when its time has not come: a volume that is not there is found out at once.
         failed = _failed(volume, state, volumes, message)
-        return failed if elapsed >= after else _status("Pending", _all(volumes, "Pending"))
+        return failed if elapsed >= delay else _status("Pending", _all(volumes, "Pending"))
 
     return script
 
 
 def complete_with_pending_volume(
-    volume: str | None = None, *, until: float | None = None
+    volume: str | None = None, *, until: Seconds | None = None
 ) -> Script:
     """Be `Complete` with one volume still `Pending`, as in the page's own example.
 
@@ -116,17 +117,17 @@ def complete_with_pending_volume(
     return script if until is None else timeline([(0.0, script), (until, completed())])
 
 
-def vanishes(after: float = 0.0) -> Script:
+def vanishes(after: Seconds = 0.0) -> Script:
     """Be `Pending` for `after` seconds, then be gone: 404 `database_snapshot_not_found`."""
-    after = seconds("after", after)
+    delay = seconds("after", after)
 
     def script(elapsed: float, volumes: Sequence[str]) -> Status | None:
-        return _status("Pending", _all(volumes, "Pending")) if elapsed < after else None
+        return _status("Pending", _all(volumes, "Pending")) if elapsed < delay else None
 
     return script
 
 
-def timeline(moments: Iterable[tuple[float, Status | Script | None]]) -> Script:
+def timeline(moments: Iterable[tuple[Seconds, Status | Script | None]]) -> Script:
     """Be what each moment says, from its second on until the next one's.
 
     A moment is a literal status, None for "vanished", or another script, whose own time starts
