@@ -147,8 +147,8 @@ class TransportTimeoutError(TransportError, TimeoutError):
 class CertificateError(TransportError):
     """The server's TLS certificate is not trusted, has expired or names another host.
 
-    Nothing was sent, and trying again would not help: a call makes one handshake, and a wait ends
-    at that poll.
+    Nothing was sent, and trying again would not help: a call makes one attempt (a handshake with
+    each address of the host), and a wait ends at that poll.
     """
 
     @property
