@@ -8,7 +8,7 @@ import attrs
 
 from ._codec import decode
 from ._errors import DecodeError
-from ._http import QueueingTransport, Request, Response, Transport
+from ._http import Attempt, QueueingTransport, Request, Response, Transport
 from ._ledger import Ledger
 from ._log import Write
 from ._models import Snapshot
@@ -46,11 +46,16 @@ class Caller:
 
         A write leaves its trace in the log here, whichever method of the session it is for.
         """
+        return (await self.call_counted(request))[0]
+
+    async def call_counted(self, request: Request[T]) -> tuple[T, tuple[Attempt, ...]]:
+        """Do as `call`, and return the attempts as well, where there was more than one."""
         with Write(request) as write:
-            value = self._read(request, await self._retrying.send(request, limit=self._limit))
+            response = await self._retrying.send(request, limit=self._limit)
+            value = self._read(request, response)
             write.done(value)
 
-        return value
+        return value, response.attempts
 
     async def poll(self, request: Request[T]) -> T:
         """Send a request once: the retry of a poll is the next poll.

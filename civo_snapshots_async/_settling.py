@@ -102,7 +102,7 @@ class Creations:
 
     async def _made(self, creation: _Creation) -> Snapshot:
         try:
-            snapshot = await self._caller.call(creation.request)
+            snapshot, attempts = await self._caller.call_counted(creation.request)
             if self._may_have_made(creation, snapshot.id):
                 return snapshot
             lost = _mixed_up(creation.request, snapshot)
@@ -112,9 +112,9 @@ class Creations:
             # On a closed session nothing can be listed any more.
             if isinstance(error, SessionClosedError) or not error.may_have_taken_effect:
                 raise
-            lost = error
+            lost, attempts = error, getattr(error, "attempts", ())
         creation.is_lost = True
-        creation.is_repeated = len(getattr(lost, "attempts", ())) > 1
+        creation.is_repeated = len(attempts) > 1
 
         return await self._settle(creation, lost)
 

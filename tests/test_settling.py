@@ -64,11 +64,12 @@ class Server:
         self.errors: list[Exception] = []
         self.listed_at: list[float] = []
         self.shows_its_time = True
+        self.attempts: tuple[Attempt, ...] = ()
 
-    async def call(self, request: Request[Any]) -> Any:
+    async def call_counted(self, request: Request[Any]) -> tuple[Any, tuple[Attempt, ...]]:
         """Do what the test of this create does."""
         assert request.call == "create_snapshot"
-        return await self.sends.pop(0)()
+        return await self.sends.pop(0)(), self.attempts
 
     async def poll_list(self, request: Request[Any]) -> Listing:
         """List what is there."""
@@ -508,6 +509,23 @@ class TestAResponseOfAnothers:
             await create(creations, REQUEST, send)
 
         assert (caught.value.candidates, caught.value.baseline) == ((), (made(3600, "old"),))
+
+    @pytest.mark.usefixtures("_known")
+    async def test_after_a_retry_nothing_that_was_made_meanwhile_is_taken_for_it(
+        self, creations: Creations, server: Server
+    ) -> None:
+        """Between the two attempts another program may have made one of that name."""
+        limited = Attempt(met="429", may_have_arrived=False)
+        server.attempts = (limited, Attempt(met="201", may_have_arrived=True))
+        server.snapshots = [made(3600)]
+
+        async def send() -> Snapshot:
+            return server.ledger.note(made(3600, "old"))
+
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await create(creations, REQUEST, send)
+
+        assert caught.value.candidates == (made(3600),)
 
     async def test_one_that_another_task_lists_meanwhile_is_the_creates(
         self, creations: Creations, server: Server
