@@ -438,6 +438,96 @@ async def test_who_is_due_while_a_list_shows_its_end_asks_for_a_get(
     ]  # fmt: skip
 
 
+async def test_news_of_a_list_takes_it_out_of_a_slow_get(fake_clock: FakeClock) -> None:
+    """It is in one place: cancelled, it leaves no request behind, and no ghost in the next."""
+    slow = asyncio.Event()
+
+    class Slow(Calls):
+        async def poll(self, request: Request[Any]) -> Any:
+            if request.snapshot_id == "snap-1":
+                self.in_flight += 1
+                try:
+                    await slow.wait()
+                finally:
+                    self.in_flight -= 1
+            return await super().poll(request)
+
+    calls = Slow(fake_clock, PENDING)
+    polls = Polls(fake_clock, calls)
+    first = asyncio.ensure_future(polls.wait("snap-1", timeout=None))
+    await fake_clock.sleep(1)
+    others = [asyncio.ensure_future(polls.wait(f"snap-{n}", timeout=None)) for n in (2, 3)]
+    await fake_clock.sleep(25)
+
+    first.cancel()
+    await outcomes(first)
+
+    assert calls.in_flight == 0
+    slow.set()
+    await fake_clock.sleep(60)
+    assert not any(task.done() for task in others)
+    for task in others:
+        task.cancel()
+    await outcomes(*others)
+
+
+async def test_a_request_that_somebody_else_cancels_is_sent_anew(fake_clock: FakeClock) -> None:
+    """Nobody waits for ever for a response that can't come."""
+    calls = Calls(fake_clock, DONE, takes=5)
+    polls = Polls(fake_clock, calls)
+    wait = asyncio.ensure_future(polls.wait(timeout=None))
+    await until(lambda: bool(calls.sent))
+    for request in polls.poller._requests:
+        request.task.cancel()
+
+    assert (await wait).is_complete
+    assert len(calls.sent) == 2
+
+
+async def test_early_news_puts_off_no_poll(fake_clock: FakeClock) -> None:
+    """A wait that is woken by another's poll still polls when it was due."""
+    calls = Calls(fake_clock, PENDING)
+    polls = Polls(fake_clock, calls)
+    ref = SnapshotRef("web-1", "snap-1", "FAKE1")
+    slow: Wait[Snapshot] = Wait(ref, COMPLETE, PollPolicy(interval=100), None, 0.0)
+
+    async def follow() -> None:
+        while not slow.is_over:
+            await polls.poller.advance(slow, (StateChanged,))
+
+    following = asyncio.ensure_future(follow())
+    quick = asyncio.ensure_future(polls.wait(poll=PollPolicy(interval=60)))
+    await fake_clock.sleep(50)
+    calls.shown = make_snapshot("Working", {"vol-1": "Pending"})
+    await fake_clock.sleep(20)
+    quick.cancel()
+    calls.shown = DONE
+    await outcomes(quick, following)
+
+    assert fake_clock.now() == 100
+
+
+async def test_an_end_that_a_get_does_not_confirm_is_none(fake_clock: FakeClock) -> None:
+    """A sleeper that was asked about early sleeps on until its own poll is due."""
+
+    class Wrong(Calls):
+        async def poll(self, request: Request[Any]) -> Any:
+            is_list = request.call == "list_snapshots"
+            self.shown = DONE if is_list and 1 < fake_clock.now() < 3 else PENDING
+            return await super().poll(request)
+
+    calls = Wrong(fake_clock, PENDING)
+    polls = Polls(fake_clock, calls)
+
+    came_to = await outcomes(
+        polls.wait("snap-1", poll=PollPolicy(interval=2), timeout=5),
+        polls.wait("snap-2", poll=PollPolicy(interval=4), timeout=9),
+    )
+
+    assert [type(end) for end in came_to] == [WaitTimeoutError] * 2
+    assert calls.sent.count((4, "list_snapshots")) == 1
+
+
 async def test_closing_ends_all_and_leaves_nothing(fake_clock: FakeClock) -> None:
     """Asleep, queued or in flight; no request, no timer."""
     calls = Calls(fake_clock, PENDING, takes=5)

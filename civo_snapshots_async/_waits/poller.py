@@ -31,6 +31,7 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import Any, cast
@@ -117,7 +118,11 @@ class Poller:
         waiter = Waiter(wait, wakes_on, topic, future, copy_context())
         topic.waiters[waiter] = None
         now = self._clock.now()
-        self._schedule(waiter, now)
+        if wait.is_planned:
+            # Woken by news of somebody else's poll, it still has its own to come.
+            pool.put_to_sleep(waiter, wait.due)
+        else:
+            self._schedule(waiter, now)
         self._arm(pool, now)
 
         return waiter
@@ -125,13 +130,17 @@ class Poller:
     def _leave(self, waiter: Waiter) -> None:
         """Take it out of wherever it is; a request that nobody waits for any more ends with it."""
         topic = waiter.topic
-        self._give_up(waiter)
-        waiter.at = None
-        for asking in (topic.asking, topic.pool.asking):
-            if asking:
-                asking.pop(waiter, None)
+        self._detach(waiter)
         if topic.waiters.pop(waiter, _ABSENT) is not _ABSENT and not topic.waiters:
             self._forget(topic)
+
+    def _detach(self, waiter: Waiter) -> None:
+        """Leave it in no place at all, to be put into one (invariant 2)."""
+        self._give_up(waiter)
+        waiter.at = None
+        for asking in (waiter.topic.asking, waiter.topic.pool.asking):
+            if asking:
+                asking.pop(waiter, None)
 
     def _give_up(self, waiter: Waiter) -> None:
         """Let it wait for its request no longer (invariant 3)."""
@@ -158,7 +167,7 @@ class Poller:
 
     def _finish(self, waiter: Waiter, news: object) -> None:
         # Whoever was cancelled a moment ago has a future that is done (invariant 2).
-        if not waiter.future.done():
+        with suppress(asyncio.InvalidStateError):
             waiter.future.set_result(news)
         self._leave(waiter)
 
@@ -338,6 +347,10 @@ class Poller:
             self._show_all(request, outcome.snapshots, outcome, aboard, now)
         elif isinstance(outcome, Exception):
             self._fail(request, aboard, outcome, now)
+        else:
+            # Cancelled by somebody else: those who still wait ask anew.
+            for waiter in [each for each in aboard if not each.future.done()]:
+                self._ask(waiter)
         self._submit(request.pool, now)
 
     def _throttle(self, pool: Pool, told: float, now: float) -> None:
@@ -425,17 +438,21 @@ class Poller:
                 waiter.topic.pool.put_to_sleep(waiter, waiter.wait.due)
             else:
                 # Each has its own, as it gets the context of its wait.
-                self._deliver(waiter, copy.copy(error), request.sent_at, now, was_aboard=True)
+                self._deliver(waiter, _own(error), request.sent_at, now, was_aboard=True)
 
     def _deliver(
         self, waiter: Waiter, outcome: object, sent_at: float, now: float, *, was_aboard: bool
     ) -> None:
         wait = waiter.wait
+        if waiter.future.done():
+            return
         is_early = sent_at < wait.due
         events = waiter.context.run(wait.observe, now, outcome, asked_at=sent_at, is_early=is_early)
         if wait.is_over or any(isinstance(event, waiter.wakes_on) for event in events):
             self._finish(waiter, events)
         elif not is_early:
+            # It may be in flight elsewhere, for a get that it needs no more.
+            self._detach(waiter)
             self._schedule(waiter, now)
         elif was_aboard:
             # Its own poll is due all the same.
@@ -477,3 +494,13 @@ def _closed() -> SessionClosedError:
 
 def _same(error: Exception) -> Exception:
     return error
+
+
+def _own(error: Exception) -> Exception:
+    # One of the caller's making may not be one that can be copied.
+    if not isinstance(error, CivoSnapshotsError):
+        return error
+    own = copy.copy(error)
+    own.__cause__ = error.__cause__
+
+    return own

@@ -135,6 +135,7 @@ class Wait(Generic[T]):
         "interval",
         "is_final",
         "is_over",
+        "is_planned",
         "polls",
         "seen",
         "target",
@@ -150,6 +151,8 @@ class Wait(Generic[T]):
         """The moment of the next poll."""
         self.is_final = timeout == 0
         """Whether the next poll is the last one."""
+        self.is_planned = True
+        """Whether `due` is settled: an observation that counts calls for a new plan."""
         self.is_over = False
         self.polls = 0
         """How many polls there were, early ones included."""
@@ -209,6 +212,7 @@ class Wait(Generic[T]):
 
     def plan(self, now: float, moment: float) -> None:
         """Poll next at that moment, or at the end if there is no time for one more after it."""
+        self.is_planned = True
         if not self.polls or self.is_final:
             return
         self.interval = moment - now
@@ -233,6 +237,7 @@ class Wait(Generic[T]):
         `is_early` is for the poll of another wait, sent before this one was due.
         """
         self.polls += 1
+        self.is_planned = self.is_planned and is_early
         self.elapsed = now - self._started
         if is_logged("wait.polled"):
             self._log("wait.polled", "poll %d: %s", self.polls, self._described(outcome))
