@@ -97,7 +97,7 @@ def package(session: nox.Session) -> None:
     session.install(*PYPROJECT["project"]["dependencies"])
     away = dist.parent / "away"
     shutil.rmtree(away, ignore_errors=True)
-    for folder in (".ci", "docs", "examples", "tests"):
+    for folder in (".ci", "benchmarks", "docs", "examples", "tests"):
         shutil.copytree(folder, away / folder)
     for path in Path().glob("*.*"):
         if path.is_file():
@@ -124,9 +124,9 @@ def install(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure what the library costs, as ratios in one run."""
+    """Measure what the library costs beside bare aiohttp: `nox -s bench -- --help`."""
     session.install("--editable", ".")
-    session.run("python", "benchmarks/ratios.py")
+    session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session
