@@ -1,11 +1,13 @@
 """An asyncio client for Civo instance snapshots, with a wait that a restore can trust."""
 
-from ._batch import Batch, BatchOutcome, BatchResult, snapshot_many, wait_many
-from ._checkpoint import checkpoint
+from types import FunctionType
+
+from ._batch import Batch, BatchOutcome, BatchResult
 from ._clock import Clock, SystemClock
 from ._errors import (
     AmbiguousInstanceError,
     ApiError,
+    Attempt,
     AuthenticationError,
     CertificateError,
     CivoSnapshotsError,
@@ -30,39 +32,38 @@ from ._errors import (
     TransportError,
     TransportTimeoutError,
     WaitError,
+    WaitInterruptedError,
     WaitTimeoutError,
 )
 from ._events import (
     DetailsChanged,
-    Event,
     PollFailed,
+    SnapshotEvent,
+    SnapshotFinished,
     SnapshotSeen,
-    SnapshotSettled,
     SnapshotStalled,
     StateChanged,
     UnknownStateSeen,
-    apply,
-    changes,
+    apply_events,
+    diff,
 )
-from ._handover import WaitToken
-from ._http import Attempt
-from ._instances import Instance
 from ._models import (
+    Instance,
     Phase,
     Restore,
-    RestoreStatus,
     Snapshot,
-    SnapshotStatus,
+    SnapshotRef,
     TimelineEntry,
     UnreadableEntry,
     Verdict,
     VolumeStatus,
 )
-from ._pacing import PollPolicy
-from ._retention import PruneEntry, PruneOutcome, PrunePlan, PruneResult, plan_prune
-from ._retry import RetryPolicy
+from ._policies import HttpOptions, PollPolicy, RetryPolicy
+from ._pruning import PruneOutcome, PruneResult
+from ._retention import PruneEntry, PrunePlan, plan_prune
 from ._session import SnapshotSession
 from ._version import __version__
+from ._waits.saved import SavedWait
 from ._waits.snapshots import SnapshotSource, wait_until_complete
 
 __all__ = [
@@ -80,7 +81,7 @@ __all__ = [
     "ConflictError",
     "DecodeError",
     "DetailsChanged",
-    "Event",
+    "HttpOptions",
     "Instance",
     "InstanceFailedError",
     "InstanceNotFoundError",
@@ -99,20 +100,21 @@ __all__ = [
     "RateLimitedError",
     "RegionNotFoundError",
     "Restore",
-    "RestoreStatus",
     "RetryPolicy",
+    "SavedWait",
     "ServerError",
     "SessionClosedError",
     "Snapshot",
+    "SnapshotEvent",
     "SnapshotFailedError",
+    "SnapshotFinished",
     "SnapshotNotCompleteError",
     "SnapshotNotFoundError",
+    "SnapshotRef",
     "SnapshotSeen",
     "SnapshotSession",
-    "SnapshotSettled",
     "SnapshotSource",
     "SnapshotStalled",
-    "SnapshotStatus",
     "SnapshotVanishedError",
     "StateChanged",
     "SystemClock",
@@ -124,14 +126,17 @@ __all__ = [
     "Verdict",
     "VolumeStatus",
     "WaitError",
+    "WaitInterruptedError",
     "WaitTimeoutError",
-    "WaitToken",
     "__version__",
-    "apply",
-    "changes",
-    "checkpoint",
+    "apply_events",
+    "diff",
     "plan_prune",
-    "snapshot_many",
-    "wait_many",
     "wait_until_complete",
 ]
+
+# Where a name is defined may change: pickles, tracebacks and `help` show where it is imported from.
+for _name in __all__:
+    if isinstance(globals()[_name], (type, FunctionType)):
+        globals()[_name].__module__ = __name__
+del FunctionType, _name

@@ -5,20 +5,24 @@ import warnings
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
 from functools import partial
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Literal, Protocol, Self, TypeVar, cast
 
 import attrs
 
 from . import _checks as check
 from ._checks import Seconds
-from ._errors import CivoSnapshotsError, OutcomeUnknownError, SessionClosedError, WaitError
-from ._models import Snapshot
-from ._pacing import PollPolicy
-from ._session import SnapshotSession
+from ._errors import (
+    CivoSnapshotsError,
+    OutcomeUnknownError,
+    SessionClosedError,
+    WaitInterruptedError,
+)
+from ._models import Snapshot, SnapshotLike, SnapshotRef
+from ._policies import PollPolicy
 from ._waits.snapshots import OnChange
 
 T = TypeVar("T")
-_Kind = Literal["completed", "failed", "unknown", "not_started"]
+_Status = Literal["completed", "failed", "unknown", "not_started"]
 
 # So many of a list are named in a sentence.
 _MOST_NAMED = 10
@@ -28,7 +32,7 @@ _MOST_NAMED = 10
 class BatchOutcome:
     """What became of one item of a batch."""
 
-    kind: _Kind
+    status: _Status
     """Its place in the `BatchResult`, which says what each means."""
     instance_id: str
     snapshot_id: str | None = None
@@ -41,7 +45,7 @@ class BatchOutcome:
     def __str__(self) -> str:
         why = f": {self.error}" if self.error else ""
 
-        return f"{self.instance_id}: {self.kind.replace('_', ' ')}{why}"
+        return f"{self.instance_id}: {self.status.replace('_', ' ')}{why}"
 
 
 @attrs.frozen(kw_only=True)
@@ -68,7 +72,7 @@ class BatchResult:
     def unknown(self) -> tuple[BatchOutcome, ...]:
         """Those of which nobody knows how they ended.
 
-        Without a `snapshot_id`, the create may or may not have been done: its answer was lost, or
+        Without a `snapshot_id`, the create may or may not have been done: its response was lost, or
         the batch was stopped while it ran. With one, the batch was stopped while it waited.
         """
         return self._of("unknown")
@@ -91,19 +95,19 @@ class BatchResult:
             raise ExceptionGroup(f"not every snapshot is complete: {self}", errors)
 
     def __str__(self) -> str:
-        kinds = Counter(outcome.kind for outcome in self.outcomes)
+        counts = Counter(outcome.status for outcome in self.outcomes)
 
         return (
-            f"{kinds['completed']} completed, {kinds['failed']} failed, "
-            f"{kinds['unknown']} unknown, {kinds['not_started']} not started"
+            f"{counts['completed']} completed, {counts['failed']} failed, "
+            f"{counts['unknown']} unknown, {counts['not_started']} not started"
         )
 
-    def _of(self, kind: str) -> tuple[BatchOutcome, ...]:
-        return tuple(outcome for outcome in self.outcomes if outcome.kind == kind)
+    def _of(self, status: str) -> tuple[BatchOutcome, ...]:
+        return tuple(outcome for outcome in self.outcomes if outcome.status == status)
 
 
 class Batch:
-    """Work on many items, which begins when it is awaited or iterated over.
+    """Work on many items, which starts when it is awaited or iterated over.
 
     `await batch` works through all of it and gives the `BatchResult`; `async for outcome in batch`
     gives each `BatchOutcome` as it comes. Leaving the loop early stops nothing by itself: iterate
@@ -146,12 +150,12 @@ class Batch:
     def result(self) -> BatchResult:
         """What is known by now: all of it when the batch is over, however it ended.
 
-        An item that is under way counts as unknown.
+        An item that has started and is not over counts as unknown.
         """
         return BatchResult(outcomes=tuple(item.outcome for item in self._items))
 
     async def aclose(self) -> None:
-        """Stop what runs, and begin nothing more; `result` says how far it got.
+        """Stop what runs, and start nothing more; `result` says how far it got.
 
         It is for the task that iterates. From another one, cancel that task.
         """
@@ -167,7 +171,7 @@ class Batch:
             )
 
     def __del__(self) -> None:
-        # As Python says it of a coroutine. A backup that was never begun should not go unnoticed.
+        # As Python says it of a coroutine. A backup that was never started should not go unnoticed.
         if not self._is_used:
             warnings.warn(
                 f"a batch of {len(self._items)} was never awaited: nothing was done",
@@ -177,85 +181,93 @@ class Batch:
             )
 
 
+class Snapshotter(Protocol):
+    """Whatever makes snapshots and waits for them: a `SnapshotSession`."""
+
+    @property
+    def create_snapshot(self) -> Callable[..., Awaitable[Snapshot]]:
+        """A coroutine function of `instance_id`, `name`, `description` and `region`."""
+        ...
+
+    @property
+    def wait_until_complete(self) -> Callable[..., Awaitable[Snapshot]]:
+        """A coroutine function of two ids, `timeout`, `poll`, `on_change` and `region`."""
+        ...
+
+    @property
+    def region(self) -> str:
+        """The region of what names no other."""
+        ...
+
+
+@attrs.frozen
+class Waiting:
+    """How the items of a batch wait."""
+
+    timeout: float | None
+    poll: PollPolicy
+    on_change: OnChange | None
+
+    @staticmethod
+    def of(timeout: Seconds | None, poll: PollPolicy, on_change: OnChange | None) -> "Waiting":
+        """Check the timeout, and keep it in seconds."""
+        return Waiting(check.timeout(timeout), poll, on_change)
+
+
 def snapshot_many(
-    session: SnapshotSession,
+    session: Snapshotter,
     instance_ids: Iterable[str],
     *,
-    name: str | Callable[[str], str | None] | None = None,
-    description: str | None = None,
-    limit: int = 20,
-    timeout: Seconds | None = 1800.0,
-    poll: PollPolicy = PollPolicy(),
-    on_change: OnChange | None = None,
-    region: str | None = None,
+    name: str | Callable[[str], str | None] | None,
+    description: str | None,
+    max_concurrent: int,
+    waiting: Waiting,
+    region: str,
 ) -> Batch:
-    """Make a snapshot of each instance, and wait until it is complete.
-
-    `name` is the name of every snapshot, or a function that gives it, or `None`, for an instance.
-    An instance has its place among the `limit` from its create until its snapshot is settled: what
-    is bounded is the work that Civo does at once. `timeout` is for each wait; the rest is as in
-    `create_snapshot` and `wait_until_complete`.
-
-    A failure of one is its outcome, and no matter of the others. What `on_change` raises ends the
-    whole batch, and comes out as it is. Names and ids that can't be used, and an instance that is
-    given twice, are a `ValueError` here and now, before anything is sent.
-    """
-    where = session.region if region is None else check.plain_name("region", region)
+    """Make a snapshot of each instance, and wait until it is complete."""
+    check.plain_name("region", region)
     if description is not None:
         check.text("description", description)
     items = [
         _Item(
             instance_id=check.plain_name("instance_id", instance_id),
-            region=where,
+            region=region,
             name=_name_for(instance_id, name),
             description=description,
         )
         for instance_id in _several("instance_ids", instance_ids)
     ]
     _refuse_twice("instance_ids", "instance", [item.instance_id for item in items])
-    wait = partial(_wait, session, check.timeout(timeout), poll, on_change)
 
     async def make_and_wait(item: _Item) -> None:
         item.snapshot = await session.create_snapshot(
-            item.instance_id, name=item.name, description=description, region=where
+            item.instance_id, name=item.name, description=description, region=region
         )
         item.snapshot_id = item.snapshot.id
-        await wait(item)
+        await _wait(session, waiting, item)
 
-    return Batch(items, make_and_wait, check.count("limit", limit, at_least=1))
+    return Batch(items, make_and_wait, check.count("max_concurrent", max_concurrent, at_least=1))
 
 
 def wait_many(
-    session: SnapshotSession,
-    pairs: Iterable[tuple[str, str]],
+    session: Snapshotter,
+    snapshots: Iterable[Snapshot | SnapshotRef | tuple[str, SnapshotLike]],
     *,
-    timeout: Seconds | None = 1800.0,
-    poll: PollPolicy = PollPolicy(),
-    on_change: OnChange | None = None,
-    region: str | None = None,
+    waiting: Waiting,
+    region: str | None,
 ) -> Batch:
-    """Wait until each snapshot is complete; `pairs` are of an instance's id and a snapshot's.
-
-    All waits run at once, as a wait costs Civo little and one that is stuck must not keep another
-    from its time. Otherwise it is as `snapshot_many`.
-    """
-    where = session.region if region is None else check.plain_name("region", region)
-    items = [
-        _Item(
-            instance_id=check.plain_name("instance_id", instance_id),
-            region=where,
-            snapshot_id=check.plain_name("snapshot_id", snapshot_id),
-        )
-        for instance_id, snapshot_id in map(_pair, _several("pairs", pairs))
+    """Wait until each snapshot is complete."""
+    refs = [
+        _ref(session, each, region)
+        for each in cast("Iterable[object]", _several("snapshots", snapshots))
     ]
-    _refuse_twice(
-        "pairs",
-        "pair",
-        [f"snapshot {item.snapshot_id} of instance {item.instance_id}" for item in items],
-    )
-    wait = partial(_wait, session, check.timeout(timeout), poll, on_change)
+    _refuse_twice("snapshots", "snapshot", map(str, refs))
+    items = [
+        _Item(instance_id=ref.instance_id, region=ref.region, snapshot_id=ref.snapshot_id)
+        for ref in refs
+    ]
 
-    return Batch(items, wait, max(len(items), 1))
+    return Batch(items, partial(_wait, session, waiting), max(len(items), 1))
 
 
 def _several(argument: str, values: Iterable[T]) -> Iterable[T]:
@@ -265,12 +277,18 @@ def _several(argument: str, values: Iterable[T]) -> Iterable[T]:
     return values
 
 
-def _pair(value: Any) -> tuple[Any, Any]:  # noqa: ANN401 - that is what is found out
+def _ref(session: Snapshotter, value: object, region: str | None) -> SnapshotRef:
+    default = session.region
     match value:
-        case [one, other]:
-            return one, other
+        case Snapshot() | SnapshotRef():
+            return SnapshotRef.of(value.instance_id, value, region=region, default_region=default)
+        case [str() as instance_id, (str() | Snapshot() | SnapshotRef()) as snapshot]:
+            return SnapshotRef.of(instance_id, snapshot, region=region, default_region=default)
         case _:
-            raise TypeError(f"pairs must be of an instance's id and a snapshot's, not {value!r}")
+            raise TypeError(
+                "snapshots must be Snapshots, SnapshotRefs or pairs of an instance's id and a "
+                f"snapshot's, not {value!r}"
+            )
 
 
 def _name_for(instance_id: str, name: str | Callable[[str], str | None] | None) -> str | None:
@@ -302,14 +320,14 @@ class _Item:
     description: str | None = None
     snapshot_id: str | None = None
     snapshot: Snapshot | None = None
-    is_begun: bool = False
+    is_started: bool = False
     is_over: bool = False
     error: CivoSnapshotsError | None = None
 
     @property
     def outcome(self) -> BatchOutcome:
         """What is known of it now."""
-        if not self.is_begun:
+        if not self.is_started:
             return self._as("not_started", None)
         error = self.error if self.is_over else self.cut_short()
         if error is None:
@@ -319,9 +337,9 @@ class _Item:
 
         return self._as("unknown", error)
 
-    def _as(self, kind: _Kind, error: CivoSnapshotsError | None) -> BatchOutcome:
+    def _as(self, status: _Status, error: CivoSnapshotsError | None) -> BatchOutcome:
         return BatchOutcome(
-            kind=kind,
+            status=status,
             instance_id=self.instance_id,
             snapshot_id=self.snapshot_id,
             snapshot=self.snapshot,
@@ -337,9 +355,9 @@ class _Item:
             error.add_note(f"in a batch: instance {self.instance_id}")
 
     def cut_short(self, cause: CivoSnapshotsError | None = None) -> CivoSnapshotsError:
-        """Say what is not known of one that is, or was, under way."""
+        """Say what is not known of one that has started and was not over."""
         if self.snapshot_id is not None:
-            return WaitError(
+            return WaitInterruptedError(
                 f"the wait for snapshot {self.snapshot_id} of instance {self.instance_id} was not "
                 "over",
                 instance_id=self.instance_id,
@@ -349,36 +367,30 @@ class _Item:
         fields = {"name": self.name, "description": self.description}
 
         unknown = OutcomeUnknownError(
-            f"create_snapshot on instance {self.instance_id} (name {self.name!r}) was under way, "
+            f"create_snapshot on instance {self.instance_id} (name {self.name!r}) was interrupted, "
             "and may or may not have been done. Look at list_snapshots before you create it again, "
             "or use ensure_snapshot.",
             action="create_snapshot",
             instance_id=self.instance_id,
             region=self.region,
-            asked={field: value for field, value in fields.items() if value is not None},
+            requested={field: value for field, value in fields.items() if value is not None},
         )
         unknown.__cause__ = cause
 
         return unknown
 
 
-async def _wait(
-    session: SnapshotSession,
-    timeout: float | None,
-    poll: PollPolicy,
-    on_change: OnChange | None,
-    item: _Item,
-) -> None:
-    def tell(before: Snapshot, after: Snapshot) -> object:
+async def _wait(session: Snapshotter, waiting: Waiting, item: _Item) -> None:
+    def note_change(before: Snapshot, after: Snapshot) -> object:
         item.snapshot = after
-        return None if on_change is None else on_change(before, after)
+        return None if waiting.on_change is None else waiting.on_change(before, after)
 
     item.snapshot = await session.wait_until_complete(
         item.instance_id,
         cast("str", item.snapshot_id),
-        timeout=timeout,
-        poll=poll,
-        on_change=tell,
+        timeout=waiting.timeout,
+        poll=waiting.poll,
+        on_change=note_change,
         region=item.region,
     )
 
@@ -391,7 +403,7 @@ class _Run:
     ) -> None:
         self._items = items
         self._work = work
-        self._places = asyncio.Semaphore(limit)
+        self._slots = asyncio.Semaphore(limit)
         self._done: asyncio.Queue[_Item] = asyncio.Queue()
         self._bug: Exception | None = None
         self._is_closed = False
@@ -416,8 +428,8 @@ class _Run:
             raise self._bug
 
     async def _do(self, item: _Item) -> None:
-        async with self._places:
-            item.is_begun = True
+        async with self._slots:
+            item.is_started = True
             try:
                 await self._outcome_of(item)
             except Exception as bug:  # noqa: BLE001 - it is raised where the batch is awaited
@@ -432,7 +444,7 @@ class _Run:
             await self._work(item)
         except SessionClosedError as error:
             self._is_closed = True
-            # A create that began when the session was closed already has sent nothing.
+            # A create that started after the session was closed has sent nothing.
             is_known = was_closed or item.snapshot_id is not None
             item.over(error if is_known else item.cut_short(error))
         except CivoSnapshotsError as error:

@@ -1,9 +1,9 @@
-"""Work on an instance with a way back: a complete snapshot before it, and what to do after it."""
+"""A snapshot around a change: complete before it, and rolled back to or deleted after it."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Literal, TypeVar, get_args
+from typing import Literal, Protocol, get_args
 
 import attrs
 
@@ -16,45 +16,51 @@ from ._errors import (
     SnapshotNotFoundError,
 )
 from ._log import About, log
-from ._models import Snapshot
-from ._pacing import PollPolicy
-from ._session import SnapshotSession
+from ._models import Restore, Snapshot
+from ._policies import PollPolicy
 
-T = TypeVar("T")
 KeepOrRestore = Literal["keep", "restore"]
 KeepOrDelete = Literal["keep", "delete"]
 
 
+class Snapshotter(Protocol):
+    """Whatever makes, restores and deletes snapshots: a `SnapshotSession`."""
+
+    @property
+    def create_snapshot(self) -> Callable[..., Awaitable[Snapshot]]:
+        """A coroutine function of `instance_id`, `name`, `description` and `region`."""
+        ...
+
+    @property
+    def wait_until_complete(self) -> Callable[..., Awaitable[Snapshot]]:
+        """A coroutine function of two ids, `timeout`, `poll` and `region`."""
+        ...
+
+    @property
+    def restore_snapshot(self) -> Callable[..., Awaitable[Restore]]:
+        """A coroutine function of two ids, `overwrite_existing` and `region`."""
+        ...
+
+    @property
+    def delete_snapshot(self) -> Callable[..., Awaitable[None]]:
+        """A coroutine function of two ids and `region`."""
+        ...
+
+
 def checkpoint(
-    session: SnapshotSession,
+    session: Snapshotter,
     instance_id: str,
     *,
-    name: str | None = None,
-    description: str | None = None,
-    on_error: KeepOrRestore = "keep",
-    on_cancel: KeepOrRestore = "keep",
-    on_success: KeepOrDelete = "keep",
-    timeout: Seconds | None = 1800.0,
-    poll: PollPolicy = PollPolicy(),
-    region: str | None = None,
+    name: str | None,
+    description: str | None,
+    on_error: KeepOrRestore,
+    on_cancel: KeepOrRestore,
+    on_success: KeepOrDelete,
+    timeout: Seconds | None,
+    poll: PollPolicy,
+    region: str,
 ) -> AbstractAsyncContextManager[Snapshot]:
-    """Make a snapshot, wait until it is complete, and only then run the body of `async with`.
-
-    What the body raises is always handed on as it is, with a note that names the snapshot:
-
-    - `on_error="restore"`: when the body raises an `Exception`, **overwrite the instance** from
-      the snapshot, unless that is not complete any more. A second note says what became of it:
-      begun, refused or not known.
-    - `on_cancel="restore"`: do so when the body is cancelled, before the cancellation is handed on.
-      Its two requests take no longer than the session's `call_timeout` each; cancelled once more
-      meanwhile, it stops there.
-    - `on_success="delete"`: delete the snapshot when the body has ended well. If that fails, the
-      body has succeeded all the same: it is told in the log, as a warning, and not raised.
-
-    By default the snapshot is kept in each case. It is also kept, and nothing is sent, when the
-    body ends by any other exception, such as `SystemExit`. When the snapshot does not become
-    complete, the body does not run; the error is that of the create or of the wait.
-    """
+    """Make a snapshot, wait until it is complete, and only then run the body of `async with`."""
     if name is not None:
         check.label("name", name)
     if description is not None:
@@ -64,23 +70,16 @@ def checkpoint(
         _Checkpoint(
             session=session,
             instance_id=check.plain_name("instance_id", instance_id),
-            region=check.plain_name("region", session.region if region is None else region),
+            region=check.plain_name("region", region),
             name=name,
             description=description,
             timeout=check.timeout(timeout),
             poll=poll,
         ),
-        on_error=_one_of("on_error", on_error, get_args(KeepOrRestore)),
-        on_cancel=_one_of("on_cancel", on_cancel, get_args(KeepOrRestore)),
-        on_success=_one_of("on_success", on_success, get_args(KeepOrDelete)),
+        on_error=check.one_of("on_error", on_error, allowed=get_args(KeepOrRestore)),
+        on_cancel=check.one_of("on_cancel", on_cancel, allowed=get_args(KeepOrRestore)),
+        on_success=check.one_of("on_success", on_success, allowed=get_args(KeepOrDelete)),
     )
-
-
-def _one_of(argument: str, value: T, allowed: tuple[str, ...]) -> T:
-    if value not in allowed:
-        raise ValueError(f"{argument} must be {' or '.join(map(repr, allowed))}, not {value!r}")
-
-    return value
 
 
 @asynccontextmanager
@@ -112,7 +111,7 @@ async def _around(
 class _Checkpoint:
     """The snapshot to make, and the ways to go on from it."""
 
-    session: SnapshotSession
+    session: Snapshotter
     instance_id: str
     region: str
     name: str | None

@@ -7,10 +7,12 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import attrs
+
+T = TypeVar("T")
 
 Seconds = float | timedelta
 """How a caller may give a span of time."""
@@ -55,6 +57,12 @@ def plain_name(argument: str, value: object) -> str:
         )
 
     return name
+
+
+def plain_name_or_empty(argument: str, value: object) -> None:
+    """Accept such a name, or the empty string for none."""
+    if value != "":
+        plain_name(argument, value)
 
 
 def label(argument: str, value: object) -> str:
@@ -139,6 +147,11 @@ def seconds(argument: str, value: Seconds) -> float:
     return _span(argument, value, is_allowed=_is_some_time, rule="more than 0")
 
 
+def seconds_or_none_at_all(argument: str, value: Seconds) -> float:
+    """Accept a span of time, or 0 for none at all, and return it in seconds."""
+    return _span(argument, value, is_allowed=_is_no_negative_time, rule="0 or more")
+
+
 def timeout(value: Seconds | None) -> float | None:
     """Accept a span of time, and return it in seconds; `None` is for no limit."""
     if value is None:
@@ -149,6 +162,25 @@ def timeout(value: Seconds | None) -> float | None:
     )
 
 
+Validator = Callable[[object, "attrs.Attribute[Any]", Any], None]
+
+
+def field(rule: Callable[..., object], **limits: object) -> Validator:
+    """Return a validator that holds an attrs field to a rule of this file."""
+
+    def validate(_: object, field: "attrs.Attribute[Any]", value: object) -> None:
+        rule(field.name, value, **limits)
+
+    return validate
+
+
+def ordered(policy: object, lower: str, upper: str) -> None:
+    """Accept two fields of a policy of which the second is not below the first."""
+    least, most = getattr(policy, lower), getattr(policy, upper)
+    if most < least:
+        raise ValueError(f"{upper} must not be below {lower} ({least:g}), not {most:g}")
+
+
 def seconds_field(_: object, field: "attrs.Attribute[Any]", value: float) -> None:
     """Validate an attrs field that is a span of time, converted by `as_seconds`."""
     seconds(field.name, value)
@@ -156,7 +188,11 @@ def seconds_field(_: object, field: "attrs.Attribute[Any]", value: float) -> Non
 
 def grace_field(_: object, field: "attrs.Attribute[Any]", value: float) -> None:
     """Validate an attrs field that is a span of time, or 0 for none at all."""
-    _span(field.name, value, is_allowed=lambda span: span >= 0, rule="0 or more")
+    seconds_or_none_at_all(field.name, value)
+
+
+def _is_no_negative_time(span: float) -> bool:
+    return span >= 0
 
 
 def _is_some_time(span: float) -> bool:
@@ -188,6 +224,20 @@ def count(argument: str, value: object, *, at_least: int = 0) -> int:
     return value
 
 
+def one_of(argument: str, value: T, *, allowed: tuple[str, ...]) -> T:
+    """Accept one of a few words."""
+    if value not in allowed:
+        raise ValueError(f"{argument} must be {' or '.join(map(repr, allowed))}, not {value!r}")
+
+    return value
+
+
+def wait_strategy(argument: str, value: object) -> None:
+    """Accept what tenacity calls to learn how long to wait."""
+    if not callable(value):
+        raise TypeError(f"{argument} must be a tenacity wait strategy, not {value!r}")
+
+
 def header(argument: str, value: object) -> str:
     """Accept what can stand in an HTTP header."""
     line = text(argument, value)
@@ -201,7 +251,7 @@ def header(argument: str, value: object) -> str:
 
 
 def proxy_url(argument: str, value: object) -> str:
-    """Accept the URL of an HTTP proxy; it is not told again, as it may hold a password."""
+    """Accept the URL of an HTTP proxy; an error does not show it, as it may hold a password."""
     try:
         parts = urlsplit(text(argument, value))
         is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0

@@ -20,11 +20,12 @@
     │   └── ServerError
     ├── DecodeError                    Civo answered: yes, in an undocumented shape
     ├── OutcomeUnknownError            a create, restore or deletion may or may not have been done
+    ├── SnapshotNotCompleteError       a restore was not sent
     └── WaitError                      waiting ended without what was waited for
         ├── SnapshotFailedError
         ├── SnapshotVanishedError
         ├── WaitTimeoutError           (also TimeoutError)
-        ├── SnapshotNotCompleteError   a restore was refused
+        ├── WaitInterruptedError       the batch around the wait was stopped
         ├── InstanceFailedError
         └── AmbiguousInstanceError     several instances have the restored host name
 
@@ -35,9 +36,9 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from ._http import Attempt
-from ._instances import Instance
-from ._models import Snapshot, TimelineEntry, UnreadableEntry, Verdict, VolumeStatus
+import attrs
+
+from ._models import Instance, Snapshot, TimelineEntry, UnreadableEntry, Verdict, VolumeStatus
 
 _TIMED_OUT = frozenset({HTTPStatus.REQUEST_TIMEOUT})
 # Neither a method that is not implemented nor a version of HTTP comes to be with time.
@@ -45,6 +46,32 @@ _TRANSIENT_STATUSES = (
     _TIMED_OUT | {HTTPStatus.TOO_MANY_REQUESTS} | frozenset(range(500, 600)) - {501, 505}
 )
 _TRANSIENT_CODES = frozenset({"database_quota_lock_failed"})
+
+
+@attrs.frozen(kw_only=True)
+class Attempt:
+    """One attempt to send a request, and what it got."""
+
+    outcome: str
+    """In words, such as `503` or `ServerDisconnectedError`."""
+    may_have_arrived: bool
+    """Whether the request may have reached Civo and had its effect."""
+    elapsed: float = 0.0
+    """The seconds from the start of the first attempt to the end of this one."""
+
+
+def effort_of(attempts: tuple[Attempt, ...]) -> str:
+    """Say what each attempt came to, to stand at the end of a sentence; nothing for only one.
+
+    What was the same each time stands in the sentence already, and is not repeated.
+    """
+    if not attempts[1:]:
+        return ""
+    effort = f"{len(attempts)} attempts in {attempts[-1].elapsed:.1f} s"
+    if len({attempt.outcome for attempt in attempts}) == 1:
+        return f", {effort}"
+
+    return f" ({effort}: {'; '.join(attempt.outcome for attempt in attempts)})"
 
 
 class CivoSnapshotsError(Exception):
@@ -320,9 +347,9 @@ class OutcomeUnknownError(CivoSnapshotsError):
         action: str,
         instance_id: str,
         region: str,
-        asked: Mapping[str, str | bool],
+        requested: Mapping[str, str | bool],
         snapshot_id: str = "",
-        baseline: tuple[Snapshot, ...] = (),
+        existing: tuple[Snapshot, ...] = (),
         candidates: tuple[Snapshot, ...] = (),
         last_error: CivoSnapshotsError | None = None,
     ) -> None:
@@ -333,9 +360,9 @@ class OutcomeUnknownError(CivoSnapshotsError):
         self.region = region
         self.snapshot_id = snapshot_id
         """The snapshot to restore or to delete, as it was given; empty for a create."""
-        self.asked = dict(asked)
+        self.requested = dict(requested)
         """What was sent in the body."""
-        self.baseline = baseline
+        self.existing = existing
         """The instance's other snapshots, as last listed: those that can't be it."""
         self.candidates = candidates
         """Those that may be what was asked for: any, one or none of them."""
@@ -349,6 +376,20 @@ class OutcomeUnknownError(CivoSnapshotsError):
     def may_have_taken_effect(self) -> bool:
         """True: that is what is not known."""
         return True
+
+
+class SnapshotNotCompleteError(CivoSnapshotsError):
+    """The snapshot is not complete, so that its restore was not sent."""
+
+    def __init__(
+        self, message: str, *, instance_id: str, snapshot_id: str, snapshot: Snapshot
+    ) -> None:
+        super().__init__(message)
+        self.instance_id = instance_id
+        self.snapshot_id = snapshot_id
+        """The snapshot to restore, as it was given."""
+        self.snapshot = snapshot
+        """As it was when it was checked; `snapshot.verdict` has the reasons."""
 
 
 class WaitError(CivoSnapshotsError):
@@ -410,8 +451,8 @@ class WaitTimeoutError(WaitError, TimeoutError):
     """The time was up; what was waited for may still come."""
 
 
-class SnapshotNotCompleteError(WaitError):
-    """A restore was refused, and nothing was sent: the snapshot is not complete."""
+class WaitInterruptedError(WaitError):
+    """The batch was stopped while it waited; what was waited for may still come."""
 
 
 class InstanceFailedError(WaitError):

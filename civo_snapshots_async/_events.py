@@ -33,7 +33,7 @@ class StateChanged:
 
 @attrs.frozen(kw_only=True)
 class DetailsChanged:
-    """Something else of the snapshot has changed, such as its name or the status message."""
+    """Something else of the snapshot has changed, such as its name or its message."""
 
     snapshot: Snapshot
     """As it is now."""
@@ -41,14 +41,14 @@ class DetailsChanged:
 
 @attrs.frozen(kw_only=True)
 class UnknownStateSeen:
-    """A state was seen whose meaning is not known; it is taken for pending. Told once a word."""
+    """A state of unknown meaning was seen, and is taken for pending. Emitted once for each word."""
 
     state: str
 
 
 @attrs.frozen(kw_only=True)
 class PollFailed:
-    """A look failed in passing; there will be another."""
+    """A poll failed with a transient error; there will be another."""
 
     error: CivoSnapshotsError
     in_a_row: int
@@ -57,7 +57,7 @@ class PollFailed:
 
 @attrs.frozen(kw_only=True)
 class SnapshotStalled:
-    """Nothing has changed for a while. Told once, until something changes."""
+    """Nothing has changed for a while. Emitted once, until something changes."""
 
     snapshot: Snapshot
     unchanged_for: float
@@ -65,50 +65,46 @@ class SnapshotStalled:
 
 
 @attrs.frozen(kw_only=True)
-class SnapshotSettled:
-    """The snapshot is complete, or it has failed: nothing more will happen."""
+class SnapshotFinished:
+    """The snapshot is complete, or it has failed: nothing more will happen to it."""
 
     snapshot: Snapshot
 
 
-Event = (
+SnapshotEvent = (
     SnapshotSeen
     | StateChanged
     | DetailsChanged
     | UnknownStateSeen
     | PollFailed
     | SnapshotStalled
-    | SnapshotSettled
+    | SnapshotFinished
 )
 
 
-def changes(before: Snapshot, after: Snapshot) -> tuple[StateChanged, ...]:
+def diff(before: Snapshot, after: Snapshot) -> tuple[StateChanged, ...]:
     """Say what is different in the states of two reports of one snapshot."""
     return tuple(_changes(before, after))
 
 
 def events_between(before: Snapshot, after: Snapshot) -> tuple[StateChanged | DetailsChanged, ...]:
     """Say everything that is different in two reports of one snapshot."""
-    states = changes(before, after)
-    if apply(before, *states) == after:
+    states = diff(before, after)
+    if apply_events(before, *states) == after:
         return states
 
     return (*states, DetailsChanged(snapshot=after))
 
 
-def apply(snapshot: Snapshot, *events: Event) -> Snapshot:
+def apply_events(snapshot: Snapshot, *events: SnapshotEvent) -> Snapshot:
     """Return what a snapshot was after these events."""
     for event in events:
         match event:
             case StateChanged(volume_id=None):
-                status = attrs.evolve(snapshot.status, state=event.after or "")
-                snapshot = attrs.evolve(snapshot, status=status)
+                snapshot = attrs.evolve(snapshot, state=event.after or "")
             case StateChanged():
-                status = attrs.evolve(
-                    snapshot.status, volumes=tuple(_volumes(snapshot.status.volumes, event))
-                )
-                snapshot = attrs.evolve(snapshot, status=status)
-            case SnapshotSeen() | DetailsChanged() | SnapshotSettled():
+                snapshot = attrs.evolve(snapshot, volumes=tuple(_volumes(snapshot.volumes, event)))
+            case SnapshotSeen() | DetailsChanged() | SnapshotFinished():
                 snapshot = event.snapshot
             case _:
                 pass

@@ -5,16 +5,13 @@ that a format string may name any of them. `docs/how-to/logs.md` is the contract
 """
 
 import logging
-from asyncio import CancelledError
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Self
+from typing import Protocol
 
 import attrs
 
 from ._errors import CivoSnapshotsError, WaitTimeoutError
-from ._http import Request
-from ._models import Restore, Snapshot
+from ._models import Snapshot
 
 _logger = logging.getLogger("civo_snapshots_async")
 
@@ -22,16 +19,11 @@ _DEBUG, _INFO, _WARNING = logging.DEBUG, logging.INFO, logging.WARNING
 # What Python has for a handler that fails: a traceback on stderr, unless that is switched off.
 _REPORTER = logging.NullHandler()
 
-_WRITES = {
-    "create_snapshot": "create",
-    "update_snapshot": "update",
-    "restore_snapshot": "restore",
-    "delete_snapshot": "delete",
-}
+_WRITES = ("create", "update", "restore", "delete")
 _ENDS = {"sent": _INFO, "done": _INFO, "failed": _INFO, "unknown": _WARNING, "cancelled": _WARNING}
 
 LEVELS: Mapping[str, int] = {
-    **{f"{write}.{end}": level for write in _WRITES.values() for end, level in _ENDS.items()},
+    **{f"{write}.{end}": level for write in _WRITES for end, level in _ENDS.items()},
     # It destroys what is on a disk: no record of it may be lost to a level.
     **{f"overwrite.{end}": _WARNING for end in _ENDS},
     "create.resolved": _WARNING,
@@ -59,6 +51,30 @@ LEVELS: Mapping[str, int] = {
 """Every event, and the level of its records."""
 
 
+class Subject(Protocol):
+    """What a record may be about, such as a request."""
+
+    @property
+    def instance_id(self) -> str:
+        """The instance's id, or its name."""
+        ...
+
+    @property
+    def snapshot_id(self) -> str:
+        """The snapshot's id or its name; empty where it is about no one snapshot."""
+        ...
+
+    @property
+    def snapshot_name(self) -> str:
+        """The snapshot's name; empty where it is not known."""
+        ...
+
+    @property
+    def region(self) -> str:
+        """The region's code."""
+        ...
+
+
 @attrs.frozen(kw_only=True)
 class About:
     """What a record is about; empty for what is not known."""
@@ -70,13 +86,13 @@ class About:
     region: str = ""
 
     @staticmethod
-    def of(request: Request[object]) -> "About":
+    def of(subject: "Subject") -> "About":
         """Name what a request is about."""
         return About(
-            instance_id=request.instance_id,
-            snapshot_id=request.snapshot_id,
-            snapshot_name=request.snapshot_name,
-            region=request.region,
+            instance_id=subject.instance_id,
+            snapshot_id=subject.snapshot_id,
+            snapshot_name=subject.snapshot_name,
+            region=subject.region,
         )
 
     def seen(self, snapshot: Snapshot | None) -> "About":
@@ -90,6 +106,14 @@ class About:
             snapshot_name=snapshot.name,
             region=snapshot.region or self.region,
         )
+
+    @property
+    def snapshot(self) -> str:
+        """The snapshot's name with its id, or whichever of the two is known."""
+        if self.snapshot_name and self.snapshot_id:
+            return f"{self.snapshot_name} ({self.snapshot_id})"
+
+        return self.snapshot_name or self.snapshot_id
 
     @property
     def fields(self) -> dict[str, str | None]:
@@ -137,84 +161,3 @@ def log_end_of_wait(about: About, error: CivoSnapshotsError) -> None:
     """Log how a wait ended that did not come to what was waited for."""
     event = "wait.timed_out" if isinstance(error, WaitTimeoutError) else "wait.failed"
     log(event, about.seen(error.snapshot), "%s: %s", type(error).__name__, error)
-
-
-def log_resolved_deletion(request: Request[None]) -> None:
-    """Log that an attempt whose response was lost has deleted it: the next one found nothing."""
-    about = About.of(request)
-    text = "delete snapshot %s of instance %s in %s: done by an attempt whose response was lost"
-    log("delete.resolved", about, text, about.snapshot_id, about.instance_id, about.region)
-
-
-class Write:
-    """What becomes of one write, in the log; a read leaves no trace.
-
-    A write is sent, and then done, failed, unknown or cancelled. "Sent" is logged before anything
-    goes out, so that whatever ends the process, the last record says what may have happened.
-    """
-
-    __slots__ = ("_kind", "_request")
-
-    def __init__(self, request: Request[object]) -> None:
-        self._request = request
-        self._kind = _WRITES.get(request.call)
-        if self._kind and request.fields and request.fields.get("overwrite_existing"):
-            self._kind = "overwrite"
-
-    def __enter__(self) -> Self:
-        self._log("sent", "sending")
-
-        return self
-
-    def done(self, result: object) -> None:
-        """Log that Civo has accepted it; a create or a restore goes on in the background."""
-        match result:
-            case Snapshot():
-                made = _named(About().seen(result))
-                self._log("done", "accepted: snapshot %s", made, seen=result)
-            case Restore():
-                self._log("done", "accepted: %s", result.id)
-            case _:
-                self._log("done", "accepted")
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        match error:
-            case None:
-                pass
-            case CancelledError():
-                self._log("cancelled", "cancelled while it ran, it may have been done")
-            case CivoSnapshotsError() if not error.may_have_taken_effect:
-                self._log("failed", "not done: %s: %s", type(error).__name__, error)
-            case CivoSnapshotsError():
-                self._log("unknown", "it may have been done: %s: %s", type(error).__name__, error)
-            case _:
-                # Of what is not ours only the name: its text could be anything.
-                self._log("unknown", "it may have been done: %s", type(error).__name__)
-
-    def _log(self, end: str, text: str, *args: object, seen: Snapshot | None = None) -> None:
-        if self._kind and is_logged(event := f"{self._kind}.{end}"):
-            about = About.of(self._request)
-            log(event, about.seen(seen), f"%s: {text}", self._sentence(about), *args)
-
-    def _sentence(self, about: About) -> str:
-        snapshot = f"snapshot {_named(about)}" if _named(about) else "a snapshot"
-        instance = f"instance {about.instance_id} in {about.region}"
-        if self._kind == "overwrite":
-            return f"overwrite {instance} from {snapshot}"
-        hostname = (self._request.fields or {}).get("hostname", "")
-        into = f" into a new instance {hostname}".rstrip() if self._kind == "restore" else ""
-
-        return f"{self._kind} {snapshot} of {instance}{into}"
-
-
-def _named(about: About) -> str:
-    """Return the name with the id, or whichever of the two is known."""
-    if about.snapshot_name and about.snapshot_id:
-        return f"{about.snapshot_name} ({about.snapshot_id})"
-
-    return about.snapshot_name or about.snapshot_id

@@ -8,6 +8,8 @@ from functools import lru_cache
 
 import attrs
 
+from . import _checks as check
+
 _IGNORED_IN_STATES = re.compile(r"[\s_-]+")
 _SUCCESS = frozenset({"complete", "completed"})
 _FAILURE = frozenset({"failed", "failure", "error", "errored"})
@@ -39,7 +41,7 @@ class Phase(Enum):
         return Phase.PENDING
 
     @property
-    def is_settled(self) -> bool:
+    def is_terminal(self) -> bool:
         """Whether it is complete or failed: it will not change any more."""
         return self is not Phase.PENDING
 
@@ -69,22 +71,6 @@ class VolumeStatus:
 
 
 @attrs.frozen(kw_only=True)
-class SnapshotStatus:
-    """How far a snapshot has got, in Civo's words."""
-
-    state: str = ""
-    """As Civo wrote it; empty while Civo has not reported one, as right after a creation."""
-    volumes: tuple[VolumeStatus, ...] = ()
-    message: str = ""
-    """What Civo adds in words, such as why a snapshot failed; mostly absent, and then empty."""
-
-    @property
-    def phase(self) -> Phase:
-        """What the snapshot's own state means; `Snapshot.phase` counts its volumes as well."""
-        return Phase.of(self.state)
-
-
-@attrs.frozen(kw_only=True)
 class Verdict:
     """Whether a snapshot is complete, volumes and all, and if not, why."""
 
@@ -104,21 +90,22 @@ class Verdict:
         its own state or any volume's is failure. Where some volumes are reported, a volume of
         `included_volumes` without a report counts as pending.
         """
-        volumes = (*snapshot.status.volumes, *_unreported(snapshot))
+        volumes = (*snapshot.volumes, *_unreported(snapshot))
         pending = tuple(volume for volume in volumes if volume.phase is Phase.PENDING)
         failed = tuple(volume for volume in volumes if volume.phase is Phase.FAILED)
-        phase = _overall(snapshot.status.phase, pending=bool(pending), failed=bool(failed))
+        own = Phase.of(snapshot.state)
+        phase = _overall(own, pending=bool(pending), failed=bool(failed))
 
         return Verdict(
             phase=phase,
-            reasons=tuple(_reasons(snapshot.status, volumes, phase)),
+            reasons=tuple(_reasons(snapshot, volumes, phase)),
             pending_volumes=pending,
             failed_volumes=failed,
         )
 
 
 def _unreported(snapshot: "Snapshot") -> tuple[VolumeStatus, ...]:
-    reported = {volume.id for volume in snapshot.status.volumes}
+    reported = {volume.id for volume in snapshot.volumes}
     if not reported:
         return ()
 
@@ -139,20 +126,20 @@ def _overall(own: Phase, *, pending: bool, failed: bool) -> Phase:
 
 
 def _reasons(
-    status: SnapshotStatus, volumes: tuple[VolumeStatus, ...], phase: Phase
+    snapshot: "Snapshot", volumes: tuple[VolumeStatus, ...], phase: Phase
 ) -> Iterator[str]:
     if phase is Phase.COMPLETE:
         return
-    message = _one_line(status.message)
-    if status.phase is phase:
-        said = f"is {status.state}" if status.state else "has no state yet"
+    own, message = Phase.of(snapshot.state), _one_line(snapshot.message)
+    if own is phase:
+        said = f"is {snapshot.state}" if snapshot.state else "has no state yet"
         yield f"the snapshot {said}{f' ({message})' if message else ''}"
     for volume in volumes:
         if volume.phase is phase:
             said = f"is {volume.state}" if volume.state else "has no state yet"
             yield f"volume {volume.id} {said}"
-    # The snapshot itself may still be Pending: its message is all that tells why a volume failed.
-    if message and (phase, status.phase) == (Phase.FAILED, Phase.PENDING):
+    # The snapshot itself may still be Pending: only its message says why a volume failed.
+    if message and (phase, own) == (Phase.FAILED, Phase.PENDING):
         yield f"Civo's message is: {message}"
 
 
@@ -173,7 +160,15 @@ class Snapshot:
     description: str | None = None
     included_volumes: tuple[str, ...] = ()
     """Ids of the volumes in it. The page shows them in the answer to a creation only."""
-    status: SnapshotStatus = SnapshotStatus()
+    state: str = ""
+    """Its own state as Civo wrote it, which says nothing of its volumes: `phase` judges both.
+
+    Empty while Civo has not reported one, as right after a creation.
+    """
+    volumes: tuple[VolumeStatus, ...] = ()
+    """The volumes that Civo reports, each with its state."""
+    message: str = ""
+    """What Civo adds in words, such as why a snapshot failed; mostly absent, and then empty."""
     created_at: datetime | None = None
     """When the creation began, timezone-aware; `None` where Civo gives no time."""
     instance_id: str = ""
@@ -182,9 +177,8 @@ class Snapshot:
     """The region, as it was named in the call that gave this snapshot."""
 
     def __str__(self) -> str:
-        volumes = self.status.volumes
-        done = sum(volume.phase is Phase.COMPLETE for volume in volumes)
-        progress = f", {done} of {len(volumes)} volumes complete" if volumes else ""
+        done = sum(volume.phase is Phase.COMPLETE for volume in self.volumes)
+        progress = f", {done} of {len(self.volumes)} volumes complete" if self.volumes else ""
 
         return f"snapshot {self.name} ({self.id}): {self.phase.value}{progress}"
 
@@ -194,14 +188,14 @@ class Snapshot:
         return Verdict.of(self)
 
     @property
-    def state(self) -> str:
-        """The snapshot's own state as Civo wrote it; empty while Civo has not reported one."""
-        return self.status.state
+    def ref(self) -> "SnapshotRef":
+        """Its address, by its id."""
+        return SnapshotRef(self.instance_id, self.id, self.region)
 
     @property
     def volume_states(self) -> dict[str, str]:
         """The state of each reported volume by its id, as Civo wrote it."""
-        return {volume.id: volume.state for volume in self.status.volumes}
+        return {volume.id: volume.state for volume in self.volumes}
 
     @property
     def phase(self) -> Phase:
@@ -220,7 +214,7 @@ class Snapshot:
 
     @property
     def pending_volumes(self) -> tuple[VolumeStatus, ...]:
-        """The volumes that are not settled, those without a report included."""
+        """The volumes that are pending, those without a report included."""
         return self.verdict.pending_volumes
 
     @property
@@ -258,19 +252,6 @@ def _may_be_equal(known: str | None, wanted: str) -> bool:
 
 
 @attrs.frozen(kw_only=True)
-class RestoreStatus:
-    """How far a restore operation had got when Civo answered."""
-
-    state: str = ""
-    """As Civo wrote it: `complete` or `in_progress`; empty where Civo gave none."""
-
-    @property
-    def phase(self) -> Phase:
-        """What the state means."""
-        return Phase.of(self.state)
-
-
-@attrs.frozen(kw_only=True)
 class Restore:
     """A restore operation: neither a snapshot nor an instance, and nothing that can be followed.
 
@@ -285,7 +266,8 @@ class Restore:
     from_snapshot: str | None = None
     private_ipv4: str | None = None
     overwrite_existing: bool | None = None
-    status: RestoreStatus = RestoreStatus()
+    state: str = ""
+    """As Civo wrote it: `complete` or `in_progress`; empty where Civo gave none."""
     created_at: datetime | None = None
     """When the restore began, timezone-aware; `None` where Civo gives no time."""
     completed_at: datetime | None = None
@@ -298,27 +280,60 @@ class Restore:
     @property
     def phase(self) -> Phase:
         """What the operation's state means."""
-        return self.status.phase
+        return Phase.of(self.state)
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class SnapshotRef:
-    """The address of a snapshot: by its id or name, its instance's, and the region's code."""
+    """The address of a snapshot, which goes wherever a `snapshot_id` goes and brings its region.
 
-    instance_id: str
-    snapshot_id: str
-    region: str
+    Raises `ValueError` or `TypeError` for an id, a name or a region that can't be one.
+    """
+
+    instance_id: str = attrs.field(validator=check.field(check.plain_name))
+    snapshot_id: str = attrs.field(validator=check.field(check.plain_name))
+    """The snapshot's id, or its name."""
+    region: str = attrs.field(default="", validator=check.field(check.plain_name_or_empty))
+    """The code of the region; empty for the session's own."""
 
     def __str__(self) -> str:
         return f"snapshot {self.snapshot_id} of instance {self.instance_id}"
 
+    @staticmethod
+    def of(
+        instance_id: str, snapshot: "SnapshotLike", *, region: str | None, default_region: str
+    ) -> "SnapshotRef":
+        """Return the one address that an instance, a snapshot and a region come to.
+
+        Raises `ValueError` where the snapshot or ref is of another instance or region.
+        """
+        if isinstance(snapshot, Snapshot):
+            snapshot = snapshot.ref
+        given = default_region if region is None else check.plain_name("region", region)
+        if not isinstance(snapshot, SnapshotRef):
+            return SnapshotRef(instance_id, snapshot, given)
+        check.plain_name("instance_id", instance_id)
+        if snapshot.instance_id.casefold() != instance_id.casefold():
+            raise ValueError(
+                f"{snapshot} is not one of instance {instance_id}; where both names are of one "
+                f"instance, pass the snapshot's id, {snapshot.snapshot_id!r}"
+            )
+        if snapshot.region and region is not None and snapshot.region != region:
+            raise ValueError(f"{snapshot} is in region {snapshot.region}, not in {region}")
+
+        return attrs.evolve(snapshot, region=snapshot.region or given)
+
+
+SnapshotLike = str | Snapshot | SnapshotRef
+"""What names a snapshot: its id or name, the snapshot itself, or its address."""
+
 
 @attrs.frozen(kw_only=True)
 class TimelineEntry:
-    """What one look at a snapshot showed that was new."""
+    """What one poll of a snapshot showed that was new."""
 
     elapsed: float
-    """The seconds from the beginning of the wait."""
+    """The seconds from the start of the wait."""
     phase: Phase
     """What it came to, volumes and all."""
     state: str
@@ -327,10 +342,45 @@ class TimelineEntry:
 
     @staticmethod
     def of(snapshot: Snapshot, elapsed: float) -> "TimelineEntry":
-        """Note what a look showed."""
+        """Note what a poll showed."""
         return TimelineEntry(
             elapsed=elapsed,
             phase=snapshot.phase,
             state=snapshot.state,
-            volumes=snapshot.status.volumes,
+            volumes=snapshot.volumes,
         )
+
+
+@attrs.frozen(kw_only=True)
+class Instance:
+    """An instance, as Civo last reported it."""
+
+    id: str
+    hostname: str = ""
+    status: str = ""
+    """As Civo wrote it, such as `BUILDING` or `ACTIVE`; empty where Civo gave none."""
+    private_ip: str | None = None
+    region: str = ""
+    """The region, as it was named in the call that gave this instance."""
+
+    def __str__(self) -> str:
+        return f"instance {self.hostname} ({self.id}): {self.status or 'no status yet'}"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether Civo says `ACTIVE`: it runs. What is on its disks, that does not say."""
+        return self.status.strip().casefold() == "active"
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether the status is a failure, such as `ERROR` or `FAILED`; `SHUTOFF` is none."""
+        return Phase.of(self.status) is Phase.FAILED
+
+
+@attrs.frozen(kw_only=True)
+class InstancePage:
+    """One page of the list of instances."""
+
+    items: tuple[Instance, ...]
+    pages: int
+    """How many pages there are, as this one tells it."""

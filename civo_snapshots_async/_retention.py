@@ -1,26 +1,13 @@
-"""Which snapshots to keep: a plan, made without any request, and what came of doing it."""
+"""Which snapshots to keep: a plan, made without any request."""
 
-import asyncio
-import copy
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 import attrs
 
 from . import _checks as check
 from ._clock import SystemClock
-from ._errors import (
-    AuthenticationError,
-    CivoSnapshotsError,
-    OutcomeUnknownError,
-    RegionNotFoundError,
-    SessionClosedError,
-    SnapshotNotFoundError,
-    TransportError,
-)
-from ._log import About, log
 from ._models import Phase, Snapshot
 
 _DAY = timedelta(days=1)
@@ -53,12 +40,12 @@ class PrunePlan:
         return "\n".join(map(str, self.entries))
 
     @property
-    def deletions(self) -> tuple[Snapshot, ...]:
+    def to_delete(self) -> tuple[Snapshot, ...]:
         """The snapshots that would be deleted."""
         return tuple(entry.snapshot for entry in self.entries if entry.is_deletion)
 
     @property
-    def kept(self) -> tuple[Snapshot, ...]:
+    def to_keep(self) -> tuple[Snapshot, ...]:
         """All others."""
         return tuple(entry.snapshot for entry in self.entries if not entry.is_deletion)
 
@@ -223,140 +210,3 @@ def _spoken(span: timedelta) -> str:
         return str(span)
 
     return "1 day" if span == _DAY else f"{span.days} days"
-
-
-@attrs.frozen(kw_only=True)
-class PruneOutcome:
-    """What became of one deletion."""
-
-    snapshot: Snapshot
-    error: CivoSnapshotsError | None = None
-    """Why it is not known to be deleted.
-
-    `OutcomeUnknownError` where a response was lost: it may have been deleted all the same.
-    """
-
-    @property
-    def is_deleted(self) -> bool:
-        """Whether it is gone: by this deletion, or because somebody else was first."""
-        return self.error is None
-
-
-@attrs.frozen(kw_only=True)
-class PruneResult:
-    """What became of a plan: one outcome for each of its deletions, in their order."""
-
-    outcomes: tuple[PruneOutcome, ...] = ()
-
-    @property
-    def deleted(self) -> tuple[Snapshot, ...]:
-        """The snapshots that are gone."""
-        return tuple(outcome.snapshot for outcome in self.outcomes if outcome.is_deleted)
-
-    @property
-    def failed(self) -> tuple[PruneOutcome, ...]:
-        """The deletions that failed or are unknown, each with its error."""
-        return tuple(outcome for outcome in self.outcomes if not outcome.is_deleted)
-
-    def raise_for_failures(self) -> None:
-        """Raise an `ExceptionGroup` of all errors, if there are any."""
-        errors = [outcome.error for outcome in self.outcomes if outcome.error]
-        if errors:
-            raise ExceptionGroup(f"{len(errors)} of {len(self.outcomes)} deletions failed", errors)
-
-
-class SnapshotDeleter(Protocol):
-    """Whatever can delete a snapshot: a `SnapshotSession`."""
-
-    @property
-    def delete_snapshot(self) -> Callable[..., Awaitable[None]]:
-        """A coroutine function of `instance_id` and `snapshot_id`, and of `region`."""
-        ...
-
-
-async def prune(
-    session: SnapshotDeleter, instance_id: str, plan: PrunePlan, *, region: str | None = None
-) -> PruneResult:
-    """Delete what the plan says, one after the other, and nothing else."""
-    where = _where(plan, instance_id, region)
-    about = About(instance_id=instance_id, region=where.get("region", ""))
-    count, name = len(plan.deletions), f"prune of instance {instance_id}"
-    log("prune.started", about, "%s: %d to delete, %d to keep", name, count, len(plan.kept))
-    outcomes: list[PruneOutcome] = []
-    try:
-        for snapshot in plan.deletions:
-            outcomes.append(await _delete(session, instance_id, snapshot, where))
-            error = _got_last(outcomes[-1])
-            if _is_met_by_all(error):
-                rest = plan.deletions[len(outcomes) :]
-                text = "%s: stopped with %d not tried, each would get the same: %s"
-                log("prune.stopped", about, text, name, len(rest), type(error).__name__)
-                outcomes += [PruneOutcome(snapshot=each, error=copy.copy(error)) for each in rest]
-                break
-    except asyncio.CancelledError:
-        log("prune.cancelled", about, "%s: cancelled after %d of %d", name, len(outcomes), count)
-        raise
-    result = PruneResult(outcomes=tuple(outcomes))
-    log("prune.done", about, "%s: %d of %d deleted", name, len(result.deleted), count)
-
-    return result
-
-
-_ALL_THE_SAME = (AuthenticationError, RegionNotFoundError, SessionClosedError)
-
-
-def _is_met_by_all(error: CivoSnapshotsError | None) -> bool:
-    """Tell whether the next deletion would get the same: then it is not sent."""
-    # A connection that is refused for good, as for a certificate that has expired.
-    is_cut_off = isinstance(error, TransportError) and not error.is_transient
-
-    return is_cut_off or isinstance(error, _ALL_THE_SAME)
-
-
-def _got_last(outcome: PruneOutcome) -> CivoSnapshotsError | None:
-    error = outcome.error
-    # After a lost attempt a refused token leaves open whether this one was done, and no other.
-    return error.last_error if isinstance(error, OutcomeUnknownError) else error
-
-
-def _where(plan: PrunePlan, instance_id: str, region: str | None) -> dict[str, str]:
-    """Return the region of the plan, else the one that was given; ValueError for a wrong plan."""
-    check.plain_name("instance_id", instance_id)
-    for snapshot in (*plan.deletions, *plan.kept):
-        if snapshot.instance_id != instance_id:
-            raise ValueError(
-                f"the plan is for instance {snapshot.instance_id!r}, not for {instance_id!r}: "
-                "name it as in the call that gave the snapshots"
-            )
-    for snapshot in plan.deletions:
-        check.plain_name("the id of a snapshot", snapshot.id)
-    regions = {entry.snapshot.region for entry in plan.entries} | {region or ""}
-    regions.discard("")
-    if len(regions) > 1:
-        raise ValueError(f"the plan is for another region: {', '.join(sorted(regions))}")
-
-    return {"region": check.plain_name("region", regions.pop())} if regions else {}
-
-
-async def _delete(
-    session: SnapshotDeleter, instance_id: str, snapshot: Snapshot, where: dict[str, str]
-) -> PruneOutcome:
-    name = f"{snapshot.name} ({snapshot.id}) of instance {instance_id}"
-    about = About(instance_id=instance_id, region=where.get("region", "")).seen(snapshot)
-    try:
-        await session.delete_snapshot(instance_id, snapshot.id, **where)
-    except SnapshotNotFoundError:
-        log("prune.already_deleted", about, "snapshot %s was deleted already", name)
-    except CivoSnapshotsError as error:
-        error.snapshot = snapshot
-        error.add_note(f"while deleting snapshot {name}")
-        if error.may_have_taken_effect:
-            text = "snapshot %s may or may not have been deleted: %s"
-            log("prune.unknown", about, text, name, error)
-        else:
-            log("prune.not_deleted", about, "snapshot %s was not deleted: %s", name, error)
-        return PruneOutcome(snapshot=snapshot, error=error)
-    else:
-        log("prune.deleted", about, "deleted snapshot %s", name)
-
-    return PruneOutcome(snapshot=snapshot)

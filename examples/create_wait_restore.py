@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 
 from civo_snapshots_async import (
     CivoSnapshotsError,
+    HttpOptions,
     PollPolicy,
     Snapshot,
     SnapshotSession,
-    changes,
+    diff,
 )
 from civo_snapshots_async.testing import FakeCivo
 
@@ -26,13 +27,13 @@ async def create_wait_restore(
     session: SnapshotSession, instance_id: str, hostname: str, poll: PollPolicy
 ) -> None:
     """Do the main job, and print each step of it."""
-    begun = time.monotonic()
+    started = time.monotonic()
 
     def say(text: str) -> None:
-        print(f"{time.monotonic() - begun:6.1f} s  {text}", flush=True)
+        print(f"{time.monotonic() - started:6.1f} s  {text}", flush=True)
 
     def say_changes(before: Snapshot, after: Snapshot) -> None:
-        for change in changes(before, after):
+        for change in diff(before, after):
             say(str(change))
 
     name = f"{datetime.now(UTC):before-upgrade-%Y%m%d-%H%M%S}"
@@ -41,9 +42,9 @@ async def create_wait_restore(
     snapshot = await session.wait_until_complete(
         instance_id, snapshot.id, poll=poll, on_change=say_changes
     )
-    say(f"complete: the snapshot and its {len(snapshot.status.volumes)} volumes")
+    say(f"complete: the snapshot and its {len(snapshot.volumes)} volumes")
     restore = await session.restore_snapshot(instance_id, snapshot.id, hostname=hostname)
-    say(f"restoring into a new instance: {restore.hostname} ({restore.status.state})")
+    say(f"restoring into a new instance: {restore.hostname} ({restore.state})")
 
 
 async def on_fake_civo() -> None:
@@ -57,7 +58,9 @@ async def on_fake_civo() -> None:
 
 async def on_civo(instance_id: str, hostname: str) -> None:
     """Do it on the account that the environment or the official CLI's file names."""
-    async with SnapshotSession.from_env(application="create_wait_restore") as session:
+    async with SnapshotSession.from_env(
+        http=HttpOptions(application="create_wait_restore")
+    ) as session:
         await create_wait_restore(session, instance_id, hostname, PollPolicy())
 
 
@@ -78,7 +81,7 @@ def main() -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped; what was begun goes on at Civo", file=sys.stderr)
+        print("stopped; what was started goes on at Civo", file=sys.stderr)
         return 130
 
     return 0

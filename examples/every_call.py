@@ -19,28 +19,26 @@ from civo_snapshots_async import (
     AuthenticationError,
     CivoSnapshotsError,
     ConflictError,
+    HttpOptions,
     OutcomeUnknownError,
     PollFailed,
     PollPolicy,
     RetryPolicy,
+    SavedWait,
     Snapshot,
     SnapshotFailedError,
+    SnapshotFinished,
     SnapshotNotCompleteError,
     SnapshotNotFoundError,
     SnapshotSeen,
     SnapshotSession,
-    SnapshotSettled,
     SnapshotVanishedError,
     StateChanged,
     TransportError,
     WaitTimeoutError,
-    WaitToken,
-    apply,
-    changes,
-    checkpoint,
+    apply_events,
+    diff,
     plan_prune,
-    snapshot_many,
-    wait_many,
     wait_until_complete,
 )
 from civo_snapshots_async.testing import FakeCivo, faults, scripts
@@ -76,7 +74,7 @@ async def waiting(session: SnapshotSession) -> None:
     """Wait with the session's method and with the module's coroutine, and follow the progress."""
 
     def show(before: Snapshot, after: Snapshot) -> None:
-        for change in changes(before, after):
+        for change in diff(before, after):
             print("        ", change)
 
     async def tell(_: Snapshot, after: Snapshot) -> None:
@@ -109,20 +107,25 @@ async def watching(session: SnapshotSession, civo: FakeCivo) -> None:
                 case StateChanged():
                     print("watch:  ", event)
                 case PollFailed(error=error):
-                    print("watch:   no answer:", type(error).__name__)
-                case SnapshotSettled():
-                    print("watch:   settled:", event.snapshot.phase.name)
+                    print("watch:   no response:", type(error).__name__)
+                case SnapshotFinished():
+                    print("watch:   finished:", event.snapshot.phase.name)
                 case _:
                     pass
-            known = known and apply(known, event)
+            known = known and apply_events(known, event)
     print("watch:   the events come to", known.phase.name if known else "nothing")
 
 
 async def surviving(civo: FakeCivo) -> None:
-    """Send again what may be sent again, and find out what became of the rest."""
-    policy = RetryPolicy(attempts=4, longest_pause=0.1, retry_updates=True, settle_window=0.2)
+    """Retry what may be retried, and resolve the rest."""
+    policy = RetryPolicy(attempts=4, max_backoff=0.1, retry_updates=True)
     async with SnapshotSession(
-        civo.token, region=civo.region, api_url=civo.api_url, retry=policy, call_timeout=20
+        civo.token,
+        region=civo.region,
+        api_url=civo.api_url,
+        retry=policy,
+        resolve_timeout=0.2,
+        http=HttpOptions(call_timeout=20),
     ) as session:
         civo.inject("list", faults.status(503), faults.close(), faults.bad_gateway())
         print("retry:  ", await session.list_snapshots("db-2"), "at the 4th attempt")
@@ -131,13 +134,13 @@ async def surviving(civo: FakeCivo) -> None:
         try:
             await session.list_snapshots("db-2")
         except (ApiError, TransportError) as error:
-            print("retry:  ", [attempt.met for attempt in error.attempts])
+            print("retry:  ", [attempt.outcome for attempt in error.attempts])
 
         civo.inject("create", faults.close("before", effect=False))
         try:
             await session.create_snapshot("db-2", name="lost")
         except OutcomeUnknownError as error:
-            print("unknown:", error.action, error.asked, "- candidates:", len(error.candidates))
+            print("unknown:", error.action, error.requested, "- candidates:", len(error.candidates))
 
         civo.inject("create", faults.close("before", effect=True))
         adopted = await session.create_snapshot("db-2", name="adopted")
@@ -147,12 +150,12 @@ async def surviving(civo: FakeCivo) -> None:
 
 async def many(session: SnapshotSession) -> None:
     """Snapshot several instances, wait for several snapshots."""
-    result = await snapshot_many(
-        session, ["many-1", "many-2"], name=lambda instance_id: f"of-{instance_id}", poll=QUICK
+    result = await session.snapshot_many(
+        ["many-1", "many-2"], name=lambda instance_id: f"of-{instance_id}", poll=QUICK
     )
     print("many:   ", result)
-    pairs = [(each.instance_id, each.snapshot_id) for each in result.completed if each.snapshot_id]
-    batch = wait_many(session, pairs, poll=QUICK)
+    snapshots = [each.snapshot for each in result.completed if each.snapshot]
+    batch = session.wait_many(snapshots, poll=QUICK)
     async with aclosing(batch):
         async for outcome in batch:
             print("many:   ", outcome)
@@ -160,7 +163,7 @@ async def many(session: SnapshotSession) -> None:
 
 
 async def going_back(session: SnapshotSession, civo: FakeCivo) -> None:
-    """Put a snapshot around a change, follow its restore, hand a wait over, and clear up."""
+    """Put a snapshot around a change, follow its restore, resume a saved wait, and clean up."""
     instance = civo.add_instance("db-3")
     instance.disk = "release 1"
 
@@ -169,19 +172,21 @@ async def going_back(session: SnapshotSession, civo: FakeCivo) -> None:
         raise RuntimeError("the upgrade has failed")
 
     try:
-        async with checkpoint(session, "db-3", name="way-back", on_error="restore", poll=QUICK):
+        async with session.checkpoint(
+            "db-3", name="rollback-point", on_error="restore", poll=QUICK
+        ):
             await upgrade()
     except RuntimeError as error:
         print("back:   ", error, "- the disk holds", instance.disk)
     print("back:   ", (await session.wait_until_active("db-3", poll=QUICK)).status)
 
-    restore = await session.restore_snapshot("db-3", "way-back", hostname="db-3-copy")
-    copy = await session.find_restored_instance(restore, timeout=60, poll=QUICK)
+    restore = await session.restore_snapshot("db-3", "rollback-point", hostname="db-3-copy")
+    copy = await session.wait_for_restored_instance(restore, timeout=60, poll=QUICK)
     print("restore:", copy.hostname, (await session.wait_until_active(copy.id, poll=QUICK)).status)
 
     newer = await session.create_snapshot("db-3", name="newer")
-    text = session.wait_token("db-3", newer.id, timeout=60).to_json()
-    newer = await session.resume(WaitToken.from_json(text), poll=QUICK)
+    text = session.save_wait("db-3", newer.id, timeout=60).to_json()
+    newer = await session.resume(SavedWait.from_json(text), poll=QUICK)
     print("resume: ", newer.name, newer.phase.name)
 
     civo.add_snapshot("db-3", name="old").created -= 30 * 86_400
@@ -190,7 +195,7 @@ async def going_back(session: SnapshotSession, civo: FakeCivo) -> None:
         keep_within=timedelta(days=7),
         now=session.clock.utcnow(),
     )
-    result = await session.prune("db-3", plan)
+    result = await session.prune(plan)
     result.raise_for_failures()
     print("prune:  ", [snapshot.name for snapshot in result.deleted])
     await session.delete_snapshot("db-3", newer.id)
@@ -199,13 +204,17 @@ async def going_back(session: SnapshotSession, civo: FakeCivo) -> None:
 
 
 async def intervals(session: SnapshotSession) -> None:
-    """Say how often to look."""
+    """Say how often to poll."""
     snapshot = await session.create_snapshot("web-1", name="intervals")
     for poll in (
         PollPolicy(min_interval=0.02, max_interval=0.1, jitter=0.5),
         PollPolicy(interval=0.02),
         PollPolicy(wait=wait_exponential(multiplier=0.01, max=0.1)),
-        PollPolicy(wait=wait_fixed(0.02) + wait_random(0, 0.02), max_failures=20, missing_grace=0),
+        PollPolicy(
+            wait=wait_fixed(0.02) + wait_random(0, 0.02),
+            max_consecutive_failures=20,
+            not_found_grace=0,
+        ),
     ):
         await session.wait_until_complete("web-1", snapshot.id, poll=poll)
     print("poll:    four policies")
@@ -270,7 +279,7 @@ async def sessions(civo: FakeCivo) -> None:
         token=civo.token[::-1],  # a wrong one
         region=civo.region,
         api_url=civo.api_url,
-        application="every_call/1.0",
+        http=HttpOptions(application="every_call/1.0"),
     ) as session:
         try:
             await session.list_snapshots("web-1")
@@ -285,8 +294,7 @@ async def sessions(civo: FakeCivo) -> None:
             region=civo.region,
             api_url=civo.api_url,
             http_session=http_session,
-            body_format="form",
-            request_timeout=10,
+            http=HttpOptions(body_format="form", request_timeout=10),
         )
         snapshots = await session.list_snapshots("web-1", region=civo.region)
         await session.aclose()

@@ -5,12 +5,13 @@ import gc
 import logging
 import sys
 from collections.abc import AsyncIterator, Generator, Iterator
+from types import FunctionType
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from civo_snapshots_async import CivoSnapshotsError, SnapshotSession
+from civo_snapshots_async import CivoSnapshotsError, SnapshotSession, wait_until_complete
 from civo_snapshots_async.testing import FakeCivo, FakeClock
 
 from .secrets import CANARY, told_by
@@ -102,3 +103,12 @@ async def session(civo: FakeCivo, fake_clock: FakeClock) -> AsyncIterator[Snapsh
         civo.token, region=civo.region, api_url=civo.api_url, clock=fake_clock
     ) as session:
         yield session
+
+
+@pytest.fixture
+def time_passes_at_once(monkeypatch: pytest.MonkeyPatch, fake_clock: FakeClock) -> None:
+    """Give what documents and examples make, where they name no clock, one that does not wait."""
+    from_env: FunctionType = vars(SnapshotSession.__base__)["from_env"].__func__
+    for made in (FakeCivo.__init__, SnapshotSession.__init__, from_env, wait_until_complete):
+        assert made.__kwdefaults__ is not None
+        monkeypatch.setitem(made.__kwdefaults__, "clock", fake_clock)

@@ -5,6 +5,17 @@ from typing import Any
 from civo_snapshots_async.testing import FakeClock
 
 
+class NoConnections:
+    """A transport that has opened nothing, and has nothing to close."""
+
+    async def aclose(self) -> None:
+        """Close nothing."""
+
+    def abandon(self) -> bool:
+        """Drop nothing."""
+        return False
+
+
 class Script:
     """A function that returns or raises one outcome a call, and the last one from then on.
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
+
 from civo_snapshots_async import (
     ApiError,
     DecodeError,
+    HttpOptions,
     Snapshot,
-    SnapshotStatus,
     UnreadableEntry,
     VolumeStatus,
 )
@@ -27,14 +29,21 @@ def make_snapshot(
         id=snapshot_id,
         name=name,
         included_volumes=included,
-        status=SnapshotStatus(
-            state=state,
-            volumes=tuple(VolumeStatus(id=v, state=s) for v, s in (volumes or {}).items()),
-            message=message,
-        ),
+        state=state,
+        volumes=tuple(VolumeStatus(id=v, state=s) for v, s in (volumes or {}).items()),
+        message=message,
         instance_id="web-1",
         region="FAKE1",
     )
+
+
+def split_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments of a session, those of `HttpOptions` among them made into one."""
+    names = {field.name for field in attrs.fields(HttpOptions)}
+    http = {name: value for name, value in options.items() if name in names}
+    rest = {name: value for name, value in options.items() if name not in names}
+
+    return {**rest, "http": HttpOptions(**http)} if http else rest
 
 
 def refused(kind: type[ApiError], *, status: int = 404, code: str = "", **more: Any) -> ApiError:

@@ -22,10 +22,8 @@ from civo_snapshots_async import (
     SnapshotFailedError,
     SnapshotSession,
     SnapshotVanishedError,
-    WaitError,
+    WaitInterruptedError,
     WaitTimeoutError,
-    snapshot_many,
-    wait_many,
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
@@ -62,7 +60,7 @@ class TestSnapshots:
         wanted = instances(civo, 3)
         civo.script_next("web-1", scripts.completes(takes=300))
 
-        result = await snapshot_many(session, wanted, name="nightly")
+        result = await session.snapshot_many(wanted, name="nightly")
 
         assert ids(result.completed) == wanted == ids(result.outcomes)
         assert [o.snapshot and o.snapshot.is_complete for o in result.outcomes] == [True] * 3
@@ -78,7 +76,7 @@ class TestSnapshots:
         """In the order of completion, at the time of completion."""
         for instance_id, takes in zip(instances(civo, 3), (60, 20, 40), strict=True):
             civo.script_next(instance_id, scripts.completes(takes=takes))
-        batch = snapshot_many(session, ["web-1", "web-2", "web-3"], poll=EVERY_2_S)
+        batch = session.snapshot_many(["web-1", "web-2", "web-3"], poll=EVERY_2_S)
 
         told = [(fake_clock.now(), str(outcome)) async for outcome in batch]
 
@@ -94,8 +92,8 @@ class TestSnapshots:
         civo.script_next("web-1", scripts.fails("vol-2", after=5))
         civo.script_next("web-3", scripts.stuck())
 
-        result = await snapshot_many(
-            session, ["web-1", "nowhere", "web-3", "web-4"], name="nightly", timeout=60
+        result = await session.snapshot_many(
+            ["web-1", "nowhere", "web-3", "web-4"], name="nightly", timeout=60
         )
 
         assert ids(result.completed) == ["web-4"]
@@ -113,7 +111,7 @@ class TestSnapshots:
         instances(civo, 2)
         civo.inject("create", faults.close())
 
-        result = await snapshot_many(session, ["web-1", "web-2"], name="nightly", limit=1)
+        result = await session.snapshot_many(["web-1", "web-2"], name="nightly", max_concurrent=1)
 
         assert (ids(result.unknown), ids(result.completed)) == (["web-1"], ["web-2"])
         assert isinstance(result.unknown[0].error, OutcomeUnknownError)
@@ -127,7 +125,7 @@ class TestSnapshots:
         for instance_id in wanted:
             civo.script_next(instance_id, scripts.completes(takes=10))
 
-        await snapshot_many(session, wanted, limit=3, poll=EVERY_2_S)
+        await session.snapshot_many(wanted, max_concurrent=3, poll=EVERY_2_S)
 
         assert [effect.at for effect in civo.effects] == [0, 0, 0, 10, 10, 10, 20]
         assert [effect.instance_id for effect in civo.effects[:3]] == wanted[:3]
@@ -138,8 +136,8 @@ class TestSnapshots:
         """`None` lets Civo make one up."""
         instances(civo, 2)
 
-        await snapshot_many(
-            session, ["web-1", "web-2"], name=lambda i: "of-web-1" if i == "web-1" else None
+        await session.snapshot_many(
+            ["web-1", "web-2"], name=lambda i: "of-web-1" if i == "web-1" else None
         )
 
         sent = {r.path: r.fields for r in civo.requests if r.kind == "create"}
@@ -158,8 +156,7 @@ class TestSnapshots:
             async with SnapshotSession(
                 civo.token, region=civo.region, api_url=civo.api_url, clock=fake_clock
             ) as session:
-                result = await snapshot_many(
-                    session,
+                result = await session.snapshot_many(
                     ["db-1"],
                     description="of Monday",
                     region="FAKE2",
@@ -182,13 +179,13 @@ class TestSnapshots:
             await fake_clock.sleep(3)
             told.append(fake_clock.now())
 
-        await snapshot_many(session, ["web-1"], poll=EVERY_2_S, on_change=tell)
+        await session.snapshot_many(["web-1"], poll=EVERY_2_S, on_change=tell)
 
         assert told == [5]
 
     async def test_nothing_to_do_is_done(self, civo: FakeCivo, session: SnapshotSession) -> None:
         """A selection may be empty."""
-        result = await snapshot_many(session, [])
+        result = await session.snapshot_many([])
 
         assert (result.outcomes, civo.requests) == ((), [])
         result.raise_for_failures()
@@ -209,7 +206,7 @@ class TestSnapshots:
             (["web-1", "../web-2"], {}, "instance_id must be"),
             (["web-1"], {"name": "Nightly"}, "name must be"),
             (["web-1"], {"name": str.upper}, "name must be"),
-            (["web-1"], {"limit": 0}, "limit must be at least 1"),
+            (["web-1"], {"max_concurrent": 0}, "max_concurrent must be at least 1"),
             (["web-1"], {"timeout": 0}, "timeout must be"),
             (["web-1"], {"region": "a&b"}, "region must be"),
             (["web-1"], {"description": "\ud800"}, "description holds"),
@@ -225,19 +222,19 @@ class TestSnapshots:
     ) -> None:
         """When the batch is made, and not when it runs."""
         with pytest.raises(ValueError, match=says):
-            snapshot_many(session, wanted, **options)
+            session.snapshot_many(wanted, **options)
 
         assert civo.requests == []
 
     async def test_one_string_is_not_a_list_of_instances(self, session: SnapshotSession) -> None:
         """It would be one of letters."""
         with pytest.raises(TypeError, match="instance_ids must be several, not the one string 'we"):
-            snapshot_many(session, "web-1")
+            session.snapshot_many("web-1")
 
     async def test_a_mistake_in_the_name_function_comes_out(self, session: SnapshotSession) -> None:
         """It is a bug, and not an outcome."""
         with pytest.raises(ZeroDivisionError):
-            snapshot_many(session, ["web-1"], name=lambda _: str(1 / 0))
+            session.snapshot_many(["web-1"], name=lambda _: str(1 / 0))
 
     @pytest.mark.slow
     async def test_a_thousand_instances(
@@ -248,8 +245,8 @@ class TestSnapshots:
         wanted = instances(civo, 1000)
         civo.script_next("web-500", scripts.fails())
 
-        result = await snapshot_many(
-            session, wanted, name=lambda i: f"nightly-{i}", limit=1000, poll=EVERY_2_S
+        result = await session.snapshot_many(
+            wanted, name=lambda i: f"nightly-{i}", max_concurrent=1000, poll=EVERY_2_S
         )
 
         assert ids(result.failed) == ["web-500"]
@@ -269,8 +266,7 @@ class TestWaits:
         civo.add_snapshot("web-1", "snap-2", script=scripts.completes(takes=60))
         civo.add_snapshot("web-2", "snap-3", script=scripts.completes(takes=10))
 
-        result = await wait_many(
-            session,
+        result = await session.wait_many(
             [("web-1", "snap-1"), ("web-1", "snap-2"), ("web-2", "snap-3"), ("web-2", "none")],
         )
 
@@ -288,7 +284,7 @@ class TestWaits:
         for pair in pairs:
             civo.add_snapshot(*pair, script=scripts.stuck())
 
-        result = await wait_many(session, pairs, timeout=30, poll=PollPolicy(interval=15))
+        result = await session.wait_many(pairs, timeout=30, poll=PollPolicy(interval=15))
 
         assert len(result.failed) == 100
         assert fake_clock.now() == 30
@@ -301,7 +297,7 @@ class TestWaits:
             async with SnapshotSession(
                 civo.token, region=civo.region, api_url=civo.api_url, clock=fake_clock
             ) as session:
-                result = await wait_many(session, [("db-1", "snap-1")], region="FAKE2")
+                result = await session.wait_many([("db-1", "snap-1")], region="FAKE2")
 
         assert ids(result.completed) == ["db-1"]
 
@@ -311,7 +307,7 @@ class TestWaits:
             (
                 [("web-1", "s"), ("web-1", "s")],
                 {},
-                "^pairs names snapshot s of instance web-1 more than once; give each pair once$",
+                "^snapshots names snapshot s of instance web-1 more than once; give each snapshot",
             ),
             ([("web-1", "s"), ("..", "s")], {}, "instance_id must be"),
             ([("web-1", "s"), ("web-1", "..")], {}, "snapshot_id must be"),
@@ -329,22 +325,22 @@ class TestWaits:
     ) -> None:
         """When the batch is made, and not when it runs."""
         with pytest.raises(ValueError, match=says):
-            wait_many(session, pairs, **options)
+            session.wait_many(pairs, **options)
 
         assert civo.requests == []
 
     @pytest.mark.parametrize("pair", ["ab", ("a",), ("a", "b", "c"), None, 5])
     async def test_a_pair_is_two_ids(self, session: SnapshotSession, pair: Any) -> None:
         """And no string of two letters."""
-        with pytest.raises(TypeError, match="pairs must be of an instance's id and a snapshot's"):
-            wait_many(session, [pair])
+        with pytest.raises(TypeError, match="snapshots must be Snapshots, SnapshotRefs or pairs"):
+            session.wait_many([pair])
 
     async def test_one_string_is_not_a_list_of_pairs(self, session: SnapshotSession) -> None:
         """Nor is it one pair."""
         pairs: Any = "ab"
 
-        with pytest.raises(TypeError, match="pairs must be several"):
-            wait_many(session, pairs)
+        with pytest.raises(TypeError, match="snapshots must be several"):
+            session.wait_many(pairs)
 
 
 class TestStopping:
@@ -357,7 +353,9 @@ class TestStopping:
         wanted = instances(civo, 3)
         civo.script_next("web-2", scripts.completes(takes=1000))
 
-        async with aclosing(snapshot_many(session, wanted, limit=2, poll=EVERY_2_S)) as batch:
+        async with aclosing(
+            session.snapshot_many(wanted, max_concurrent=2, poll=EVERY_2_S)
+        ) as batch:
             async for _ in batch:
                 break
         requests = len(civo.requests)
@@ -375,7 +373,7 @@ class TestStopping:
         wanted = instances(civo, 2)
         civo.script_next("web-2", scripts.stuck())
 
-        async for _ in snapshot_many(session, wanted, poll=EVERY_2_S):
+        async for _ in session.snapshot_many(wanted, poll=EVERY_2_S):
             break
         gc.collect()
         await fake_clock.sleep(10)
@@ -388,7 +386,7 @@ class TestStopping:
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """Not even when it is awaited then."""
-        batch = snapshot_many(session, ["web-1"])
+        batch = session.snapshot_many(["web-1"])
 
         await batch.aclose()
         result = await batch
@@ -400,7 +398,7 @@ class TestStopping:
     ) -> None:
         """As it was last seen; nobody knows how it ended."""
         civo.script_next("web-1", scripts.fails(after=1000))
-        batch = snapshot_many(session, ["web-1"], name="nightly", poll=PollPolicy(interval=30))
+        batch = session.snapshot_many(["web-1"], name="nightly", poll=PollPolicy(interval=30))
 
         with pytest.raises(TimeoutError):
             async with fake_clock.timeout(100):
@@ -409,7 +407,7 @@ class TestStopping:
         (outcome,) = batch.result.unknown
         assert outcome.snapshot_id == civo.snapshot("web-1", "nightly").id
         assert outcome.snapshot is not None
-        assert type(outcome.error) is WaitError
+        assert type(outcome.error) is WaitInterruptedError
         assert str(outcome.error) == (
             f"the wait for snapshot {outcome.snapshot_id} of instance web-1 was not over"
         )
@@ -419,7 +417,7 @@ class TestStopping:
     ) -> None:
         """And not the one that the create gave."""
         civo.script_next("web-1", scripts.completes(takes=100))
-        batch = snapshot_many(session, ["web-1"], name="nightly", poll=PollPolicy(interval=10))
+        batch = session.snapshot_many(["web-1"], name="nightly", poll=PollPolicy(interval=10))
 
         with pytest.raises(TimeoutError):
             async with fake_clock.timeout(65):
@@ -435,7 +433,9 @@ class TestStopping:
         """What was sent may be done: that is unknown, while what had no turn was not started."""
         wanted = instances(civo, 2)
         civo.inject("create", faults.hang(effect=True))
-        batch = snapshot_many(session, wanted, name="nightly", description="of Monday", limit=1)
+        batch = session.snapshot_many(
+            wanted, name="nightly", description="of Monday", max_concurrent=1
+        )
 
         with pytest.raises(TimeoutError):
             async with fake_clock.timeout(10):
@@ -444,7 +444,7 @@ class TestStopping:
         (outcome,) = batch.result.unknown
         assert (outcome.instance_id, outcome.snapshot_id) == ("web-1", None)
         assert isinstance(outcome.error, OutcomeUnknownError)
-        assert outcome.error.asked == {"name": "nightly", "description": "of Monday"}
+        assert outcome.error.requested == {"name": "nightly", "description": "of Monday"}
         assert (outcome.error.action, outcome.error.region) == ("create_snapshot", civo.region)
         assert ids(batch.result.not_started) == ["web-2"]
 
@@ -455,7 +455,7 @@ class TestStopping:
         wanted = instances(civo, 5)
         civo.script_next("web-1", scripts.stuck())
         civo.inject("create", None, faults.hang(effect=True), faults.hang(effect=True))
-        batch = snapshot_many(session, wanted, limit=3)
+        batch = session.snapshot_many(wanted, max_concurrent=3)
 
         async with asyncio.TaskGroup() as group:
             collecting = group.create_task(_collected(batch))
@@ -482,7 +482,7 @@ class TestStopping:
             if after.instance_id != "web-1":
                 raise ZeroDivisionError
 
-        batch = snapshot_many(session, wanted, limit=2, on_change=tell, poll=EVERY_2_S)
+        batch = session.snapshot_many(wanted, max_concurrent=2, on_change=tell, poll=EVERY_2_S)
         civo.script_next("web-1", scripts.completed())
         with pytest.raises(ZeroDivisionError):
             await batch
@@ -503,7 +503,7 @@ class TestStopping:
         async def tell(_: Snapshot, __: Snapshot) -> None:
             raise asyncio.CancelledError
 
-        result = await snapshot_many(session, wanted, on_change=tell, poll=EVERY_2_S)
+        result = await session.snapshot_many(wanted, on_change=tell, poll=EVERY_2_S)
 
         assert (ids(result.unknown), ids(result.completed)) == (["web-1"], ["web-2"])
 
@@ -512,7 +512,7 @@ class TestStopping:
     ) -> None:
         """It can read the result, and cannot take part."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.stuck())
-        batch = wait_many(session, [("web-1", "snap-1")])
+        batch = session.wait_many([("web-1", "snap-1")])
         first = asyncio.ensure_future(_collected(batch))
         await fake_clock.sleep(30)
 
@@ -528,7 +528,7 @@ class TestStopping:
     async def test_it_runs_once(self, civo: FakeCivo, session: SnapshotSession) -> None:
         """Awaited again, it gives its result again; what was iterated over is in it."""
         wanted = instances(civo, 3)
-        batch = snapshot_many(session, wanted)
+        batch = session.snapshot_many(wanted)
 
         first = [outcome async for outcome in _first(batch)]
         result = await batch
@@ -544,7 +544,7 @@ class TestStopping:
         """A backup that was not made should not go unnoticed."""
         session = SnapshotSession("token", region="FAKE1")
 
-        batch = snapshot_many(session, ["web-1", "web-2"])
+        batch = session.snapshot_many(["web-1", "web-2"])
         with pytest.warns(RuntimeWarning, match="a batch of 2 was never awaited: nothing was done"):
             del batch
 
@@ -568,8 +568,8 @@ class TestRaising:
         civo.script_next("web-1", scripts.fails())
         civo.inject("create", None, faults.close())
 
-        result = await snapshot_many(
-            session, ["web-1", "web-2", "nowhere", "web-3"], name="nightly", limit=1
+        result = await session.snapshot_many(
+            ["web-1", "web-2", "nowhere", "web-3"], name="nightly", max_concurrent=1
         )
         with pytest.raises(
             ExceptionGroup, match="1 completed, 2 failed, 1 unknown, 0 not started"
@@ -587,7 +587,7 @@ class TestRaising:
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """One error names them, or the first of them."""
-        batch = snapshot_many(session, instances(civo, 12))
+        batch = session.snapshot_many(instances(civo, 12))
         await batch.aclose()
 
         with pytest.raises(ExceptionGroup) as caught:
@@ -602,7 +602,7 @@ class TestRaising:
 
     async def test_success_raises_nothing(self, session: SnapshotSession) -> None:
         """And the result goes on being of use."""
-        result = await snapshot_many(session, ["web-1"])
+        result = await session.snapshot_many(["web-1"])
 
         result.raise_for_failures()
         assert ids(result.completed) == ["web-1"]

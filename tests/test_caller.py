@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from civo_snapshots_async import DecodeError, Snapshot, SnapshotSession
-from civo_snapshots_async import _endpoints as endpoints
-from civo_snapshots_async._caller import Caller
-from civo_snapshots_async._http import Request, Response
-from civo_snapshots_async._ledger import Ledger
+from civo_snapshots_async import DecodeError, Snapshot, SnapshotRef, SnapshotSession
+from civo_snapshots_async._http import endpoints
+from civo_snapshots_async._http.caller import Caller
+from civo_snapshots_async._http.ledger import Ledger
+from civo_snapshots_async._http.message import Request, Response
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
+from .doubles import NoConnections
 from .make import make_snapshot
 
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -53,9 +54,9 @@ class TestLedger:
         ledger.note(make_snapshot(snapshot_id="new", name="nightly", included=("b",)))
         ledger.note(make_snapshot(snapshot_id="other", name="weekly", included=("c",)))
 
-        assert ledger.volumes_named("FAKE1", "web-1", "nightly") == ("b",)
-        assert ledger.volumes_named("FAKE1", "web-2", "nightly") == ()
-        assert ledger.volumes_named("FAKE2", "web-1", "nightly") == ()
+        assert ledger.volumes_named(SnapshotRef("web-1", "nightly", "FAKE1")) == ("b",)
+        assert ledger.volumes_named(SnapshotRef("web-2", "nightly", "FAKE1")) == ()
+        assert ledger.volumes_named(SnapshotRef("web-1", "nightly", "FAKE2")) == ()
 
     def test_a_report_without_a_name_leaves_the_name_known(self) -> None:
         """As the response to an update of the description alone, which may say nothing else."""
@@ -63,7 +64,7 @@ class TestLedger:
         ledger.note(make_snapshot(name="nightly", included=("a",)))
         ledger.note(make_snapshot(name=""))
 
-        assert ledger.volumes_named("FAKE1", "web-1", "nightly") == ("a",)
+        assert ledger.volumes_named(SnapshotRef("web-1", "nightly", "FAKE1")) == ("a",)
 
     def test_what_is_claimed_is_one_creates(self) -> None:
         """And nobody else's."""
@@ -78,13 +79,13 @@ class TestLedger:
         for number in range(5000):
             ledger.note(make_snapshot(snapshot_id=f"snap-{number}", included=("a",)))
             ledger.claim(f"snap-{number}")
-            ledger.bring("FAKE1", "web-1", f"snap-{number}x", ("a",))
+            ledger.bring(SnapshotRef("web-1", f"snap-{number}x", "FAKE1"), ("a",))
 
         memories = [value for value in vars(ledger).values() if isinstance(value, dict)]
         assert [len(memory) for memory in memories] == [4096] * 4
 
 
-class Answering:
+class Answering(NoConnections):
     """A transport that gives one response."""
 
     def __init__(self, response: Response) -> None:
@@ -183,7 +184,7 @@ async def test_an_update_that_says_little_is_still_of_that_snapshot(
     civo.inject("update", faults.bad_json(json.dumps(said).encode()))
 
     updated = await session.update_snapshot("web-1", getattr(created, named_by), description="x")
-    token = session.wait_token("web-1", "nightly")
+    token = session.save_wait("web-1", "nightly")
 
     assert updated.included_volumes == created.included_volumes == ("vol-1", "vol-2")
     assert not updated.is_complete

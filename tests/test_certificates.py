@@ -13,6 +13,7 @@ import trustme
 from civo_snapshots_async import (
     CertificateError,
     CivoSnapshotsError,
+    HttpOptions,
     PruneEntry,
     PrunePlan,
     SnapshotSession,
@@ -38,7 +39,7 @@ PLAN = PrunePlan(
 
 async def prune(session: SnapshotSession) -> None:
     """Delete three snapshots, and raise what the last deletion came to."""
-    result = await session.prune("web-1", PLAN)
+    result = await session.prune(PLAN)
     raise result.failed[2].error or AssertionError("it was deleted")
 
 
@@ -111,7 +112,7 @@ async def call_and_count(
             "canary-token",
             region="FAKE1",
             api_url=server.api_url.replace("127.0.0.1", host),
-            ssl_context=context,
+            http=HttpOptions(ssl_context=context),
             clock=FakeClock(),
         ) as session,
     ):
@@ -184,7 +185,10 @@ async def test_a_context_says_whom_to_trust() -> None:
     async with (
         raw_server(says(http("200 OK", SNAPSHOT)), server_context(GOOD)) as server,
         SnapshotSession(
-            "canary-token", region="LON1", api_url=server.api_url, ssl_context=trusting(CA)
+            "canary-token",
+            region="LON1",
+            api_url=server.api_url,
+            http=HttpOptions(ssl_context=trusting(CA)),
         ) as session,
     ):
         await session.get_snapshot("web-1", "snap-1")
@@ -214,7 +218,7 @@ async def test_a_proxy_that_refuses_to_connect_is_final(
     async with (
         raw_server(says(http(f"{status} No"))) as proxy,
         SnapshotSession(
-            "canary-token", region="FAKE1", proxy=proxy.api_url, clock=FakeClock()
+            "canary-token", region="FAKE1", http=HttpOptions(proxy=proxy.api_url), clock=FakeClock()
         ) as session,
     ):
         with pytest.raises(TransportError) as caught:

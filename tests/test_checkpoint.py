@@ -13,7 +13,6 @@ from civo_snapshots_async import (
     SnapshotFailedError,
     SnapshotSession,
     WaitTimeoutError,
-    checkpoint,
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
@@ -40,7 +39,7 @@ async def failing(
     session: SnapshotSession, error: Exception, meanwhile: Callable[[], object], **options: Any
 ) -> None:
     """Run a body in which something happens, and which then raises."""
-    async with checkpoint(session, "web-1", name="before-upgrade", **options):
+    async with session.checkpoint("web-1", name="before-upgrade", **options):
         happened = meanwhile()
         if isinstance(happened, Awaitable):
             await happened
@@ -62,8 +61,7 @@ class TestBefore:
         """By default it stays, and nothing else is sent."""
         civo.script_next("web-1", scripts.completes(takes=60))
 
-        async with checkpoint(
-            session,
+        async with session.checkpoint(
             "web-1",
             name="before-upgrade",
             description="of Monday",
@@ -82,7 +80,7 @@ class TestBefore:
         civo.script_next("web-1", scripts.fails("vol-2"))
 
         with pytest.raises(SnapshotFailedError) as caught:
-            async with checkpoint(session, "web-1", name="before-upgrade", on_error="restore"):
+            async with session.checkpoint("web-1", name="before-upgrade", on_error="restore"):
                 pytest.fail("the body ran")
 
         assert notes(caught.value) == [f"{KEPT} was made; the body has not run"]
@@ -95,7 +93,7 @@ class TestBefore:
         civo.script_next("web-1", scripts.stuck())
 
         with pytest.raises(WaitTimeoutError):
-            async with checkpoint(session, "web-1", timeout=30):
+            async with session.checkpoint("web-1", timeout=30):
                 pytest.fail("the body ran")
 
         assert fake_clock.now() == 30
@@ -109,7 +107,7 @@ class TestBefore:
         with pytest.raises(TimeoutError) as caught:
             async with (
                 fake_clock.timeout(30),
-                checkpoint(session, "web-1", name="before-upgrade", on_cancel="restore"),
+                session.checkpoint("web-1", name="before-upgrade", on_cancel="restore"),
             ):
                 pytest.fail("the body ran")
 
@@ -123,7 +121,7 @@ class TestBefore:
         civo.add_snapshot("web-1", script=scripts.stuck())
 
         with pytest.raises(ConflictError) as caught:
-            async with checkpoint(session, "web-1"):
+            async with session.checkpoint("web-1"):
                 pytest.fail("the body ran")
 
         assert notes(caught.value) == []
@@ -145,7 +143,7 @@ class TestBefore:
     ) -> None:
         """When it is called, and not when the body has failed."""
         with pytest.raises(ValueError, match=says):
-            checkpoint(session, "web-1", **options)
+            session.checkpoint("web-1", **options)
 
         assert civo.requests == []
 
@@ -156,10 +154,10 @@ class TestBefore:
             async with SnapshotSession(
                 civo.token, region=civo.region, api_url=civo.api_url, clock=fake_clock
             ) as session:
-                async with checkpoint(session, "db-1", region="FAKE2", on_success="delete"):
+                async with session.checkpoint("db-1", region="FAKE2", on_success="delete"):
                     pass
                 with pytest.raises(UpgradeError):
-                    async with checkpoint(session, "db-1", region="FAKE2", on_error="restore"):
+                    async with session.checkpoint("db-1", region="FAKE2", on_error="restore"):
                         raise UpgradeError
 
         assert kinds(civo) == ["create", "delete", "create", "restore"]
@@ -173,7 +171,7 @@ class TestSuccess:
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """Where that was asked for."""
-        async with checkpoint(session, "web-1", on_success="delete"):
+        async with session.checkpoint("web-1", on_success="delete"):
             pass
 
         assert civo.snapshots("web-1") == ()
@@ -182,7 +180,7 @@ class TestSuccess:
         self, civo: FakeCivo, session: SnapshotSession, caplog: pytest.LogCaptureFixture
     ) -> None:
         """It is told in the log, with the snapshot that is still there."""
-        async with checkpoint(session, "web-1", name="before-upgrade", on_success="delete") as made:
+        async with session.checkpoint("web-1", name="before-upgrade", on_success="delete") as made:
             await session.restore_snapshot("web-1", made.id, hostname="copy")
 
         (warning,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
@@ -195,7 +193,7 @@ class TestSuccess:
         """It may have been done."""
         civo.inject("delete", *[faults.reset("midway")] * 3)
 
-        async with checkpoint(session, "web-1", name="before-upgrade", on_success="delete"):
+        async with session.checkpoint("web-1", name="before-upgrade", on_success="delete"):
             pass
 
         warning = caplog.messages[-1]
@@ -205,7 +203,7 @@ class TestSuccess:
         self, session: SnapshotSession, caplog: pytest.LogCaptureFixture
     ) -> None:
         """Somebody has tidied up already."""
-        async with checkpoint(session, "web-1", on_success="delete") as snapshot:
+        async with session.checkpoint("web-1", on_success="delete") as snapshot:
             await session.delete_snapshot("web-1", snapshot.id)
 
         assert "was deleted already" in caplog.text
@@ -222,7 +220,7 @@ class TestFailure:
         error = UpgradeError("no")
 
         with pytest.raises(UpgradeError) as caught:
-            async with checkpoint(session, "web-1", name="before-upgrade", on_success="delete"):
+            async with session.checkpoint("web-1", name="before-upgrade", on_success="delete"):
                 raise error
 
         assert caught.value is error
@@ -277,7 +275,7 @@ class TestFailure:
         civo.inject("restore", faults.close(effect=True))
 
         with pytest.raises(UpgradeError) as caught:
-            async with checkpoint(session, "web-1", on_error="restore"):
+            async with session.checkpoint("web-1", on_error="restore"):
                 raise UpgradeError
 
         assert notes(caught.value)[1].startswith(
@@ -334,7 +332,7 @@ class TestFailure:
     ) -> None:
         """A disk is not overwritten in silence."""
         with pytest.raises(UpgradeError):
-            async with checkpoint(session, "web-1", name="before-upgrade", on_error="restore"):
+            async with session.checkpoint("web-1", name="before-upgrade", on_error="restore"):
                 raise UpgradeError
 
         *overwrite, warning = [
@@ -354,8 +352,7 @@ class TestFailure:
     ) -> None:
         """It is no error of the body; the snapshot is kept, and is told of."""
         with pytest.raises(ending) as caught:
-            async with checkpoint(
-                session,
+            async with session.checkpoint(
                 "web-1",
                 name="before-upgrade",
                 on_error="restore",
@@ -378,7 +375,7 @@ class TestCancelling:
         with pytest.raises(TimeoutError) as caught:
             async with (
                 fake_clock.timeout(60),
-                checkpoint(session, "web-1", name="before-upgrade", on_error="restore"),
+                session.checkpoint("web-1", name="before-upgrade", on_error="restore"),
             ):
                 await fake_clock.sleep(1000)
 
@@ -392,7 +389,7 @@ class TestCancelling:
         """Before the cancellation is handed on."""
 
         async def upgrade() -> None:
-            async with checkpoint(session, "web-1", on_cancel="restore"):
+            async with session.checkpoint("web-1", on_cancel="restore"):
                 civo.instance("web-1").disk = "half of release 2"
                 await fake_clock.sleep(1000)
 
@@ -412,7 +409,7 @@ class TestCancelling:
         civo.inject("restore", faults.hang())
 
         with pytest.raises(TimeoutError) as caught:
-            async with fake_clock.timeout(60), checkpoint(session, "web-1", on_cancel="restore"):
+            async with fake_clock.timeout(60), session.checkpoint("web-1", on_cancel="restore"):
                 await fake_clock.sleep(1000)
 
         assert fake_clock.now() <= 60 + 120
@@ -426,7 +423,7 @@ class TestCancelling:
         error = UpgradeError("no")
 
         async def upgrade() -> None:
-            async with checkpoint(session, "web-1", on_error="restore"):
+            async with session.checkpoint("web-1", on_error="restore"):
                 raise error
 
         task = asyncio.ensure_future(upgrade())

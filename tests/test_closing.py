@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 import pytest
 
@@ -146,7 +147,7 @@ class TestCancelling:
             steps += 1 if steps < 40 else 7
 
         assert steps > 8
-        assert session._http._slots._value == 100  # type: ignore[attr-defined]
+        assert cast("Any", session._caller._once)._slots._value == 100
         await session.list_snapshots("web-1")
 
     async def is_cancelled_after(self, steps: int, session: SnapshotSession, call: Call) -> bool:

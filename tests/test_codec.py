@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from civo_snapshots_async import DecodeError, Restore, Snapshot, SnapshotStatus, VolumeStatus
-from civo_snapshots_async import _endpoints as endpoints
-from civo_snapshots_async._codec import decode
-from civo_snapshots_async._http import Request, Response
+from civo_snapshots_async import DecodeError, Restore, Snapshot, SnapshotRef, VolumeStatus
+from civo_snapshots_async._http import endpoints
+from civo_snapshots_async._http.codec import decode
+from civo_snapshots_async._http.message import Request, Response
 
 SAMPLES = Path(__file__).parent / "samples"
-GET = endpoints.get_snapshot("web-1", "snap-1", region="LON1")
+GET = endpoints.get_snapshot(SnapshotRef("web-1", "snap-1", "LON1"))
 LIST = endpoints.list_snapshots("web-1", region="LON1")
-RESTORE = endpoints.restore_snapshot("web-1", "snap-1", region="LON1")
-DELETE = endpoints.delete_snapshot("web-1", "snap-1", region="LON1")
+RESTORE = endpoints.restore_snapshot(SnapshotRef("web-1", "snap-1", "LON1"))
+DELETE = endpoints.delete_snapshot(SnapshotRef("web-1", "snap-1", "LON1"))
 MINIMAL: dict[str, Any] = {"id": "snap-1", "name": "nightly"}
 
 
@@ -48,12 +48,10 @@ def test_reads_the_pages_snapshot_after_a_creation() -> None:
         name="instance-snapshot-name",
         description="a description of the instance snapshot",
         included_volumes=("volume_uuid_1", "volume_uuid_2"),
-        status=SnapshotStatus(
-            state="Complete",
-            volumes=(
-                VolumeStatus(id="volume_uuid_1", state="Complete"),
-                VolumeStatus(id="volume_uuid_2", state="Complete"),
-            ),
+        state="Complete",
+        volumes=(
+            VolumeStatus(id="volume_uuid_1", state="Complete"),
+            VolumeStatus(id="volume_uuid_2", state="Complete"),
         ),
         created_at=datetime(2025, 4, 1, 9, 11, 14, tzinfo=UTC),
         instance_id="web-1",
@@ -66,13 +64,13 @@ def test_reads_the_pages_list() -> None:
     first, second = decode(LIST, sample("list"))
 
     assert (first.state, first.is_complete) == ("Complete", False)
-    assert (second.status.volumes, second.is_complete) == ((), True)
+    assert (second.volumes, second.is_complete) == ((), True)
 
 
 @pytest.mark.parametrize("name", ["get", "update"])
 def test_reads_the_pages_other_snapshots(name: str) -> None:
     """Both show a volume that is not ready."""
-    request = endpoints.get_snapshot("web-1", "snapshot-uuid", region="LON1")
+    request = endpoints.get_snapshot(SnapshotRef("web-1", "snapshot-uuid", "LON1"))
 
     assert [volume.id for volume in decode(request, sample(name)).pending_volumes] == [
         "volume_uuid_2"
@@ -89,7 +87,7 @@ def test_reads_the_pages_restore() -> None:
         from_snapshot="snapshot-123",
         private_ipv4="10.0.0.1",
         overwrite_existing=False,
-        status=attrs.evolve(Restore(id="x").status, state="complete"),
+        state="complete",
         created_at=datetime(2022, 1, 1, 12, 0, tzinfo=UTC),
         completed_at=datetime(2022, 1, 1, 12, 5, tzinfo=UTC),
         instance_id="web-1",
@@ -110,9 +108,9 @@ def test_reads_the_pages_restore() -> None:
 )
 def test_the_message_of_a_status_is_optional(message: object, read: str) -> None:
     """No documented field: it is kept where it is text, and no shape of it is an error."""
-    status = read_snapshot(status={"state": "Failed", "message": message}).status
+    snapshot = read_snapshot(status={"state": "Failed", "message": message})
 
-    assert status == SnapshotStatus(state="Failed", message=read)
+    assert (snapshot.state, snapshot.message) == ("Failed", read)
 
 
 @pytest.mark.parametrize(
@@ -447,12 +445,9 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]))
         name=TEXT,
         description=st.none() | TEXT,
         included_volumes=st.lists(TEXT).map(tuple),
-        status=st.builds(
-            SnapshotStatus,
-            state=TEXT,
-            volumes=st.lists(st.builds(VolumeStatus, id=TEXT, state=TEXT)).map(tuple),
-            message=TEXT,
-        ),
+        state=TEXT,
+        volumes=st.lists(st.builds(VolumeStatus, id=TEXT, state=TEXT)).map(tuple),
+        message=TEXT,
         created_at=st.none() | st.datetimes(min_value=datetime(2, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
         instance_id=st.just("web-1"),
         region=st.just("LON1"),
@@ -460,9 +455,10 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 )
 def test_decoding_gives_back_what_encoding_gave(snapshot: Snapshot) -> None:
     """Nothing of a snapshot is lost or changed on the way through JSON."""
-    payload = attrs.asdict(snapshot) | {
-        "created_at": snapshot.created_at and snapshot.created_at.isoformat()
-    }
+    fields = attrs.asdict(snapshot)
+    status = {name: fields.pop(name) for name in ("state", "volumes", "message")}
+    created_at = snapshot.created_at and snapshot.created_at.isoformat()
+    payload = {**fields, "status": status, "created_at": created_at}
 
     assert decode(GET, answer(payload)) == snapshot
 
@@ -487,7 +483,7 @@ def test_an_update_may_describe_any_part_of_the_snapshot(
     said: list[str], null: list[str], requested: dict[str, str]
 ) -> None:
     """A law: each field is what Civo said, else what was requested, else not known."""
-    request = endpoints.update_snapshot("web-1", "snap-1", region="LON1", **requested)
+    request = endpoints.update_snapshot(SnapshotRef("web-1", "snap-1", "LON1"), **requested)
     payload = dict.fromkeys(null) | {field: SAID[field] for field in said}
 
     snapshot = decode(request, Response(status=200, body=json.dumps(payload).encode()))
@@ -498,7 +494,7 @@ def test_an_update_may_describe_any_part_of_the_snapshot(
         "of Sunday" if "description" in said else requested.get("description")
     )
     assert snapshot.state == ("Complete" if "status" in said else "")
-    assert len(snapshot.status.volumes) == ("status" in said)
+    assert len(snapshot.volumes) == ("status" in said)
     assert (snapshot.created_at is not None) is ("created_at" in said)
     assert (snapshot.instance_id, snapshot.region) == ("web-1", "LON1")
 
@@ -531,7 +527,7 @@ def test_what_an_update_does_describe_has_to_be_right(
     requested: str, body: str, *, fits: bool
 ) -> None:
     """A wrong shape is no part of the snapshot, and another snapshot is not this one."""
-    request = endpoints.update_snapshot("web-1", requested, region="LON1", name="weekly")
+    request = endpoints.update_snapshot(SnapshotRef("web-1", requested, "LON1"), name="weekly")
 
     try:
         decode(request, Response(status=200, body=body.encode()))

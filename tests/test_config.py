@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from civo_snapshots_async import ConfigurationError, SnapshotSession
+from civo_snapshots_async import ConfigurationError, HttpOptions, SnapshotSession
 
 TOKEN = "secret-token-of-the-argument-0001"
 ENVIRONMENT_TOKEN = "secret-token-of-the-environment-2"
@@ -192,6 +192,21 @@ def test_a_file_that_is_not_needed_is_not_read(cli_file: Path) -> None:
         ({"api_url": "https://me:pw@x.y"}, ConfigurationError, "no user name and no pass"),
         ({"api_url": "https://api..civo.com"}, ConfigurationError, "must name a host"),
         ({"api_url": f"https://{'a' * 64}.com"}, ConfigurationError, "must name a host"),
+    ],
+)
+def test_refuses_what_no_session_can_be_made_of(
+    wrong: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    """The message names the argument and the rule; never the token."""
+    with pytest.raises(error, match=message) as caught:
+        SnapshotSession(**{**GOOD, **wrong})
+
+    assert_tells_no_token(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
         ({"allow_insecure_http": "no"}, TypeError, "allow_insecure_http must be True or False"),
         ({"max_connections": 0}, ValueError, "max_connections must be at least 1, not 0"),
         ({"max_connections": 1.5}, TypeError, "max_connections must be a whole number, not 1.5"),
@@ -207,14 +222,12 @@ def test_a_file_that_is_not_needed_is_not_read(cli_file: Path) -> None:
         ({"proxy": 5}, TypeError, "proxy must be a string"),
     ],
 )
-def test_refuses_what_no_session_can_be_made_of(
+def test_refuses_http_options_that_cannot_be_used(
     wrong: dict[str, Any], error: type[Exception], message: str
 ) -> None:
-    """The message names the argument and the rule; never the token."""
-    with pytest.raises(error, match=message) as caught:
-        SnapshotSession(**{**GOOD, **wrong})
-
-    assert_tells_no_token(caught.value)
+    """Where they are made; a proxy's URL is not shown, as it may hold a password."""
+    with pytest.raises(error, match=message):
+        HttpOptions(**wrong)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +248,9 @@ def test_accepts_https_and_this_machine(api_url: str) -> None:
 
 def test_accepts_plain_http_elsewhere_when_told_to() -> None:
     """It takes an option that says what it is."""
-    session = SnapshotSession(**GOOD, api_url="http://civo.internal:8080", allow_insecure_http=True)
+    session = SnapshotSession(
+        **GOOD, api_url="http://civo.internal:8080", http=HttpOptions(allow_insecure_http=True)
+    )
 
     assert used(session)[2] == "http://civo.internal:8080"
 

@@ -24,9 +24,9 @@ from civo_snapshots_async import (
     TransportError,
     WaitTimeoutError,
 )
-from civo_snapshots_async import _endpoints as endpoints
-from civo_snapshots_async._codec import decode
-from civo_snapshots_async._http import Response
+from civo_snapshots_async._http import endpoints
+from civo_snapshots_async._http.codec import decode
+from civo_snapshots_async._http.message import Response
 from civo_snapshots_async._models import SnapshotRef
 from civo_snapshots_async._waits import alone
 from civo_snapshots_async._waits.goals import DELETED
@@ -239,7 +239,7 @@ async def test_no_such_answer_is_taken_for_gone(
     fake_clock: FakeClock, status: int, body: bytes
 ) -> None:
     """However it is looked at: the wait ends with an error, and not before its time."""
-    request = endpoints.get_snapshot("web-1", "snap-1", region="LON1")
+    request = endpoints.get_snapshot(SnapshotRef("web-1", "snap-1", "LON1"))
 
     async def look() -> Snapshot:
         return decode(request, Response(status=status, body=body))

@@ -18,15 +18,14 @@ import pytest
 
 import civo_snapshots_async
 from civo_snapshots_async import (
+    HttpOptions,
     PollPolicy,
     RetryPolicy,
+    SnapshotRef,
     SnapshotSession,
-    _endpoints,
-    _retry,
-    _transport,
     testing,
-    wait_until_complete,
 )
+from civo_snapshots_async._http import endpoints, retry, transport
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, pytest_plugin, scripts
 
 from .test_chaos import SEEDS
@@ -94,14 +93,6 @@ SHELL = [b for b in BLOCKS if b.language in {"sh", "console"}]
 
 
 @pytest.fixture
-def _time_passes_at_once(monkeypatch: pytest.MonkeyPatch, fake_clock: FakeClock) -> None:
-    """Give what the documents make, where they name no clock, one that does not wait."""
-    for made in (FakeCivo.__init__, SnapshotSession.__init__, wait_until_complete):
-        assert made.__kwdefaults__ is not None
-        monkeypatch.setitem(made.__kwdefaults__, "clock", fake_clock)
-
-
-@pytest.fixture
 def _account(monkeypatch: pytest.MonkeyPatch, fake_clock: FakeClock) -> Iterator[None]:
     """Give the documents the account that their environment is said to name."""
     civo = FakeCivo(clock=fake_clock)
@@ -144,7 +135,7 @@ def logging_as_in_a_new_process() -> Iterator[None]:
         ours.setLevel(our_level)
 
 
-@pytest.mark.usefixtures("_time_passes_at_once", "_account")
+@pytest.mark.usefixtures("time_passes_at_once", "_account")
 @pytest.mark.parametrize("block", PROGRAMS, ids=str)
 def test_a_block_runs_and_prints_what_it_is_said_to(block: Block) -> None:
     """Each Python block is a whole program; a `text` block after it is what it prints."""
@@ -296,9 +287,9 @@ def is_function(node: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.AsyncFunction
 
 
 KIB = 1024
-OPTIONS = SnapshotSession.__init__.__kwdefaults__ or {}
-SNAPSHOT = _endpoints.get_snapshot("web-1", "snap-1", region="LON1")
-LIST = _endpoints.list_snapshots("web-1", region="LON1")
+DEFAULTS = SnapshotSession.__init__.__kwdefaults__ or {}
+SNAPSHOT = endpoints.get_snapshot(SnapshotRef("web-1", "snap-1", "LON1"))
+LIST = endpoints.list_snapshots("web-1", region="LON1")
 
 
 @pytest.mark.parametrize(
@@ -307,21 +298,21 @@ LIST = _endpoints.list_snapshots("web-1", region="LON1")
         ("sent at most {:g} times in all", RetryPolicy().attempts),
         ("{:g} kinds of request", len(REQUESTS)),
         ("{:g} kinds of trouble", len(MEETS)),
-        ("{:g} s to", RetryPolicy().shortest_pause),
-        ("s to {:g} s", RetryPolicy().longest_pause),
-        ("absurd ones are left aside. | up to {:g} s", _retry._LONGEST_RETRY_AFTER),
+        ("{:g} s to", RetryPolicy().min_backoff),
+        ("s to {:g} s", RetryPolicy().max_backoff),
+        ("absurd ones are left aside. | up to {:g} s", retry._MAX_OBEYED),
         ("a budget of {:g} repeats", RetryPolicy().budget),
         ("{:g} ways to lose it", len(LOST_ANSWERS) - 1),
-        ("looked for {:g} s", RetryPolicy().settle_window),
+        ("looked for {:g} s", DEFAULTS["resolve_timeout"]),
         ("{:,} seeds", len(SEEDS)),
-        ("{:g} s a sending", OPTIONS["request_timeout"]),
-        ("{:g} s in all", OPTIONS["call_timeout"]),
-        ("{:g} places", OPTIONS["max_connections"]),
-        ("read up to {:g} KiB", SNAPSHOT.longest_body / KIB),
-        ("a list {:g} MiB", LIST.longest_body / KIB / KIB),
-        ("a refusal {:g} KiB", _transport._LONGEST_REFUSAL / KIB),
-        ("{:g} looks in a row", PollPolicy().max_failures),
-        ("unknown for a moment. | {:g} s", PollPolicy().missing_grace),
+        ("{:g} s a sending", HttpOptions().request_timeout),
+        ("{:g} s in all", HttpOptions().call_timeout),
+        ("{:g} places", HttpOptions().max_connections),
+        ("read up to {:g} KiB", SNAPSHOT.max_body / KIB),
+        ("a list {:g} MiB", LIST.max_body / KIB / KIB),
+        ("a refusal {:g} KiB", transport._LONGEST_REFUSAL / KIB),
+        ("{:g} looks in a row", PollPolicy().max_consecutive_failures),
+        ("unknown for a moment. | {:g} s", PollPolicy().not_found_grace),
         ("after {:g} s", PollPolicy().stall_after),
     ],
 )

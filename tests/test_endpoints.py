@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from civo_snapshots_async import Restore, Snapshot
-from civo_snapshots_async import _endpoints as endpoints
-from civo_snapshots_async._http import Request
+from civo_snapshots_async import Restore, Snapshot, SnapshotRef
+from civo_snapshots_async._http import endpoints
+from civo_snapshots_async._http.message import Request
 
 from .make import make_snapshot
 
@@ -41,7 +41,11 @@ HOSTILE = [
 
 def build(call: str, **arguments: Any) -> Request[Any]:
     """Build the request of a call, by its name."""
-    request: Request[Any] = getattr(endpoints, call)(**{**CALLS[call], **arguments})
+    given: dict[str, Any] = {**CALLS[call], **arguments}
+    if "snapshot_id" in given:
+        address = (given.pop(name) for name in ("instance_id", "snapshot_id", "region"))
+        given["ref"] = SnapshotRef(*address)
+    request: Request[Any] = getattr(endpoints, call)(**given)
     return request
 
 
@@ -230,7 +234,7 @@ def test_an_update_may_answer_with_the_new_name() -> None:
 
 def test_a_restore_can_be_pointed_at_an_id() -> None:
     """What was asked for by name is restored by the id that was looked at."""
-    request = endpoints.restore_snapshot("web-1", "nightly", region="LON1", hostname="copy")
+    request = endpoints.restore_snapshot(SnapshotRef("web-1", "nightly", "LON1"), hostname="copy")
 
     pointed = endpoints.for_snapshot(request, make_snapshot(name="nightly"))
 

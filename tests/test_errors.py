@@ -20,6 +20,7 @@ from civo_snapshots_async import (
     ConfigurationError,
     DecodeError,
     DetailsChanged,
+    HttpOptions,
     Instance,
     InstanceFailedError,
     OutcomeUnknownError,
@@ -32,9 +33,12 @@ from civo_snapshots_async import (
     PruneResult,
     Restore,
     RetryPolicy,
+    SavedWait,
     SessionClosedError,
+    SnapshotFinished,
+    SnapshotNotCompleteError,
+    SnapshotRef,
     SnapshotSeen,
-    SnapshotSettled,
     SnapshotStalled,
     StateChanged,
     TimelineEntry,
@@ -44,7 +48,6 @@ from civo_snapshots_async import (
     UnreadableEntry,
     WaitError,
     WaitTimeoutError,
-    WaitToken,
     _errors,
 )
 
@@ -61,11 +64,10 @@ ENTRY = PruneEntry(snapshot=SNAPSHOT, is_deletion=True, reason="it is old")
 OUTCOME = PruneOutcome(snapshot=SNAPSHOT)
 MODELS = [
     SNAPSHOT,
-    SNAPSHOT.status,
-    SNAPSHOT.status.volumes[0],
+    SNAPSHOT.volumes[0],
     SNAPSHOT.verdict,
     Restore(id="r", completed_at=datetime(2026, 1, 1, tzinfo=UTC)),
-    Restore(id="r").status,
+    SNAPSHOT.ref,
     Phase.FAILED,
     INSTANCE,
     ENTRY,
@@ -74,12 +76,11 @@ MODELS = [
     PruneResult(outcomes=(OUTCOME,)),
     PollPolicy(interval=3),
     RetryPolicy(attempts=5),
-    BatchOutcome(kind="completed", instance_id="web-1", snapshot_id="snap-1", snapshot=SNAPSHOT),
-    BatchResult(outcomes=(BatchOutcome(kind="not_started", instance_id="web-1"),)),
-    WaitToken(
-        instance_id="web-1",
-        snapshot_id="snap-1",
-        region="LON1",
+    BatchOutcome(status="completed", instance_id="web-1", snapshot_id="snap-1", snapshot=SNAPSHOT),
+    BatchResult(outcomes=(BatchOutcome(status="not_started", instance_id="web-1"),)),
+    HttpOptions(max_connections=7),
+    SavedWait(
+        ref=SnapshotRef("web-1", "snap-1", "LON1"),
         deadline=datetime(2026, 3, 1, tzinfo=UTC),
     ),
     SnapshotSeen(snapshot=SNAPSHOT),
@@ -87,8 +88,8 @@ MODELS = [
     UnknownStateSeen(state="Odd"),
     PollFailed(error=None, in_a_row=1),  # type: ignore[arg-type]
     SnapshotStalled(snapshot=SNAPSHOT, unchanged_for=300.0),
-    SnapshotSettled(snapshot=SNAPSHOT),
-    Attempt(met="503", may_have_arrived=True),
+    SnapshotFinished(snapshot=SNAPSHOT),
+    Attempt(outcome="503", may_have_arrived=True),
     UnreadableEntry(index=3, id="snap-1", problems=("[3].name: missing",)),
     StateChanged(before=None, after="Pending"),
     TimelineEntry.of(SNAPSHOT, 3.5),
@@ -116,13 +117,20 @@ def make_error(kind: type[CivoSnapshotsError]) -> CivoSnapshotsError:
         return kind("no", method="GET", path="/v2")
     if issubclass(kind, WaitError):
         return make_wait_error(kind)
+    return make_error_about_a_snapshot(kind)
+
+
+def make_error_about_a_snapshot(kind: type[CivoSnapshotsError]) -> CivoSnapshotsError:
+    """Make an error of a class that knows of a snapshot, or of nothing."""
+    if issubclass(kind, SnapshotNotCompleteError):
+        return kind("no", instance_id="web-1", snapshot_id="snap-1", snapshot=SNAPSHOT)
     if issubclass(kind, OutcomeUnknownError):
         return kind(
             "no",
             action="create_snapshot",
             instance_id="web-1",
             region="LON1",
-            asked={"name": "nightly"},
+            requested={"name": "nightly"},
             candidates=(SNAPSHOT,),
         )
     return kind("no")
@@ -272,8 +280,8 @@ def refused(status: int, code: str = "", attempts: tuple[Attempt, ...] = ()) -> 
     return ApiError("no", status=status, method="POST", path="/", code=code, attempts=attempts)
 
 
-LOST_ATTEMPT = Attempt(met="lost", may_have_arrived=True)
-REFUSED_ATTEMPT = Attempt(met="429", may_have_arrived=False)
+LOST_ATTEMPT = Attempt(outcome="lost", may_have_arrived=True)
+REFUSED_ATTEMPT = Attempt(outcome="429", may_have_arrived=False)
 
 
 # An error, whether it is transient, and whether what was requested may have been done.
@@ -300,7 +308,9 @@ JUDGED: list[tuple[CivoSnapshotsError, bool, bool]] = [
     (refused(409, attempts=(REFUSED_ATTEMPT, REFUSED_ATTEMPT)), False, False),
     (DecodeError("no", status=201, method="POST", path="/", problems=("?",)), False, True),
     (
-        OutcomeUnknownError("no", action="create_snapshot", instance_id="", region="", asked={}),
+        OutcomeUnknownError(
+            "no", action="create_snapshot", instance_id="", region="", requested={}
+        ),
         False,
         True,
     ),

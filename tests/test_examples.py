@@ -8,18 +8,9 @@ from types import ModuleType
 
 import pytest
 
-from civo_snapshots_async import SnapshotSession
-from civo_snapshots_async.testing import FakeCivo, FakeClock
+pytestmark = pytest.mark.usefixtures("time_passes_at_once")
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-
-
-@pytest.fixture(autouse=True)
-def _time_passes_at_once(monkeypatch: pytest.MonkeyPatch, fake_clock: FakeClock) -> None:
-    """Give what the examples make a clock that does not wait."""
-    for made in (FakeCivo.__init__, SnapshotSession.__init__):
-        assert made.__kwdefaults__ is not None
-        monkeypatch.setitem(made.__kwdefaults__, "clock", fake_clock)
 
 
 def load(name: str) -> ModuleType:

@@ -13,7 +13,8 @@ from civo_snapshots_async import (
     WaitTimeoutError,
     plan_prune,
 )
-from civo_snapshots_async._instances import InstancePage, list_instances
+from civo_snapshots_async._http.endpoints import list_instances
+from civo_snapshots_async._models import InstancePage
 from civo_snapshots_async.testing import FakeCivo, FakeClock, scripts
 
 
@@ -30,7 +31,7 @@ class TestFollowing:
         civo.add_snapshot("web-1", "snap-1")
         restore = await session.restore_snapshot("web-1", "snap-1", hostname="Copy")
 
-        found = await session.find_restored_instance(restore)
+        found = await session.wait_for_restored_instance(restore)
         active = await session.wait_until_active(found.id)
 
         assert (found.hostname, found.status, found.region) == ("Copy", "BUILDING", "FAKE1")
@@ -79,7 +80,7 @@ class TestFollowing:
         [
             lambda session, _: session.wait_until_deleted("web-1", "snap-1"),
             lambda session, _: session.wait_until_active("web-1"),
-            lambda session, restore: session.find_restored_instance(restore),
+            lambda session, restore: session.wait_for_restored_instance(restore),
         ],
         ids=["deleted", "active", "find"],
     )
@@ -109,10 +110,10 @@ class TestFollowing:
             ) as session:
                 there: Any = {"region": "FAKE2"}
                 restore = await session.restore_snapshot("db-1", "snap-1", hostname="c", **there)
-                copy = await session.find_restored_instance(restore)
+                copy = await session.wait_for_restored_instance(restore)
                 await session.wait_until_active(copy.id, **there)
                 plan = plan_prune(await session.list_snapshots("db-1", **there), keep_last=1)
-                result = await session.prune("db-1", plan)
+                result = await session.prune(plan)
                 await session.wait_until_deleted("db-1", "snap-1", **there)
                 with pytest.raises(InstanceNotFoundError):
                     await session.wait_until_active(copy.id)

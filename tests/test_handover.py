@@ -15,19 +15,21 @@ from hypothesis import strategies as st
 from civo_snapshots_async import (
     AuthenticationError,
     PollPolicy,
+    SavedWait,
     ServerError,
     Snapshot,
+    SnapshotRef,
     SnapshotSession,
     SnapshotVanishedError,
     TransportError,
     WaitError,
     WaitTimeoutError,
-    WaitToken,
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
+REF = SnapshotRef("web-1", "snap-1", "FAKE1")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TOKEN = WaitToken(instance_id="web-1", snapshot_id="snap-1", region="FAKE1", deadline=NOON)
+TOKEN = SavedWait(ref=REF, deadline=NOON)
 TEXT = (
     '{"version": 1, "instance_id": "web-1", "snapshot_id": "snap-1", "region": "FAKE1", '
     '"deadline": "2026-03-01T12:00:00Z"}'
@@ -80,15 +82,13 @@ class TestText:
         volumes: tuple[str, ...],
     ) -> None:
         """A law: nothing is lost, to the microsecond."""
-        token = WaitToken(
-            instance_id=instance,
-            snapshot_id=snapshot,
-            region=region,
+        token = SavedWait(
+            ref=SnapshotRef(instance, snapshot, region),
             deadline=deadline,
             included_volumes=volumes,
         )
 
-        assert WaitToken.from_json(token.to_json()) == token
+        assert SavedWait.from_json(token.to_json()) == token
 
     def test_it_pickles_too(self) -> None:
         """For a process pool."""
@@ -98,36 +98,34 @@ class TestText:
         """It is kept in UTC."""
         there = NOON.astimezone(timezone(timedelta(hours=5)))
 
-        assert WaitToken.from_json(text(deadline="2026-03-01T17:00:00+05:00")) == TOKEN
-        assert WaitToken(
-            instance_id="web-1", snapshot_id="snap-1", region="FAKE1", deadline=there
-        ).to_json() == TEXT  # fmt: skip
+        assert SavedWait.from_json(text(deadline="2026-03-01T17:00:00+05:00")) == TOKEN
+        assert SavedWait(ref=REF, deadline=there).to_json() == TEXT
 
     @pytest.mark.parametrize(
         ("bad", "says"),
         [
-            ("", "not a wait token: Expecting value"),
-            ("{", "not a wait token: Expecting property name"),
-            ("[" * 4000, "not a wait token: "),
-            (" " * 70_000, "not a wait token: it has 70000 characters"),
-            ("[]", "not a wait token: it must be an object"),
-            ("null", "not a wait token: it must be an object"),
-            ("{}", "not a wait token: it must have a version"),
-            (TEXT.replace("}", ', "region": "LON1"}'), "not a wait token: an object has a key twi"),
-            (text(version=2), "a wait token of version 2: this library reads 1"),
-            (text(version=2, region=...), "a wait token of version 2: this library reads 1"),
+            ("", "not a saved wait: Expecting value"),
+            ("{", "not a saved wait: Expecting property name"),
+            ("[" * 4000, "not a saved wait: "),
+            (" " * 70_000, "not a saved wait: it has 70000 characters"),
+            ("[]", "not a saved wait: it must be an object"),
+            ("null", "not a saved wait: it must be an object"),
+            ("{}", "not a saved wait: it must have a version"),
+            (TEXT.replace("}", ', "region": "LON1"}'), "not a saved wait: an object has a key twi"),
+            (text(version=2), "a saved wait of version 2: this library reads 1"),
+            (text(version=2, region=...), "a saved wait of version 2: this library reads 1"),
             (text(version=True), "it must have a version"),
             (text(version="1"), "it must have a version"),
             (text(region=...), "it has too many or too few of the fields 'region'"),
             (text(token="x"), "it has too many or too few of the fields 'token'"),
             (text(instance_id=7), "instance_id must be a string, not 7"),
-            (text(instance_id=".."), "not a wait token: instance_id must be 1 to 128 letters"),
-            (text(snapshot_id="a/../b"), "not a wait token: snapshot_id must be 1 to 128 letters"),
-            (text(snapshot_id="\ud800"), "not a wait token: snapshot_id holds half a surrogate"),
-            (text(region="LON1&x=y"), "not a wait token: region must be 1 to 128 letters"),
-            (text(included_volumes="vol-1"), "not a wait token: included_volumes must be several"),
-            (text(included_volumes=None), "not a wait token: included_volumes must be several"),
-            (text(included_volumes=[7]), "not a wait token: included_volumes must be a string"),
+            (text(instance_id=".."), "not a saved wait: instance_id must be 1 to 128 letters"),
+            (text(snapshot_id="a/../b"), "not a saved wait: snapshot_id must be 1 to 128 letters"),
+            (text(snapshot_id="\ud800"), "not a saved wait: snapshot_id holds half a surrogate"),
+            (text(region="LON1&x=y"), "not a saved wait: region must be 1 to 128 letters"),
+            (text(included_volumes="vol-1"), "not a saved wait: included_volumes must be several"),
+            (text(included_volumes=None), "not a saved wait: included_volumes must be several"),
+            (text(included_volumes=[7]), "not a saved wait: included_volumes must be a string"),
             (text(deadline=0), "deadline must be a string, not 0"),
             (text(deadline="tomorrow"), "deadline: not an RFC 3339 time: 'tomorrow'"),
             (text(deadline="2026-03-01T12:00:00"), "deadline: not an RFC 3339 time"),
@@ -138,20 +136,20 @@ class TestText:
     def test_any_other_text_is_refused(self, bad: str, says: str) -> None:
         """In words that say what is wrong with it."""
         with pytest.raises(ValueError, match=says):
-            WaitToken.from_json(bad)
+            SavedWait.from_json(bad)
 
     def test_a_text_is_a_string(self) -> None:
         """And not what was made of it."""
         parsed: Any = {"version": 1}
 
-        with pytest.raises(TypeError, match="a wait token must be a string"):
-            WaitToken.from_json(parsed)
+        with pytest.raises(TypeError, match="a saved wait must be a string"):
+            SavedWait.from_json(parsed)
 
     @given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
     def test_no_text_makes_it_crash(self, anything: str) -> None:
         """ValueError is all that comes of it."""
         with pytest.raises(ValueError):  # noqa: PT011 - the words differ
-            WaitToken.from_json(anything)
+            SavedWait.from_json(anything)
 
 
 class TestMaking:
@@ -163,7 +161,7 @@ class TestMaking:
     )
     def test_the_deadline_is_a_date(self, timeout: float | None, deadline: datetime | None) -> None:
         """Or none at all, where that was written out."""
-        token = WaitToken.for_wait("web-1", "snap-1", region="FAKE1", timeout=timeout, now=NOON)
+        token = SavedWait.starting(REF, timeout=timeout, now=NOON)
 
         assert token.deadline == deadline
 
@@ -171,14 +169,16 @@ class TestMaking:
     def test_a_timeout_is_positive_and_has_an_end(self, timeout: float) -> None:
         """As for a wait, and within the calendar."""
         with pytest.raises(ValueError, match="timeout must"):
-            WaitToken.for_wait("web-1", "snap-1", region="FAKE1", timeout=timeout, now=NOON)
+            SavedWait.starting(REF, timeout=timeout, now=NOON)
 
     @pytest.mark.parametrize(
         ("changed", "error", "says"),
         [
-            ({"instance_id": "../x"}, ValueError, "instance_id must be"),
-            ({"snapshot_id": ""}, ValueError, "snapshot_id must be"),
-            ({"region": None}, TypeError, "region must be"),
+            (
+                {"ref": SnapshotRef("web-1", "snap-1")},
+                ValueError,
+                "the region of ref must be 1 to 128 letters",
+            ),
             ({"deadline": NOON.replace(tzinfo=None)}, ValueError, "must be timezone-aware"),
             ({"deadline": "noon"}, TypeError, "deadline must be a datetime or None, not 'noon'"),
         ],
@@ -187,23 +187,21 @@ class TestMaking:
         self, changed: dict[str, Any], error: type[Exception], says: str
     ) -> None:
         """And not where it is used."""
-        fields: dict[str, Any] = {
-            "instance_id": "web-1", "snapshot_id": "snap-1", "region": "FAKE1", "deadline": None,
-        }  # fmt: skip
+        fields: dict[str, Any] = {"ref": REF, "deadline": None}
 
         with pytest.raises(error, match=says):
-            WaitToken(**fields | changed)
+            SavedWait(**fields | changed)
 
     @pytest.mark.parametrize(("later", "left"), [(0, 600), (599, 1), (600, 0), (86400, 0)])
     def test_it_knows_what_is_left(self, later: float, left: float) -> None:
         """Never less than nothing."""
-        token = WaitToken.for_wait("web-1", "snap-1", region="FAKE1", timeout=600, now=NOON)
+        token = SavedWait.starting(REF, timeout=600, now=NOON)
 
         assert token.remaining(NOON + timedelta(seconds=later)) == left
 
     def test_without_a_deadline_there_is_always_time(self) -> None:
         """As for a wait without a limit."""
-        token = WaitToken.for_wait("web-1", "snap-1", region="FAKE1", timeout=None, now=NOON)
+        token = SavedWait.starting(REF, timeout=None, now=NOON)
 
         assert token.remaining(NOON) is None
 
@@ -216,7 +214,7 @@ class TestMoving:
     ) -> None:
         """600 s from the making of the token, whoever waits, and for how long before."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.stuck())
-        token = session.wait_token("web-1", "snap-1", timeout=600)
+        token = session.save_wait("web-1", "snap-1", timeout=600)
         begun = asyncio.ensure_future(session.resume(token))
         await fake_clock.sleep(200)
         begun.cancel()
@@ -225,7 +223,7 @@ class TestMoving:
 
         async with another_process(civo, fake_clock) as other:
             with pytest.raises(WaitTimeoutError) as caught:
-                await other.resume(WaitToken.from_json(message))
+                await other.resume(SavedWait.from_json(message))
 
         assert fake_clock.now() == 600
         assert caught.value.elapsed == 300
@@ -235,7 +233,7 @@ class TestMoving:
     ) -> None:
         """With the options of any wait."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=50))
-        token = session.wait_token("web-1", "snap-1")
+        token = session.save_wait("web-1", "snap-1")
         told: list[Snapshot] = []
 
         snapshot = await session.resume(
@@ -251,7 +249,7 @@ class TestMoving:
     ) -> None:
         """Through any number of hands."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=100_000))
-        token = session.wait_token("web-1", "snap-1", timeout=None)
+        token = session.save_wait("web-1", "snap-1", timeout=None)
 
         await session.resume(token, poll=PollPolicy(interval=10_000))
 
@@ -266,7 +264,7 @@ class TestMoving:
             await session.wait_until_complete("web-1", "snap-1", timeout=60)
         error = caught.value
 
-        token = session.wait_token(error.instance_id, error.snapshot_id, timeout=60)
+        token = session.save_wait(error.instance_id, error.snapshot_id, timeout=60)
         snapshot = await session.resume(token)
 
         assert snapshot.is_complete
@@ -278,7 +276,7 @@ class TestMoving:
             civo.add_instance("db-1", region="FAKE2")
             civo.add_snapshot("db-1", "snap-1")
             async with another_process(civo, fake_clock) as session:
-                token = session.wait_token("db-1", "snap-1", timeout=5, region="FAKE2")
+                token = session.save_wait("db-1", "snap-1", timeout=5, region="FAKE2")
                 await session.resume(token)
                 fake_clock.advance(10)
                 snapshot = await session.resume(token)
@@ -302,14 +300,14 @@ class TestMoving:
         civo.script_next("web-1", scripts.timeline([(0.0, half)]))
         created = await session.create_snapshot("web-1", name="nightly")
         reference = created.id if by == "id" else "nightly"
-        token = session.wait_token("web-1", reference, timeout=60)
+        token = session.save_wait("web-1", reference, timeout=60)
         if late:
             await fake_clock.sleep(60)
 
         async with another_process(civo, fake_clock) as other:
             with pytest.raises(WaitTimeoutError) as caught:
-                await other.resume(WaitToken.from_json(token.to_json()))
-            again = other.wait_token("web-1", caught.value.snapshot_id, timeout=60)
+                await other.resume(SavedWait.from_json(token.to_json()))
+            again = other.save_wait("web-1", caught.value.snapshot_id, timeout=60)
         async with another_process(civo, fake_clock) as third:
             with pytest.raises(WaitTimeoutError) as caught_again:
                 await third.resume(again)
@@ -322,13 +320,13 @@ class TestMoving:
     ) -> None:
         """Also where the snapshot was not seen in between, as nothing answered."""
         created = await session.create_snapshot("web-1")
-        token = session.wait_token("web-1", created.id, timeout=1)
+        token = session.save_wait("web-1", created.id, timeout=1)
         civo.inject("get", *[faults.bad_gateway()] * 20)
 
         async with another_process(civo, fake_clock) as other:
             with pytest.raises(WaitTimeoutError):
                 await other.resume(token)
-            again = other.wait_token("web-1", created.id, timeout=60)
+            again = other.save_wait("web-1", created.id, timeout=60)
 
         assert again.included_volumes == created.included_volumes == ("vol-1", "vol-2")
 
@@ -339,7 +337,7 @@ class TestMoving:
 
         async def job(session: SnapshotSession) -> Snapshot:
             snapshot = await session.ensure_snapshot("web-1", name="nightly-2026-03-01")
-            return await session.resume(session.wait_token("web-1", snapshot.id))
+            return await session.resume(session.save_wait("web-1", snapshot.id))
 
         async with another_process(civo, fake_clock) as other, asyncio.TaskGroup() as group:
             jobs = [group.create_task(job(each)) for each in (session, other)]
@@ -353,15 +351,15 @@ class TestTimeIsUp:
     """A token that comes too late is worth one last look."""
 
     @pytest.fixture
-    async def late(self, session: SnapshotSession, fake_clock: FakeClock) -> WaitToken:
+    async def late(self, session: SnapshotSession, fake_clock: FakeClock) -> SavedWait:
         """Return a token whose time is up."""
-        token = session.wait_token("web-1", "snap-1", timeout=60)
+        token = session.save_wait("web-1", "snap-1", timeout=60)
         await fake_clock.sleep(60)
 
         return token
 
     async def test_what_is_complete_by_then_is_complete(
-        self, civo: FakeCivo, session: SnapshotSession, late: WaitToken
+        self, civo: FakeCivo, session: SnapshotSession, late: SavedWait
     ) -> None:
         """The message may have lain in its queue for a while."""
         civo.add_snapshot("web-1", "snap-1")
@@ -394,7 +392,7 @@ class TestTimeIsUp:
         self,
         civo: FakeCivo,
         session: SnapshotSession,
-        late: WaitToken,
+        late: SavedWait,
         script: scripts.Script,
         says: str,
     ) -> None:
@@ -409,7 +407,7 @@ class TestTimeIsUp:
         assert caught.value.snapshot is not None
         assert caught.value.polls == len(caught.value.timeline) == 1
 
-    async def test_what_is_gone_is_gone(self, session: SnapshotSession, late: WaitToken) -> None:
+    async def test_what_is_gone_is_gone(self, session: SnapshotSession, late: SavedWait) -> None:
         """It has not timed out: it will never be complete."""
         with pytest.raises(SnapshotVanishedError) as caught:
             await session.resume(late)
@@ -420,7 +418,7 @@ class TestTimeIsUp:
         )
 
     async def test_a_look_that_failed_in_passing_is_a_time_out(
-        self, civo: FakeCivo, session: SnapshotSession, late: WaitToken
+        self, civo: FakeCivo, session: SnapshotSession, late: SavedWait
     ) -> None:
         """Nothing speaks against giving it more time."""
         civo.add_snapshot("web-1", "snap-1")
@@ -435,7 +433,7 @@ class TestTimeIsUp:
         assert caught.value.snapshot is None
 
     async def test_a_refused_token_is_no_time_out(
-        self, civo: FakeCivo, session: SnapshotSession, late: WaitToken
+        self, civo: FakeCivo, session: SnapshotSession, late: SavedWait
     ) -> None:
         """More time would not mend it."""
         civo.add_snapshot("web-1", "snap-1")

@@ -21,10 +21,11 @@ from civo_snapshots_async import (
     WaitError,
     WaitTimeoutError,
 )
-from civo_snapshots_async._codec import decode
-from civo_snapshots_async._http import Repeat, Request, Response
-from civo_snapshots_async._instances import InstancePage, get_instance
-from civo_snapshots_async._waits.instances import find_restored_instance, wait_until_active
+from civo_snapshots_async._http.codec import decode
+from civo_snapshots_async._http.endpoints import get_instance, list_instances
+from civo_snapshots_async._http.message import Request, Response, RetrySafety
+from civo_snapshots_async._models import InstancePage
+from civo_snapshots_async._waits.instances import wait_for_restored_instance, wait_until_active
 from civo_snapshots_async.testing import FakeClock
 
 from .doubles import Script
@@ -103,7 +104,7 @@ class TestTheCalls:
         """It may be sent again freely."""
         assert (GET.method, GET.path, GET.fields) == ("GET", "/v2/instances/web-1", None)
         assert (GET.call, GET.region, GET.returns) == ("get_instance", "LON1", Instance)
-        assert GET.repeat is Repeat.FREELY
+        assert GET.retry_safety is RetrySafety.ALWAYS
 
     @pytest.mark.parametrize("hostile", ["", "..", "a/b", "a?b", "a#b", "%2e%2e", "a b"])
     def test_no_id_reaches_another_path(self, hostile: str) -> None:
@@ -215,10 +216,24 @@ def web(status: str = "ACTIVE", instance_id: str = "i-1", hostname: str = "copy"
     return Instance(id=instance_id, hostname=hostname, status=status, region="FAKE1")
 
 
+GET_COPY = get_instance("copy", region="FAKE1")
+
+
+class Polling:
+    """A caller whose polls are those of a script."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+
+    async def poll(self, _: Request[Any], /) -> Any:
+        """Do as the script says."""
+        return await self.script()
+
+
 async def wait(script: Script, **more: Any) -> Instance:
     """Wait on a script."""
     options = {"timeout": 600.0, "poll": EVERY_10_S, "clock": script.clock, **more}
-    return await wait_until_active(script, "copy", **options)
+    return await wait_until_active(Polling(script), GET_COPY, **options)
 
 
 class TestWaitingUntilActive:
@@ -324,11 +339,12 @@ class Pages:
     def __init__(self, clock: FakeClock, *looks: list[tuple[Instance, ...]] | Exception) -> None:
         self.clock = clock
         self.looks = list(looks)
-        self.asked: list[tuple[float, int]] = []
+        self.requested: list[tuple[float, int]] = []
 
-    async def __call__(self, number: int) -> InstancePage:
-        """Give one page of the present look."""
-        self.asked.append((self.clock.now(), number))
+    async def poll(self, request: Request[Any], /) -> Any:
+        """Give one page of the present poll."""
+        number = int(request.query["page"])
+        self.requested.append((self.clock.now(), number))
         look = self.looks[0]
         is_last = isinstance(look, Exception) or number >= len(look)
         if is_last and len(self.looks) > 1:
@@ -338,10 +354,13 @@ class Pages:
         return InstancePage(items=look[number - 1] if look else (), pages=len(look))
 
 
+FIRST_PAGE = list_instances(1, 100, region="FAKE1")
+
+
 async def find(pages: Pages, restore: Restore = RESTORE, **more: Any) -> Instance:
     """Find the restored instance."""
     options = {"timeout": 600.0, "poll": EVERY_10_S, "clock": pages.clock, **more}
-    return await find_restored_instance(pages, restore, **options)
+    return await wait_for_restored_instance(pages, restore, "FAKE1", **options)
 
 
 class TestFindingTheRestoredInstance:
@@ -354,14 +373,14 @@ class TestFindingTheRestoredInstance:
         pages = Pages(fake_clock, [OTHERS, (*OTHERS, it), OTHERS])
 
         assert await find(pages) == it
-        assert pages.asked == [(0, 1), (0, 2), (0, 3)]
+        assert pages.requested == [(0, 1), (0, 2), (0, 3)]
 
     async def test_looks_until_it_is_listed(self, fake_clock: FakeClock) -> None:
         """It may take a while to show up."""
         pages = Pages(fake_clock, [], [OTHERS], [OTHERS, (web(),)])
 
         assert await find(pages) == web()
-        assert pages.asked == [(0, 1), (10, 1), (20, 1), (20, 2)]
+        assert pages.requested == [(0, 1), (10, 1), (20, 1), (20, 2)]
 
     async def test_one_that_moves_to_another_page_is_one(self, fake_clock: FakeClock) -> None:
         """It was listed again while the pages were read, further on."""
@@ -382,11 +401,12 @@ class TestFindingTheRestoredInstance:
         pages = Pages(fake_clock, [(web(),)])
         first = InstancePage(items=OTHERS, pages=9)
 
-        async def shrinking(number: int) -> InstancePage:
-            return first if number == 1 else await pages(1)
+        class Shrinking:
+            async def poll(self, request: Request[Any], /) -> Any:
+                return first if request.query["page"] == "1" else await pages.poll(FIRST_PAGE)
 
-        found = await find_restored_instance(
-            shrinking, RESTORE, timeout=60.0, poll=EVERY_10_S, clock=fake_clock
+        found = await wait_for_restored_instance(
+            Shrinking(), RESTORE, "FAKE1", timeout=60.0, poll=EVERY_10_S, clock=fake_clock
         )
 
         assert found == web()
@@ -395,13 +415,14 @@ class TestFindingTheRestoredInstance:
         """However many a server says that there are."""
         read: list[int] = []
 
-        async def endless(number: int) -> InstancePage:
-            read.append(number)
-            return InstancePage(items=OTHERS, pages=10**9)
+        class Endless:
+            async def poll(self, request: Request[Any], /) -> Any:
+                read.append(int(request.query["page"]))
+                return InstancePage(items=OTHERS, pages=10**9)
 
         with pytest.raises(WaitTimeoutError):
-            await find_restored_instance(
-                endless, RESTORE, timeout=5.0, poll=EVERY_10_S, clock=fake_clock
+            await wait_for_restored_instance(
+                Endless(), RESTORE, "FAKE1", timeout=5.0, poll=EVERY_10_S, clock=fake_clock
             )
 
         assert read == [*range(1, 101)] * 2
@@ -453,7 +474,7 @@ class TestFindingTheRestoredInstance:
         with pytest.raises(AuthenticationError):
             await find(pages)
 
-        assert len(pages.asked) == 1
+        assert len(pages.requested) == 1
 
     @pytest.mark.parametrize(
         ("restore", "says"),
@@ -480,7 +501,7 @@ class TestFindingTheRestoredInstance:
         with pytest.raises(ValueError, match=says):
             await find(pages, restore)
 
-        assert pages.asked == []
+        assert pages.requested == []
 
 
 @pytest.mark.parametrize(

@@ -23,22 +23,23 @@ from civo_snapshots_async import (
     SessionClosedError,
     Snapshot,
     SnapshotFailedError,
+    SnapshotRef,
     SnapshotSession,
     SnapshotVanishedError,
     WaitTimeoutError,
-    checkpoint,
     plan_prune,
     wait_until_complete,
 )
-from civo_snapshots_async import _endpoints as endpoints
-from civo_snapshots_async._caller import Caller
-from civo_snapshots_async._http import Request, Response
-from civo_snapshots_async._ledger import Ledger
-from civo_snapshots_async._log import LEVELS, About, Write, log
+from civo_snapshots_async._http import endpoints
+from civo_snapshots_async._http.caller import Caller
+from civo_snapshots_async._http.ledger import Ledger
+from civo_snapshots_async._http.message import Request, Response
+from civo_snapshots_async._http.writes import Write
+from civo_snapshots_async._log import LEVELS, About, log
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
-from .doubles import Script
-from .make import make_snapshot
+from .doubles import NoConnections, Script
+from .make import make_snapshot, split_options
 from .secrets import CANARY
 
 LOGGER = "civo_snapshots_async"
@@ -118,9 +119,14 @@ def civo(civo: FakeCivo) -> FakeCivo:
 
 def session_on(civo: FakeCivo, clock: FakeClock, **options: Any) -> SnapshotSession:
     """Make a session that sends everything once."""
-    given: dict[str, Any] = {"region": civo.region, "api_url": civo.api_url, "retry": None}
+    given: dict[str, Any] = {
+        "region": civo.region,
+        "api_url": civo.api_url,
+        "retry": None,
+        "resolve_timeout": 0,
+    }
 
-    return SnapshotSession(civo.token, clock=clock, **{**given, **options})
+    return SnapshotSession(civo.token, clock=clock, **split_options({**given, **options}))
 
 
 def kind_of(write: str) -> Any:
@@ -302,12 +308,18 @@ class TestWrites:
 
     def test_every_request_that_is_no_get_is_a_write(self, written: Log) -> None:
         """A new one can't be forgotten."""
-        where: dict[str, Any] = {"instance_id": "web-1", "snapshot_id": "snap-1", "region": "LON1"}
+        where: dict[str, Any] = {
+            "instance_id": "web-1",
+            "ref": SnapshotRef("web-1", "snap-1", "LON1"),
+            "region": "LON1",
+            "page": 1,
+            "per_page": 1,
+        }
         made: list[Request[Any]] = []
         for function in vars(endpoints).values():
             if inspect.isfunction(function) and function.__module__ == endpoints.__name__:
                 named = set(inspect.signature(function).parameters)
-                if "region" in named and not function.__name__.startswith("_"):
+                if named & {"region", "ref"} and not function.__name__.startswith("_"):
                     given = {name: where[name] for name in where.keys() & named}
                     label = {"name": "n"} if "name" in named else {}
                     made.append(function(**given, **label))
@@ -406,7 +418,7 @@ class TestEnds:
     ) -> None:
         """Only its name: its text could hold anything."""
 
-        class Broken:
+        class Broken(NoConnections):
             async def send(
                 self, request: Request[object], *, limit: float, counts_queue: bool = True
             ) -> Response:
@@ -415,7 +427,7 @@ class TestEnds:
         caller = Caller(Broken(), Broken(), Ledger(), fake_clock.now())
 
         with pytest.raises(RuntimeError):
-            await caller.call(endpoints.delete_snapshot("web-1", "snap-1", region="LON1"))
+            await caller.call(endpoints.delete_snapshot(SnapshotRef("web-1", "snap-1", "LON1")))
 
         assert written.lines[-1]["message"].endswith("it may have been done: RuntimeError")
         assert written.events[-1] == ("WARNING", "delete.unknown")
@@ -494,13 +506,13 @@ QUICK: dict[str, Any] = {"timeout": 20, "poll": PollPolicy(interval=5)}
 
 async def resumed(session: SnapshotSession) -> None:
     """Resume a wait in time."""
-    token = session.wait_token("web-1", "slow", timeout=20)
+    token = session.save_wait("web-1", "slow", timeout=20)
     await session.resume(token, poll=PollPolicy(interval=5))
 
 
 async def resumed_late(session: SnapshotSession) -> None:
     """Resume a wait whose time is up."""
-    token = session.wait_token("web-1", "nothing", timeout=20)
+    token = session.save_wait("web-1", "nothing", timeout=20)
     await session.clock.sleep(30)
     await session.resume(token)
 
@@ -634,7 +646,7 @@ class TestWaits:
         )
 
         with pytest.raises(WaitTimeoutError):
-            await session.find_restored_instance(restore, **QUICK)
+            await session.wait_for_restored_instance(restore, **QUICK)
 
         line = written.lines[-1]
         assert (line["civo_event"], line["civo_snapshot_id"]) == ("wait.timed_out", "snap-1")
@@ -710,7 +722,7 @@ class TestPrunes:
         """What was to be deleted, what was, and how many."""
         plan = plan_prune(dailies, keep_last=1)
 
-        await session.prune("web-1", plan)
+        await session.prune(plan)
 
         assert written.events == [
             ("INFO", "prune.started"),
@@ -741,7 +753,7 @@ class TestPrunes:
         plan = plan_prune(dailies, keep_last=1)
         civo.inject("delete", faults.status(401))
 
-        await session.prune("web-1", plan)
+        await session.prune(plan)
 
         assert written.events[3:] == [
             ("WARNING", "prune.not_deleted"),
@@ -764,7 +776,7 @@ class TestPrunes:
         plan = plan_prune(dailies, keep_last=2)
         civo.inject("delete", *[faults.close(effect=True)] * 3)
 
-        await session.prune("web-1", plan)
+        await session.prune(plan)
 
         assert written.events[-2:] == [("WARNING", "prune.unknown"), ("INFO", "prune.done")]
 
@@ -780,7 +792,7 @@ class TestPrunes:
         """The rest is still there."""
         plan = plan_prune(dailies, keep_last=1)
         civo.inject("delete", faults.delay(0.001), faults.hang())
-        task = asyncio.ensure_future(session.prune("web-1", plan))
+        task = asyncio.ensure_future(session.prune(plan))
         await fake_clock.sleep(5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -818,7 +830,7 @@ class TestCheckpoints:
         civo.inject("restore", fault)
 
         with pytest.raises(RuntimeError):
-            async with checkpoint(session, "web-1", name="before", on_error="restore"):
+            async with session.checkpoint("web-1", name="before", on_error="restore"):
                 raise RuntimeError
 
         assert ("WARNING", "overwrite.sent") in written.events

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from civo_snapshots_async import Phase, RestoreStatus, Snapshot, UnreadableEntry, VolumeStatus
+from civo_snapshots_async import Phase, Restore, Snapshot, UnreadableEntry, VolumeStatus
 
 from .make import entry, make_snapshot, malformed
 
@@ -243,11 +243,11 @@ def test_a_snapshot_reads_its_properties_from_the_verdict() -> None:
 
 def test_keeps_what_the_server_said() -> None:
     """The raw words stay readable beside their meaning."""
-    snapshot = make_snapshot("com_PLETE", {"vol-1": "Quiescing"})
+    snapshot = make_snapshot("com_PLETE", {"vol-1": "Quiescing"}, message="disk full")
 
     assert snapshot.state == "com_PLETE"
     assert snapshot.volume_states == {"vol-1": "Quiescing"}
-    assert snapshot.status.phase is Phase.COMPLETE
+    assert (snapshot.message, snapshot.phase) == ("disk full", Phase.PENDING)
 
 
 def test_a_snapshot_reads_as_a_short_line() -> None:
@@ -260,7 +260,7 @@ def test_a_snapshot_reads_as_a_short_line() -> None:
 
 def test_only_complete_and_failed_are_settled() -> None:
     """A settled snapshot does not change any more."""
-    assert [phase for phase in Phase if phase.is_settled] == [Phase.COMPLETE, Phase.FAILED]
+    assert [phase for phase in Phase if phase.is_terminal] == [Phase.COMPLETE, Phase.FAILED]
 
 
 def test_the_included_volumes_are_not_judged_twice() -> None:
@@ -272,8 +272,8 @@ def test_the_included_volumes_are_not_judged_twice() -> None:
 
 def test_a_restore_has_a_phase_of_its_own() -> None:
     """The restore's words differ from the snapshot's; the reading is the same."""
-    assert RestoreStatus(state="in_progress").phase is Phase.PENDING
-    assert RestoreStatus(state="complete").phase is Phase.COMPLETE
+    assert Restore(id="r-1", state="in_progress").phase is Phase.PENDING
+    assert Restore(id="r-1", state="complete").phase is Phase.COMPLETE
 
 
 def test_a_snapshot_needs_only_an_id_and_a_name() -> None:

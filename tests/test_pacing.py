@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from civo_snapshots_async import PollPolicy, TransportError
-from civo_snapshots_async._pacing import GrowingInterval
+from civo_snapshots_async._policies import GrowingInterval
 from civo_snapshots_async._waits import backoff
 
 from .make import make_snapshot
@@ -126,8 +126,16 @@ def test_tells_an_interval_that_ends_after_the_limit(timeout: float, *, is_past:
         ({"jitter": "much"}, TypeError, "jitter must be a number, not 'much'"),
         ({"jitter": 1}, ValueError, "jitter must be at least 0 and below 1, not 1"),
         ({"jitter": -0.1}, ValueError, "jitter must be at least 0 and below 1, not -0.1"),
-        ({"max_failures": -1}, ValueError, "max_failures must be at least 0, not -1"),
-        ({"max_failures": 1.0}, TypeError, "max_failures must be a whole number, not 1.0"),
+        (
+            {"max_consecutive_failures": -1},
+            ValueError,
+            "max_consecutive_failures must be at least 0, not -1",
+        ),
+        (
+            {"max_consecutive_failures": 1.0},
+            TypeError,
+            "max_consecutive_failures must be a whole number, not 1.0",
+        ),
     ],
 )
 def test_refuses_a_policy_that_is_none(
@@ -182,5 +190,5 @@ def test_a_policy_says_what_it_does() -> None:
     assert PollPolicy() == PollPolicy(min_interval=2, max_interval=15, jitter=0.25)
     assert repr(PollPolicy()) == (
         "PollPolicy(min_interval=2.0, max_interval=15.0, jitter=0.25, interval=None, wait=None, "
-        "max_failures=5, missing_grace=30.0, stall_after=300.0)"
+        "max_consecutive_failures=5, not_found_grace=30.0, stall_after=300.0)"
     )

@@ -11,20 +11,21 @@ import attrs
 import pytest
 
 from civo_snapshots_async import (
+    HttpOptions,
     PollPolicy,
     RateLimitedError,
     SessionClosedError,
     Snapshot,
+    SnapshotFinished,
     SnapshotSeen,
     SnapshotSession,
-    SnapshotSettled,
     StateChanged,
     SystemClock,
     TransportError,
     WaitTimeoutError,
 )
-from civo_snapshots_async._caller import Caller
-from civo_snapshots_async._http import Request
+from civo_snapshots_async._http.caller import Caller
+from civo_snapshots_async._http.message import Request
 from civo_snapshots_async._models import SnapshotRef
 from civo_snapshots_async._waits.goals import COMPLETE, DELETED
 from civo_snapshots_async._waits.poller import Poller
@@ -164,8 +165,7 @@ async def test_a_poll_is_not_charged_for_its_place_behind_calls(
         region="FAKE1",
         api_url=civo.api_url,
         clock=fake_clock,
-        max_connections=1,
-        call_timeout=5,
+        http=HttpOptions(max_connections=1, call_timeout=5),
         retry=None,
     ) as session:
         call = asyncio.ensure_future(session.list_snapshots("web-1"))
@@ -173,7 +173,7 @@ async def test_a_poll_is_not_charged_for_its_place_behind_calls(
         events = [event async for event in session.watch("web-1", "snap-1")]
         await outcomes(call)
 
-    assert [type(event) for event in events] == [SnapshotSeen, SnapshotSettled]
+    assert [type(event) for event in events] == [SnapshotSeen, SnapshotFinished]
     assert [(request.kind, request.at) for request in civo.requests] == [("list", 0), ("get", 5)]
 
 
@@ -298,7 +298,7 @@ async def test_a_failed_get_that_confirms_a_list_is_no_trouble_of_a_sleeper(
     polls = Polls(fake_clock, calls)
     quick = asyncio.ensure_future(polls.wait("snap-1", poll=PollPolicy(interval=2)))
     slow = asyncio.ensure_future(
-        polls.wait("snap-2", poll=PollPolicy(interval=100, max_failures=0))
+        polls.wait("snap-2", poll=PollPolicy(interval=100, max_consecutive_failures=0))
     )
     await fake_clock.sleep(1)
     original = calls.poll

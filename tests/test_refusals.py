@@ -8,6 +8,7 @@ import pytest
 
 from civo_snapshots_async import (
     ApiError,
+    Attempt,
     AuthenticationError,
     ConflictError,
     InstanceNotFoundError,
@@ -19,14 +20,15 @@ from civo_snapshots_async import (
     RegionNotFoundError,
     ServerError,
     SnapshotNotFoundError,
+    SnapshotRef,
 )
-from civo_snapshots_async import _endpoints as endpoints
-from civo_snapshots_async._http import Attempt, Request, Response
-from civo_snapshots_async._refusals import refusal
+from civo_snapshots_async._http import endpoints
+from civo_snapshots_async._http.errors_of import error_of
+from civo_snapshots_async._http.message import Request, Response
 
-GET = endpoints.get_snapshot("web-1", "snap-1", region="LON1")
+GET = endpoints.get_snapshot(SnapshotRef("web-1", "snap-1", "LON1"))
 CREATE = endpoints.create_snapshot("web-1", region="LON1", name="nightly")
-RESTORE = endpoints.restore_snapshot("web-1", "snap-1", region="LON1", hostname="copy")
+RESTORE = endpoints.restore_snapshot(SnapshotRef("web-1", "snap-1", "LON1"), hostname="copy")
 RECEIVED = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
 
@@ -34,7 +36,7 @@ def refuse(
     status: int, body: object = b"", request: Request[object] = GET, **headers: str
 ) -> ApiError:
     """Make the error that such an answer means."""
-    return refusal(
+    return error_of(
         request,
         Response(
             status=status,
@@ -222,10 +224,10 @@ def test_says_how_long_it_was_asked_to_wait(status: int, asked: str, sentence: s
 
 def test_the_attempts_come_last() -> None:
     """After what helps."""
-    attempts = tuple(Attempt(met="429", may_have_arrived=False, elapsed=n) for n in (0.1, 30.2))
+    attempts = tuple(Attempt(outcome="429", may_have_arrived=False, elapsed=n) for n in (0.1, 30.2))
     response = Response(status=429, headers={"retry-after": "30"}, attempts=attempts)
 
-    assert str(refusal(GET, response)) == (
+    assert str(error_of(GET, response)) == (
         "GET /v2/instances/web-1/snapshots/snap-1: Civo answered 429 (asked to wait 30 s), "
         "2 attempts in 30.2 s"
     )

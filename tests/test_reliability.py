@@ -15,6 +15,7 @@ from civo_snapshots_async import (
     CivoSnapshotsError,
     ConflictError,
     DecodeError,
+    HttpOptions,
     InstanceNotFoundError,
     InvalidRequestError,
     NotFoundError,
@@ -31,6 +32,8 @@ from civo_snapshots_async import (
     TransportTimeoutError,
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
+
+from .make import split_options
 
 LOST_ANSWERS = [
     faults.reset("after", effect=True),
@@ -182,7 +185,7 @@ class TestReads:
         """Then exactly one request goes out, of each kind, whatever it meets."""
         civo.add_snapshot("web-1", "snap-1")
         civo.inject(kind, *[fault] * 9)
-        async with open_session(civo, fake_clock, retry=None) as session:
+        async with open_session(civo, fake_clock, retry=None, resolve_timeout=0) as session:
             calls: dict[str, Any] = {
                 "create": lambda: session.create_snapshot("web-1", name="nightly"),
                 "list": lambda: session.list_snapshots("web-1"),
@@ -305,7 +308,7 @@ class TestDeletions:
 
         error = got.value
         assert (error.action, error.snapshot_id) == ("delete_snapshot", "snap-1")
-        assert (error.instance_id, error.region, error.asked) == ("web-1", civo.region, {})
+        assert (error.instance_id, error.region, error.requested) == ("web-1", civo.region, {})
         assert str(error).endswith(
             "Delete it again by its id: that does no harm, and SnapshotNotFoundError then says "
             "that it is gone."
@@ -425,7 +428,7 @@ class TestCreates:
         assert effects(civo) == []
         assert kinds(civo).count("create") == 1
         assert caught.value.candidates == ()
-        assert [snapshot.name for snapshot in caught.value.baseline] == ["nightly"]
+        assert [snapshot.name for snapshot in caught.value.existing] == ["nightly"]
 
     @pytest.mark.parametrize("status", [400, 403, 404, 408, 409, 422, 500, 502, 503])
     async def test_a_missing_instance_is_one_whatever_the_status(
@@ -524,12 +527,12 @@ class TestRestores:
 
         assert kinds(civo) == ["get", "restore"]
         assert effects(civo) == ["restore"]
-        assert caught.value.asked == how
+        assert caught.value.requested == how
         assert caught.value.snapshot_id == "snap-1"
         assert re.search(
             "The disk of instance web-1 may have been replaced"
             if overwrite
-            else "A new instance copy may be in the making",
+            else "A new instance copy may have been created",
             str(caught.value),
         )
 
@@ -743,7 +746,7 @@ class TestLimits:
             civo.add_snapshot("web-1", "snap-1", description="x" * 1000)
             civo.inject("get", *[fault] * 3)
             async with SnapshotSession(
-                civo.token, region="FAKE1", api_url=civo.api_url, call_timeout=0.2
+                civo.token, region="FAKE1", api_url=civo.api_url, http=HttpOptions(call_timeout=0.2)
             ) as session:
                 begun = asyncio.get_running_loop().time()
                 with pytest.raises(TransportTimeoutError, match="no complete answer within"):
@@ -758,9 +761,12 @@ class TestLimits:
             civo.add_instance("web-1")
             civo.inject("list", *[faults.hang()] * 5)
             async with SnapshotSession(
-                civo.token, region="FAKE1", api_url=civo.api_url, call_timeout=0.1,
-                max_connections=1, retry=None,
-            ) as session:  # fmt: skip
+                civo.token,
+                region="FAKE1",
+                api_url=civo.api_url,
+                http=HttpOptions(call_timeout=0.1, max_connections=1),
+                retry=None,
+            ) as session:
                 outcomes = await asyncio.gather(
                     *(session.list_snapshots("web-1") for _ in range(5)), return_exceptions=True
                 )
@@ -798,5 +804,5 @@ class TestLimits:
 def open_session(civo: FakeCivo, clock: FakeClock, **options: Any) -> SnapshotSession:
     """Make a session on a FakeCivo, with its clock."""
     return SnapshotSession(
-        civo.token, region=civo.region, api_url=civo.api_url, clock=clock, **options
+        civo.token, region=civo.region, api_url=civo.api_url, clock=clock, **split_options(options)
     )

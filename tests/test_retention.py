@@ -32,7 +32,7 @@ from civo_snapshots_async import (
     TransportError,
     plan_prune,
 )
-from civo_snapshots_async._retention import prune
+from civo_snapshots_async._pruning import prune
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
 from .make import make_snapshot, refused
@@ -56,7 +56,7 @@ def plan(*snapshots: Snapshot, **rules: Any) -> PrunePlan:
 
 def deleted(plan: PrunePlan) -> list[str]:
     """Return the ids of what a plan deletes, in its order."""
-    return [snapshot.id for snapshot in plan.deletions]
+    return [snapshot.id for snapshot in plan.to_delete]
 
 
 FIVE = [made(age) for age in (1, 2, 3, 4, 5)]
@@ -155,7 +155,7 @@ class TestThePlan:
             make_snapshot("Complete", {"vol-1": "Failed"}), created_at=NOW - timedelta(days=1)
         )
 
-        assert plan(broken, made(2), made(3), keep_last=1).kept == (made(2), broken)
+        assert plan(broken, made(2), made(3), keep_last=1).to_keep == (made(2), broken)
 
     def test_a_volume_that_is_pending_is_left_alone(self) -> None:
         """It counts for nothing either: the newest complete one is an older one."""
@@ -163,7 +163,7 @@ class TestThePlan:
             make_snapshot("Complete", {"vol-1": "Pending"}), created_at=NOW - timedelta(days=1)
         )
 
-        assert plan(late, made(2), made(3), keep_last=1).kept == (made(2), late)
+        assert plan(late, made(2), made(3), keep_last=1).to_keep == (made(2), late)
 
     def test_a_prefix_leaves_other_names_alone(self) -> None:
         """They are not counted either."""
@@ -187,7 +187,7 @@ class TestThePlan:
             attrs.evolve(made(age), created_at=now - timedelta(days=age)) for age in (6, 8, 1)
         )
 
-        assert plan_prune([fresh, stale, newest], keep_within=A_WEEK).deletions == (stale,)
+        assert plan_prune([fresh, stale, newest], keep_within=A_WEEK).to_delete == (stale,)
 
     @pytest.mark.parametrize(
         ("rules", "error", "says"),
@@ -276,14 +276,14 @@ class TestItsLaws:
         concerned = [s for s in snapshots if s.name.startswith(rules.get("name_prefix", ""))]
         dates = [s.created_at for s in concerned if s.is_complete and s.created_at]
         newest = max(dates, default=None)
-        assert not [s for s in shown.deletions if s.is_complete and s.created_at == newest]
+        assert not [s for s in shown.to_delete if s.is_complete and s.created_at == newest]
 
     @given(SNAPSHOTS, RULES)
     def test_what_is_pending_or_undated_is_never_deleted(
         self, snapshots: list[Snapshot], rules: dict[str, Any]
     ) -> None:
         """Nor what is called otherwise."""
-        for snapshot in plan(*snapshots, **rules).deletions:
+        for snapshot in plan(*snapshots, **rules).to_delete:
             assert snapshot.phase is not Phase.PENDING
             assert snapshot.created_at is not None
             assert snapshot.name.startswith(rules.get("name_prefix", ""))
@@ -305,7 +305,7 @@ class TestItsLaws:
         """Once, and with a reason."""
         shown = plan(*snapshots, **rules)
 
-        both = sorted(snapshot.id for snapshot in (*shown.deletions, *shown.kept))
+        both = sorted(snapshot.id for snapshot in (*shown.to_delete, *shown.to_keep))
         assert both == sorted(snapshot.id for snapshot in snapshots)
         assert all(entry.reason for entry in shown.entries)
 
@@ -337,7 +337,7 @@ class TestItsLaws:
         def complete(some: tuple[Snapshot, ...]) -> int:
             return len([s for s in some if s.is_complete and s.created_at])
 
-        assert complete(shown.kept) >= min(keep_last, complete(tuple(snapshots)))
+        assert complete(shown.to_keep) >= min(keep_last, complete(tuple(snapshots)))
 
 
 GONE = refused(SnapshotNotFoundError, code="database_snapshot_not_found")
@@ -346,6 +346,8 @@ LOST = TransportError("lost", method="DELETE", path="/v2")
 
 class Deleter:
     """Deletes what it is told to, but for some."""
+
+    region = "FAKE1"
 
     def __init__(self, errors: Mapping[str, Exception] | None = None) -> None:
         self.errors = errors or {}
@@ -368,10 +370,10 @@ class TestDoingIt:
         session = Deleter()
         shown = plan(*FIVE, keep_last=3)
 
-        result = await prune(session, "web-1", shown)
+        result = await prune(session, shown)
 
         assert session.calls == [("web-1", "day-5", "FAKE1"), ("web-1", "day-4", "FAKE1")]
-        assert result.deleted == shown.deletions
+        assert result.deleted == shown.to_delete
         assert result.failed == ()
         result.raise_for_failures()
 
@@ -380,7 +382,7 @@ class TestDoingIt:
         session = Deleter()
         entry = PruneEntry(snapshot=made(1, "Pending"), is_deletion=True, reason="I say so")
 
-        await prune(session, "web-1", PrunePlan(entries=(entry,)))
+        await prune(session, PrunePlan(entries=(entry,)))
 
         assert session.calls == [("web-1", "day-1", "FAKE1")]
 
@@ -399,7 +401,7 @@ class TestDoingIt:
         session = Deleter({"day-4": error})
         shown = plan(*FIVE, keep_last=2)
 
-        result = await prune(session, "web-1", shown)
+        result = await prune(session, shown)
 
         assert len(session.calls) == 3
         assert [snapshot.id for snapshot in result.deleted] == ["day-5", "day-3"]
@@ -409,14 +411,14 @@ class TestDoingIt:
 
     async def test_what_is_gone_already_is_deleted(self) -> None:
         """By Civo's code: somebody else was first."""
-        result = await prune(Deleter({"day-5": GONE}), "web-1", plan(*FIVE, keep_last=4))
+        result = await prune(Deleter({"day-5": GONE}), plan(*FIVE, keep_last=4))
 
         assert [outcome.is_deleted for outcome in result.outcomes] == [True]
 
     async def test_failures_can_be_raised(self) -> None:
         """All of them at once, as themselves."""
         errors = {"day-5": refused(ConflictError, status=409), "day-3": LOST}
-        result = await prune(Deleter(errors), "web-1", plan(*FIVE, keep_last=1))
+        result = await prune(Deleter(errors), plan(*FIVE, keep_last=1))
 
         with pytest.raises(ExceptionGroup, match="2 of 4 deletions failed") as caught:
             result.raise_for_failures()
@@ -426,27 +428,37 @@ class TestDoingIt:
     async def test_a_bug_comes_out(self) -> None:
         """Only errors that can be named are outcomes."""
         with pytest.raises(KeyError):
-            await prune(Deleter({"day-5": KeyError("bug")}), "web-1", plan(*FIVE, keep_last=4))
+            await prune(Deleter({"day-5": KeyError("bug")}), plan(*FIVE, keep_last=4))
 
     @pytest.mark.parametrize(
-        ("instance_id", "region", "says"),
+        ("change", "says"),
         [
-            ("web-2", None, "the plan is for instance 'web-1', not for 'web-2'"),
-            ("web-1", "LON1", "the plan is for another region: FAKE1, LON1"),
-            ("..", None, "instance_id must be"),
+            ({"instance_id": "web-2"}, "for one instance in one region, not for several: .*web-2"),
+            ({"region": "LON1"}, "for one instance in one region, not for several: .*LON1"),
         ],
+        ids=["instances", "regions"],
     )
-    @pytest.mark.parametrize("keep_last", [1, 9], ids=["with deletions", "without"])
-    async def test_refuses_a_plan_for_another_instance(
-        self, instance_id: str, region: str | None, says: str, keep_last: int
-    ) -> None:
-        """Before anything is sent."""
+    async def test_refuses_a_plan_of_several(self, change: dict[str, Any], says: str) -> None:
+        """Before anything is sent, whether it deletes them or keeps them."""
         session = Deleter()
+        entries = (
+            PruneEntry(snapshot=made(1), is_deletion=True, reason="old"),
+            PruneEntry(snapshot=attrs.evolve(made(2), **change), is_deletion=False, reason="new"),
+        )
 
         with pytest.raises(ValueError, match=says):
-            await prune(session, instance_id, plan(*FIVE, keep_last=keep_last), region=region)
+            await prune(session, PrunePlan(entries=entries))
 
         assert session.calls == []
+
+    async def test_refuses_a_plan_of_no_instance(self) -> None:
+        """Snapshots made by hand may name none."""
+        entry = PruneEntry(
+            snapshot=attrs.evolve(made(1), instance_id=""), is_deletion=True, reason="old"
+        )
+
+        with pytest.raises(ValueError, match="the plan's instance_id must be"):
+            await prune(Deleter(), PrunePlan(entries=(entry,)))
 
     async def test_refuses_an_id_that_is_no_id(self) -> None:
         """None of the others is deleted then."""
@@ -458,21 +470,17 @@ class TestDoingIt:
         )
 
         with pytest.raises(ValueError, match="the id of a snapshot must be"):
-            await prune(session, "web-1", PrunePlan(entries=entries))
+            await prune(session, PrunePlan(entries=entries))
 
         assert session.calls == []
 
-    @pytest.mark.parametrize(("own", "given", "sent"), [
-        ("LON1", None, "LON1"), ("LON1", "LON1", "LON1"), ("", "LON1", "LON1"), ("", None, None),
-    ])  # fmt: skip
-    async def test_goes_to_the_region_of_the_plan(
-        self, own: str, given: str | None, sent: str | None
-    ) -> None:
+    @pytest.mark.parametrize(("own", "sent"), [("LON1", "LON1"), ("", None)])
+    async def test_goes_to_the_region_of_the_plan(self, own: str, sent: str | None) -> None:
         """Its snapshots know theirs; in another, an instance may have the same name."""
         session = Deleter()
         snapshots = [attrs.evolve(each, region=own) for each in (made(1), made(2))]
 
-        await prune(session, "web-1", plan(*snapshots, keep_last=1), region=given)
+        await prune(session, plan(*snapshots, keep_last=1))
 
         assert session.calls == [("web-1", "day-2", sent)]
 
@@ -480,7 +488,7 @@ class TestDoingIt:
         """It has no outcomes."""
         session = Deleter()
 
-        assert await prune(session, "web-1", plan(keep_last=1)) == PruneResult(outcomes=())
+        assert await prune(session, plan(keep_last=1)) == PruneResult(outcomes=())
         assert session.calls == []
 
     async def test_logs_what_it_deletes(self, caplog: pytest.LogCaptureFixture) -> None:
@@ -489,7 +497,7 @@ class TestDoingIt:
         unknown = "may or may not have been deleted"
 
         with caplog.at_level(logging.INFO, logger="civo_snapshots_async"):
-            await prune(Deleter(errors), "web-1", plan(*FIVE, keep_last=2))
+            await prune(Deleter(errors), plan(*FIVE, keep_last=2))
 
         assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
             ("INFO", "prune of instance web-1: 3 to delete, 2 to keep"),
@@ -504,11 +512,13 @@ class TestDoingIt:
         session = Deleter()
 
         class Slow:
+            region = "FAKE1"
+
             async def delete_snapshot(self, *where: str, region: str | None = None) -> None:
                 await session.delete_snapshot(*where, region=region)
                 await fake_clock.sleep(10)
 
-        task = asyncio.ensure_future(prune(Slow(), "web-1", plan(*FIVE, keep_last=1)))
+        task = asyncio.ensure_future(prune(Slow(), plan(*FIVE, keep_last=1)))
         await fake_clock.sleep(15)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -531,7 +541,7 @@ class TestOnAServer:
         civo.add_snapshot("web-1", "snap-new", script=scripts.stuck())
 
         listed = await session.list_snapshots("web-1")
-        result = await prune(session, "web-1", plan_prune(listed, keep_last=2))
+        result = await prune(session, plan_prune(listed, keep_last=2))
 
         assert [snapshot.id for snapshot in result.deleted] == ["snap-0", "snap-1", "snap-2"]
         left = {snapshot.id for snapshot in civo.snapshots("web-1")}
@@ -554,7 +564,7 @@ class TestOnAServer:
 
         with pytest.raises(DecodeError) as caught:
             await session.list_snapshots("web-1")
-        result = await prune(session, "web-1", plan_prune(caught.value.snapshots, keep_last=1))
+        result = await prune(session, plan_prune(caught.value.snapshots, keep_last=1))
 
         assert [snapshot.id for snapshot in result.deleted] == ["snap-0"]
         assert {snapshot.id for snapshot in civo.snapshots("web-1")} == {"snap-1", "snap-2"}
@@ -569,7 +579,7 @@ class TestOnAServer:
         shown = plan_prune(await session.list_snapshots("web-1"), keep_last=1)
         await session.restore_snapshot("web-1", "snap-1", hostname="copy")
 
-        result = await prune(session, "web-1", shown)
+        result = await prune(session, shown)
 
         assert [snapshot.id for snapshot in result.deleted] == ["snap-2"]
         assert isinstance(result.failed[0].error, ConflictError)
@@ -584,7 +594,7 @@ class TestOnAServer:
         shown = plan_prune(await session.list_snapshots("web-1"), keep_last=1)
         civo.token = "another-token"
 
-        result = await prune(session, "web-1", shown)
+        result = await prune(session, shown)
 
         assert [type(outcome.error) for outcome in result.failed] == [AuthenticationError] * 4
         assert [request.kind for request in civo.requests] == ["list", "delete"]
@@ -600,7 +610,7 @@ class TestOnAServer:
         refusal = faults.status(404, code="database_account_not_found")
         civo.inject("delete", faults.reset("midway"), refusal)
 
-        result = await prune(session, "web-1", shown)
+        result = await prune(session, shown)
 
         first, *others = [type(outcome.error) for outcome in result.failed]
         assert (first, others) == (OutcomeUnknownError, [AuthenticationError] * 2)
@@ -620,13 +630,13 @@ class TestOnAServer:
         shown = plan_prune(await session.list_snapshots("web-1"), keep_last=1)
         civo.inject("delete", *[faults.reset("midway")] * 3)
 
-        result = await prune(session, "web-1", shown)
-        again = await prune(session, "web-1", shown)
+        result = await prune(session, shown)
+        again = await prune(session, shown)
 
         assert [snapshot.id for snapshot in result.deleted] == ["snap-1"]
         assert isinstance(result.failed[0].error, OutcomeUnknownError)
         assert "snap-0) of instance web-1 may or may not have been deleted: " in caplog.text
-        assert again.deleted == shown.deletions
+        assert again.deleted == shown.to_delete
 
     async def test_a_revoked_token_deletes_nothing(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
@@ -638,7 +648,7 @@ class TestOnAServer:
         shown = plan_prune(await session.list_snapshots("web-1"), keep_last=1)
         civo.token = "another-token"
 
-        result = await prune(session, "web-1", shown)
+        result = await prune(session, shown)
 
         assert result.deleted == ()
         assert isinstance(result.failed[0].error, AuthenticationError)
@@ -653,7 +663,7 @@ class TestOnAServer:
         shown = plan_prune(await session.list_snapshots("web-1"), keep_last=1)
         await session.aclose()
 
-        result = await prune(session, "web-1", shown)
+        result = await prune(session, shown)
 
         assert str(result.failed[0].error) == "the session is closed: make a new one"
         assert len(civo.snapshots("web-1")) == 2

@@ -9,24 +9,25 @@ from civo_snapshots_async import (
     CertificateError,
     RetryPolicy,
     SessionClosedError,
+    SnapshotRef,
     TransportError,
     TransportTimeoutError,
 )
-from civo_snapshots_async import _endpoints as endpoints
-from civo_snapshots_async._http import Request, Response
-from civo_snapshots_async._retry import RetryingTransport
+from civo_snapshots_async._http import endpoints
+from civo_snapshots_async._http.message import Request, Response
+from civo_snapshots_async._http.retry import RetryingTransport
 from civo_snapshots_async.testing import FakeClock
 
 from .doubles import Script
 
-ONE: Any = {"region": "LON1"}
-LIST = endpoints.list_snapshots("web-1", **ONE)
-GET = endpoints.get_snapshot("web-1", "snap-1", **ONE)
-DELETE = endpoints.delete_snapshot("web-1", "snap-1", **ONE)
-UPDATE = endpoints.update_snapshot("web-1", "snap-1", name="a", **ONE)
-CREATE = endpoints.create_snapshot("web-1", **ONE)
-RESTORE = endpoints.restore_snapshot("web-1", "snap-1", **ONE)
-OVERWRITE = endpoints.restore_snapshot("web-1", "snap-1", overwrite_existing=True, **ONE)
+ONE = SnapshotRef("web-1", "snap-1", "LON1")
+LIST = endpoints.list_snapshots("web-1", region="LON1")
+GET = endpoints.get_snapshot(ONE)
+DELETE = endpoints.delete_snapshot(ONE)
+UPDATE = endpoints.update_snapshot(ONE, name="a")
+CREATE = endpoints.create_snapshot("web-1", region="LON1")
+RESTORE = endpoints.restore_snapshot(ONE)
+OVERWRITE = endpoints.restore_snapshot(ONE, overwrite_existing=True)
 REQUESTS: dict[str, Request[Any]] = {
     "list": LIST,
     "get": GET,
@@ -187,7 +188,7 @@ async def test_the_answer_says_what_each_sending_met(fake_clock: FakeClock) -> N
     response = await send(script)
 
     first, second = fake_clock.slept[1::2]
-    assert [(each.met, each.may_have_arrived) for each in response.attempts] == [
+    assert [(each.outcome, each.may_have_arrived) for each in response.attempts] == [
         ("503", True), ("lost", False), ("429 slow_down", False),
     ]  # fmt: skip
     assert [each.elapsed for each in response.attempts] == pytest.approx(
@@ -299,7 +300,7 @@ async def test_successes_give_the_budget_back(fake_clock: FakeClock) -> None:
     [
         ({"attempts": 0}, ValueError, "attempts must be at least 1, not 0"),
         ({"attempts": 1.5}, TypeError, "attempts must be a whole number, not 1.5"),
-        ({"longest_pause": 0.01}, ValueError, r"longest_pause must not be below .*\(0.05\)"),
+        ({"max_backoff": 0.01}, ValueError, r"max_backoff must not be below .*\(0.05\)"),
         ({"retry_updates": 1}, TypeError, "retry_updates must be True or False, not 1"),
         ({"budget": -1}, ValueError, "budget must be at least 0, not -1"),
     ],

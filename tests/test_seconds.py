@@ -5,31 +5,27 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
-import attrs
 import pytest
 
 import civo_snapshots_async
 from civo_snapshots_async import (
+    HttpOptions,
     PollPolicy,
     Restore,
     RetryPolicy,
+    SavedWait,
+    SnapshotRef,
     SnapshotSession,
     TransportTimeoutError,
     WaitTimeoutError,
-    WaitToken,
-    checkpoint,
-    snapshot_many,
-    wait_many,
     wait_until_complete,
 )
-from civo_snapshots_async._session import SessionOptions
-from civo_snapshots_async._transport import TransportSettings
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
 Call = Callable[[SnapshotSession, Any], object]
 RESTORE = Restore(id="r-1", hostname="copy", instance_id="web-1", region="FAKE1")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-EVERY_10_S = PollPolicy(interval=10, max_failures=9)
+EVERY_10_S = PollPolicy(interval=10, max_consecutive_failures=9)
 
 
 def new_session(old: SnapshotSession, **options: Any) -> SnapshotSession:
@@ -39,7 +35,7 @@ def new_session(old: SnapshotSession, **options: Any) -> SnapshotSession:
 
 async def entered(session: SnapshotSession, timeout: Any) -> None:
     """Enter a checkpoint."""
-    async with checkpoint(session, "web-2", timeout=timeout, poll=EVERY_10_S):
+    async with session.checkpoint("web-2", timeout=timeout, poll=EVERY_10_S):
         pytest.fail("the body has run")
 
 
@@ -69,22 +65,26 @@ WAITS: dict[str, Callable[[SnapshotSession, Any], Awaitable[object]]] = {
     "SnapshotSession.wait_until_active": lambda s, t: s.wait_until_active(
         "web-1", timeout=t, poll=EVERY_10_S
     ),
-    "SnapshotSession.find_restored_instance": lambda s, t: s.find_restored_instance(
+    "SnapshotSession.wait_for_restored_instance": lambda s, t: s.wait_for_restored_instance(
         RESTORE, timeout=t, poll=EVERY_10_S
     ),
     "wait_until_complete": lambda s, t: wait_until_complete(
         s, "web-1", "snap-1", timeout=t, poll=EVERY_10_S
     ),
-    "checkpoint": entered,
+    "SnapshotSession.checkpoint": entered,
 }
 BATCHES: dict[str, Callable[[SnapshotSession, Any], Awaitable[Any]]] = {
-    "snapshot_many": lambda s, t: snapshot_many(s, ["web-2"], timeout=t, poll=EVERY_10_S),
-    "wait_many": lambda s, t: wait_many(s, [("web-1", "snap-1")], timeout=t, poll=EVERY_10_S),
+    "SnapshotSession.snapshot_many": lambda s, t: s.snapshot_many(
+        ["web-2"], timeout=t, poll=EVERY_10_S
+    ),
+    "SnapshotSession.wait_many": lambda s, t: s.wait_many(
+        [("web-1", "snap-1")], timeout=t, poll=EVERY_10_S
+    ),
 }
-TOKENS: dict[str, Callable[[SnapshotSession, Any], WaitToken]] = {
-    "SnapshotSession.wait_token": lambda s, t: s.wait_token("web-1", "snap-1", timeout=t),
-    "WaitToken.for_wait": lambda s, t: WaitToken.for_wait(
-        "web-1", "snap-1", region=s.region, timeout=t, now=s.clock.utcnow()
+TOKENS: dict[str, Callable[[SnapshotSession, Any], SavedWait]] = {
+    "SnapshotSession.save_wait": lambda s, t: s.save_wait("web-1", "snap-1", timeout=t),
+    "SavedWait.starting": lambda s, t: SavedWait.starting(
+        SnapshotRef("web-1", "snap-1", s.region), timeout=t, now=s.clock.utcnow()
     ),
 }
 LIMITS: dict[str, Call] = {
@@ -96,23 +96,26 @@ SETTINGS: dict[str, Call] = {
         for name in ("min_interval", "max_interval", "interval", "stall_after")
     },
     **{
-        f"RetryPolicy({name})": set_by(RetryPolicy, name)
-        for name in ("shortest_pause", "longest_pause")
+        f"RetryPolicy({name})": set_by(RetryPolicy, name) for name in ("min_backoff", "max_backoff")
     },
-    "SnapshotSession(request_timeout)": lambda s, v: new_session(s, request_timeout=v),
-    "SnapshotSession(connect_timeout)": lambda s, v: new_session(s, connect_timeout=v),
-    "SnapshotSession(call_timeout)": lambda s, v: new_session(s, call_timeout=v),
+    **{
+        f"HttpOptions({name})": set_by(HttpOptions, name)
+        for name in ("request_timeout", "connect_timeout", "call_timeout")
+    },
 }
 # Here 0 is "not at all".
 GRACES: dict[str, Call] = {
-    "PollPolicy(missing_grace)": set_by(PollPolicy, "missing_grace"),
-    "RetryPolicy(settle_window)": set_by(RetryPolicy, "settle_window"),
+    "PollPolicy(not_found_grace)": set_by(PollPolicy, "not_found_grace"),
+    "SnapshotSession(resolve_timeout)": lambda s, v: new_session(s, resolve_timeout=v),
+    "SnapshotSession.from_env(resolve_timeout)": lambda s, v: SnapshotSession.from_env(
+        token="a-token", region=s.region, resolve_timeout=v
+    ),
 }
 ARGUMENTS = {**LIMITS, **SETTINGS, **GRACES}
 # Spans of time that were measured, in values and errors that nobody makes but the library.
 MEASURED = {"elapsed", "unchanged_for", "retry_after"}
 # Public numbers that are no spans of time.
-NO_SPANS = {"PollPolicy(jitter)", "SnapshotSession(requests_per_second)"}
+NO_SPANS = {"PollPolicy(jitter)", "HttpOptions(requests_per_second)"}
 
 NO_SPAN_AT_ALL: dict[str, object] = {"a string": "30", "a boolean": True}
 NEVER: dict[str, tuple[object, str]] = {
@@ -201,7 +204,13 @@ async def test_a_grace_may_be_none_at_all(
     """0 switches it off."""
     policy = await done(GRACES[name], session, value)
 
-    assert attrs.asdict(policy)[name.rpartition("(")[2].rstrip(")")] == 0  # type: ignore[arg-type]
+    argument = name.rpartition("(")[2].rstrip(")")
+    kept = (
+        policy._creations._resolve_timeout
+        if isinstance(policy, SnapshotSession)
+        else getattr(policy, argument)
+    )
+    assert kept == 0
 
 
 @pytest.mark.parametrize("span", [30, 30.0, timedelta(seconds=30)], ids=repr)
@@ -245,7 +254,7 @@ def test_a_token_ends_within_the_calendar(span: float | timedelta) -> None:
     with pytest.raises(
         ValueError, match=r"^timeout must end before the year 10000, not in [\d.e+]+ seconds; None"
     ):
-        WaitToken.for_wait("web-1", "snap-1", region="FAKE1", timeout=span, now=NOON)
+        SavedWait.starting(SnapshotRef("web-1", "snap-1", "FAKE1"), timeout=span, now=NOON)
 
 
 @pytest.mark.parametrize("option", ["request_timeout", "call_timeout"])
@@ -255,10 +264,15 @@ async def test_a_session_takes_a_timedelta(
     """A request that hangs is given up after it."""
     civo.add_snapshot("web-1", "snap-1")
     civo.inject("get", faults.hang())
-    options: Any = {option: timedelta(seconds=7), "retry": None, "clock": fake_clock}
+    limit: Any = {option: timedelta(seconds=7)}
 
     async with SnapshotSession(
-        civo.token, region=civo.region, api_url=civo.api_url, **options
+        civo.token,
+        region=civo.region,
+        api_url=civo.api_url,
+        http=HttpOptions(**limit),
+        retry=None,
+        clock=fake_clock,
     ) as session:
         with pytest.raises(TransportTimeoutError):
             await session.get_snapshot("web-1", "snap-1")
@@ -272,13 +286,13 @@ async def test_a_session_takes_a_timedelta(
         (PollPolicy, "min_interval"),
         (PollPolicy, "max_interval"),
         (PollPolicy, "interval"),
-        (PollPolicy, "missing_grace"),
+        (PollPolicy, "not_found_grace"),
         (PollPolicy, "stall_after"),
-        (RetryPolicy, "shortest_pause"),
-        (RetryPolicy, "longest_pause"),
-        (RetryPolicy, "settle_window"),
-        (TransportSettings, "request_timeout"),
-        (TransportSettings, "connect_timeout"),
+        (RetryPolicy, "min_backoff"),
+        (RetryPolicy, "max_backoff"),
+        (HttpOptions, "request_timeout"),
+        (HttpOptions, "connect_timeout"),
+        (HttpOptions, "call_timeout"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
@@ -330,6 +344,10 @@ def test_a_session_from_the_environment_takes_the_same() -> None:
     """What `from_env` hands on has the types of what it is handed on to."""
     given = inspect.signature(SnapshotSession).parameters
 
-    hints = SessionOptions.__annotations__
+    from_env = inspect.signature(SnapshotSession.from_env).parameters
+    found = ("token", "region", "api_url")
 
-    assert hints == {name: given[name].annotation for name in hints}
+    assert [name for name in from_env if name not in found] == [
+        name for name in given if name not in found
+    ]
+    assert all(from_env[name] == given[name] for name in given if name not in found)

@@ -9,6 +9,7 @@ from civo_snapshots_async import (
     AuthenticationError,
     CivoSnapshotsError,
     ConflictError,
+    HttpOptions,
     InstanceNotFoundError,
     Phase,
     PollPolicy,
@@ -22,7 +23,7 @@ from civo_snapshots_async import (
     SnapshotVanishedError,
     SystemClock,
     WaitTimeoutError,
-    changes,
+    diff,
     wait_until_complete,
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock, scripts
@@ -47,7 +48,7 @@ class TestTheSixCalls:
             region=civo.region,
             api_url=civo.api_url,
             clock=fake_clock,
-            body_format=body_format,
+            http=HttpOptions(body_format=body_format),
         ) as session:
             snapshot = await session.create_snapshot("web-1", name="before-upgrade")
             civo.instance("web-1").disk = "after the upgrade"
@@ -182,7 +183,7 @@ class TestWaiting:
         lines: list[str] = []
 
         def tell(before: Snapshot, after: Snapshot) -> None:
-            lines.extend(map(str, changes(before, after)))
+            lines.extend(map(str, diff(before, after)))
 
         await session.wait_until_complete(
             "web-1", snapshot.id, poll=PollPolicy(interval=0.1), on_change=tell
@@ -320,7 +321,7 @@ class TestWaiting:
             await session.wait_until_complete("web-1", "snap-1")
             with pytest.raises(SnapshotVanishedError):
                 await session.wait_until_complete(
-                    "web-1", "none", poll=PollPolicy(interval=0.01, missing_grace=0.02)
+                    "web-1", "none", poll=PollPolicy(interval=0.01, not_found_grace=0.02)
                 )
 
 
@@ -389,8 +390,7 @@ class TestRestoring:
 
         assert kinds(civo) == ["get"]
         assert caught.value.snapshot is not None
-        assert caught.value.verdict is not None
-        assert caught.value.verdict.reasons
+        assert caught.value.snapshot.verdict.reasons
 
     async def test_sends_one_request_when_told_not_to_look(
         self, civo: FakeCivo, session: SnapshotSession

@@ -22,11 +22,11 @@ from civo_snapshots_async import (
     TransportError,
     UnreadableEntry,
 )
-from civo_snapshots_async import _endpoints as endpoints
-from civo_snapshots_async._caller import Caller, Listing
-from civo_snapshots_async._http import Request
-from civo_snapshots_async._ledger import Ledger
-from civo_snapshots_async._settling import Creations
+from civo_snapshots_async._creating import Creations
+from civo_snapshots_async._http import endpoints
+from civo_snapshots_async._http.caller import Caller, Listing
+from civo_snapshots_async._http.ledger import Ledger
+from civo_snapshots_async._http.message import Request
 from civo_snapshots_async.testing import FakeClock
 
 from .make import entry, make_snapshot, malformed, refused
@@ -96,7 +96,7 @@ def server(fake_clock: FakeClock) -> Server:
 @pytest.fixture
 def creations(fake_clock: FakeClock, server: Server) -> Creations:
     """Return the creates of a session."""
-    return Creations(fake_clock, 60.0, cast("Caller", server))
+    return Creations(cast("Caller", server), fake_clock, 60.0)
 
 
 def create(
@@ -211,7 +211,7 @@ class TestNotAdopting:
         with pytest.raises(OutcomeUnknownError, match="No new snapshot like it was seen") as caught:
             await create(creations, REQUEST, lose)
 
-        assert (caught.value.candidates, caught.value.baseline) == ((), tuple(snapshots))
+        assert (caught.value.candidates, caught.value.existing) == ((), tuple(snapshots))
         assert 3650 < server.listed_at[-1] <= 3660
 
     @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ class TestNotAdopting:
         server.snapshots = [made(3600)]
         lost = TransportError(
             "lost", method="POST", path="/v2",
-            attempts=(Attempt(met="429", may_have_arrived=False),) * 2,
+            attempts=(Attempt(outcome="429", may_have_arrived=False),) * 2,
         )  # fmt: skip
 
         async def send() -> Snapshot:
@@ -345,7 +345,7 @@ class TestNotAdopting:
         error = caught.value
         assert str(error) == (
             "create_snapshot on instance web-1 (name 'nightly') may or may not have been done, "
-            "and was not sent again: lost. No new snapshot like it was seen, which proves nothing: "
+            "and was not retried: lost. No new snapshot like it was seen, which proves nothing: "
             "it may come yet. Look at list_snapshots before you create it again, or use "
             "ensure_snapshot."
         )
@@ -353,11 +353,11 @@ class TestNotAdopting:
         assert (error.action, error.instance_id, error.region) == (
             "create_snapshot", "web-1", "FAKE1",
         )  # fmt: skip
-        assert error.asked == {"name": "nightly", "description": "of Monday"}
+        assert error.requested == {"name": "nightly", "description": "of Monday"}
 
     async def test_a_window_of_0_looks_for_nothing(self, server: Server) -> None:
         """Then the error comes at once."""
-        creations = Creations(server.clock, 0.0, cast("Caller", server))
+        creations = Creations(cast("Caller", server), server.clock, 0.0)
 
         with pytest.raises(OutcomeUnknownError, match="Nothing was looked at"):
             await create(creations, REQUEST, lose)
@@ -464,7 +464,7 @@ class TestTwoClocks:
             await create(creations, REQUEST, lose)
 
         assert caught.value.candidates == (made_after(5),)
-        assert caught.value.baseline == (made_after(-60, "old"),)
+        assert caught.value.existing == (made_after(-60, "old"),)
 
 
 class TestAResponseOfAnothers:
@@ -508,15 +508,15 @@ class TestAResponseOfAnothers:
         with pytest.raises(OutcomeUnknownError, match="which is not this create's") as caught:
             await create(creations, REQUEST, send)
 
-        assert (caught.value.candidates, caught.value.baseline) == ((), (made(3600, "old"),))
+        assert (caught.value.candidates, caught.value.existing) == ((), (made(3600, "old"),))
 
     @pytest.mark.usefixtures("_known")
     async def test_after_a_retry_nothing_that_was_made_meanwhile_is_taken_for_it(
         self, creations: Creations, server: Server
     ) -> None:
         """Between the two attempts another program may have made one of that name."""
-        limited = Attempt(met="429", may_have_arrived=False)
-        server.attempts = (limited, Attempt(met="201", may_have_arrived=True))
+        limited = Attempt(outcome="429", may_have_arrived=False)
+        server.attempts = (limited, Attempt(outcome="201", may_have_arrived=True))
         server.snapshots = [made(3600)]
 
         async def send() -> Snapshot:
@@ -604,7 +604,7 @@ class TestEntriesThatCannotBeRead:
         with pytest.raises(OutcomeUnknownError, match="could not be read may be it") as caught:
             await create(creations, REQUEST, lose)
 
-        assert (caught.value.candidates, caught.value.baseline) == ((), ())
+        assert (caught.value.candidates, caught.value.existing) == ((), ())
         assert 3650 < server.listed_at[-1] <= 3660
 
     async def test_without_a_name_any_may_be_it(self, creations: Creations, server: Server) -> None:

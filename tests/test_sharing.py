@@ -29,8 +29,8 @@ from civo_snapshots_async import (
     UnreadableEntry,
     WaitTimeoutError,
 )
-from civo_snapshots_async._caller import Caller
-from civo_snapshots_async._http import Request
+from civo_snapshots_async._http.caller import Caller
+from civo_snapshots_async._http.message import Request
 from civo_snapshots_async._models import SnapshotRef
 from civo_snapshots_async._waits import alone
 from civo_snapshots_async._waits.goals import COMPLETE as UNTIL_COMPLETE
@@ -104,7 +104,7 @@ class Server:
         self.clock = clock
         self.timelines = timelines
         self.takes = takes
-        self.asked: list[tuple[float, str]] = []
+        self.requested: list[tuple[float, str]] = []
         self.shows_volumes_in_lists = True
 
     def now(self, snapshot_id: str) -> Snapshot | Exception:
@@ -119,7 +119,7 @@ class Server:
 
     async def get(self, _: str, snapshot_id: str, __: str) -> Snapshot:
         """Show one."""
-        self.asked.append((self.clock.now(), snapshot_id))
+        self.requested.append((self.clock.now(), snapshot_id))
         state = self.now(snapshot_id)
         await self.work()
         if isinstance(state, Exception):
@@ -128,7 +128,7 @@ class Server:
 
     async def list(self, _: str, __: str) -> tuple[Snapshot, ...]:
         """Show all that are there."""
-        self.asked.append((self.clock.now(), "list"))
+        self.requested.append((self.clock.now(), "list"))
         states = [self.now(snapshot_id) for snapshot_id in self.timelines]
         await self.work()
         for state in states:
@@ -137,10 +137,7 @@ class Server:
         shown = [state for state in states if isinstance(state, Snapshot)]
         if self.shows_volumes_in_lists:
             return tuple(shown)
-        bare = [attrs.evolve(each.status, volumes=()) for each in shown]
-        return tuple(
-            attrs.evolve(each, status=status) for each, status in zip(shown, bare, strict=True)
-        )
+        return tuple(attrs.evolve(each, volumes=()) for each in shown)
 
     async def work(self) -> None:
         """Take a while."""
@@ -150,7 +147,7 @@ class Server:
     @property
     def kinds(self) -> Counter[str]:
         """Count the gets and the lists."""
-        return Counter("list" if what == "list" else "get" for _, what in self.asked)
+        return Counter("list" if what == "list" else "get" for _, what in self.requested)
 
 
 class Waits:
@@ -237,7 +234,7 @@ class TestRequests:
 
         await Waits(server).wait("one", "a", poll=EVERY[10])
 
-        assert server.asked == [(0, "a"), (10, "a"), (20, "a")]
+        assert server.requested == [(0, "a"), (10, "a"), (20, "a")]
 
     async def test_waits_that_began_apart_come_together(self, fake_clock: FakeClock) -> None:
         """The jitter makes room for a look that is planned anyway."""
@@ -252,7 +249,7 @@ class TestRequests:
             )
         )
 
-        in_the_last_ten_minutes = [at for at, what in server.asked if 1150 < at < 1750]
+        in_the_last_ten_minutes = [at for at, what in server.requested if 1150 < at < 1750]
         assert len(in_the_last_ten_minutes) < 120
 
     async def test_a_list_that_shows_no_volumes_is_enough_for_who_wants_only_the_end(
@@ -449,7 +446,7 @@ def until_settled(moments: Timeline) -> Timeline:
     for at, state in moments:
         if steady and (steady[-1][1] is GONE or getattr(steady[-1][1], "phase", None) is not None):
             last = steady[-1][1]
-            if last is GONE or (isinstance(last, Snapshot) and last.phase.is_settled):
+            if last is GONE or (isinstance(last, Snapshot) and last.phase.is_terminal):
                 break
         steady.append((at, state))
     return steady
@@ -470,7 +467,7 @@ class TestLeaving:
         snapshot = await second
 
         assert snapshot.is_complete
-        assert [at for at, _ in server.asked] == [0, 15]
+        assert [at for at, _ in server.requested] == [0, 15]
 
     async def test_the_one_who_looks_for_all_may_run_out_of_time(
         self, fake_clock: FakeClock
@@ -502,7 +499,7 @@ class TestLeaving:
 
         assert [type(outcome) for outcome in came_to[:10]] == [WaitTimeoutError] * 10
         assert waits.told["patient"] == 4
-        assert len(server.asked) == 1
+        assert len(server.requested) == 1
 
     async def test_one_who_waits_for_anothers_look_may_run_out_of_time(
         self, fake_clock: FakeClock
@@ -529,11 +526,11 @@ class TestLeaving:
         for task in tasks:
             task.cancel()
         await outcomes(*tasks)
-        looks = len(server.asked)
+        looks = len(server.requested)
 
         await fake_clock.sleep(100)
 
-        assert len(server.asked) == looks
+        assert len(server.requested) == looks
         assert waits.looks is not None
         assert waits.looks._pools == {}
 
@@ -557,7 +554,7 @@ class TestRefusals:
             server = Server(clock, {"a": [(0, PENDING), (1, error)]})
             with pytest.raises(CivoSnapshotsError) as caught:
                 await Waits(server, shared=shared).wait("a", "a", poll=EVERY[2], timeout=300.0)
-            ends.append((type(caught.value), clock.now(), len(server.asked)))
+            ends.append((type(caught.value), clock.now(), len(server.requested)))
 
         # Told by Civo when to come back, nothing has failed: only the time ends such a wait.
         is_told = kind is RateLimitedError and retry_after is not None
@@ -646,7 +643,7 @@ class TestRefusals:
         assert [snapshot.is_complete for snapshot in came_to] == [True, True]
         assert waits.told == {"a": 30, "b": 30}
         # Each end that a list shows is confirmed by a get.
-        assert Counter(what for _, what in server.asked) == {"list": 4, "a": 1, "b": 1, **gets}
+        assert Counter(what for _, what in server.requested) == {"list": 4, "a": 1, "b": 1, **gets}
 
     async def test_a_bug_of_a_look_comes_out_of_each_wait(self, fake_clock: FakeClock) -> None:
         """And is not lost with the task that met it."""
@@ -691,7 +688,7 @@ class TestPacing:
         waits = Waits(server)
 
         assert (await waits.wait("a", "a", poll=EVERY[10], timeout=60)).is_complete
-        assert server.asked == [(0, "a"), (60, "a")]
+        assert server.requested == [(0, "a"), (60, "a")]
 
     @pytest.mark.slow
     async def test_a_thousand_waits_that_began_together_spread_out(

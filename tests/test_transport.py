@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -22,6 +22,7 @@ from civo_snapshots_async import (
     CivoSnapshotsError,
     ConfigurationError,
     DecodeError,
+    HttpOptions,
     OutcomeUnknownError,
     ServerError,
     SessionClosedError,
@@ -31,6 +32,7 @@ from civo_snapshots_async import (
     __version__,
 )
 
+from .make import split_options
 from .raw_server import RawServer, hangs, hangs_up, http, raw_server, resets, says
 from .secrets import told_by
 
@@ -51,7 +53,14 @@ every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 
 def session_on(server: RawServer, **options: Any) -> SnapshotSession:
     """Make a session that talks to a server."""
-    return SnapshotSession(TOKEN, region="LON1", api_url=server.api_url, retry=None, **options)
+    return SnapshotSession(
+        TOKEN,
+        region="LON1",
+        api_url=server.api_url,
+        retry=None,
+        resolve_timeout=0,
+        **split_options(options),
+    )
 
 
 @asynccontextmanager
@@ -377,8 +386,7 @@ class TestProxies:
                 TOKEN,
                 region="LON1",
                 api_url="http://civo.invalid",
-                allow_insecure_http=True,
-                **options,
+                http=HttpOptions(allow_insecure_http=True, **options),
             )
             async with session:
                 await get(session)
@@ -391,7 +399,7 @@ class TestProxies:
             session = SnapshotSession(
                 TOKEN,
                 region="LON1",
-                proxy=proxy.api_url.replace("//", "//me:SECRETPW@"),
+                http=HttpOptions(proxy=proxy.api_url.replace("//", "//me:SECRETPW@")),
                 retry=None,
             )
             async with session:
@@ -406,7 +414,10 @@ class TestProxies:
         async with raw_server(hangs) as gone:
             pass
         async with SnapshotSession(
-            TOKEN, region="LON1", proxy=gone.api_url.replace("//", "//me:SECRETPW@"), retry=None
+            TOKEN,
+            region="LON1",
+            http=HttpOptions(proxy=gone.api_url.replace("//", "//me:SECRETPW@")),
+            retry=None,
         ) as session:
             with pytest.raises(
                 TransportError,
@@ -474,7 +485,7 @@ class TestPace:
         monkeypatch.setitem(sys.modules, "aiolimiter", None)
 
         with pytest.raises(ConfigurationError, match=r"pip install aiolimiter$"):
-            SnapshotSession(TOKEN, region="LON1", requests_per_second=5)
+            SnapshotSession(TOKEN, region="LON1", http=HttpOptions(requests_per_second=5))
 
 
 class TestClosing:
@@ -509,7 +520,7 @@ class TestClosing:
     async def test_a_closed_transport_opens_nothing_anew(self) -> None:
         """Not even for a request that passed the session's own check before."""
         async with talking_to(says(http("200 OK", SNAPSHOT))) as (session, server):
-            await session._http.aclose()
+            await session._caller.aclose()
             with pytest.raises(SessionClosedError, match="the session is closed: make a new one"):
                 await get(session)
 
@@ -528,7 +539,7 @@ class TestClosing:
                 try:
                     await get(session)
                 finally:
-                    for opened in session._http._connections._open.values():
+                    for opened in cast("Any", session._caller._once)._connections._open.values():
                         await opened.close()
 
         session = SnapshotSession(TOKEN, region="LON1")
@@ -663,8 +674,11 @@ async def test_no_error_tells_the_token(behave: Any, caplog: pytest.LogCaptureFi
 def test_nothing_of_a_session_shows_the_token() -> None:
     """Neither it nor what it is made of, and it is not pickled."""
     session = SnapshotSession(TOKEN, region="LON1")
+    caller = session._caller
 
-    assert TOKEN not in repr(session) + str(vars(session)) + str(vars(session._http))
+    assert TOKEN not in repr(session) + str(
+        [vars(each) for each in (session, caller, caller._once)]
+    )
     assert repr(session) == "SnapshotSession(region='LON1', api_url='https://api.civo.com')"
     with pytest.raises(TypeError, match="a token is not pickled"):
         pickle.dumps(session._account)

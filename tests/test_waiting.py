@@ -429,7 +429,7 @@ async def test_the_grace_can_be_set(fake_clock: FakeClock) -> None:
     script = Script(fake_clock, GONE)
 
     with pytest.raises(SnapshotVanishedError):
-        await wait(script, PollPolicy(interval=10, missing_grace=0))
+        await wait(script, PollPolicy(interval=10, not_found_grace=0))
 
     assert script.called_at == [0]
 

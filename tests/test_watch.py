@@ -14,23 +14,22 @@ from hypothesis import strategies as st
 from civo_snapshots_async import (
     AuthenticationError,
     DetailsChanged,
-    Event,
     PollFailed,
     PollPolicy,
     SessionClosedError,
     Snapshot,
+    SnapshotEvent,
+    SnapshotFinished,
     SnapshotSeen,
     SnapshotSession,
-    SnapshotSettled,
     SnapshotStalled,
-    SnapshotStatus,
     SnapshotVanishedError,
     StateChanged,
     UnknownStateSeen,
     VolumeStatus,
     WaitTimeoutError,
-    apply,
-    changes,
+    apply_events,
+    diff,
 )
 from civo_snapshots_async._events import events_between
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
@@ -40,7 +39,7 @@ from .make import make_snapshot
 EVERY_5_S = PollPolicy(interval=5)
 
 
-async def collect(session: SnapshotSession, **more: Any) -> list[Event]:
+async def collect(session: SnapshotSession, **more: Any) -> list[SnapshotEvent]:
     """Watch snap-1 to its end."""
     return [event async for event in session.watch("web-1", "snap-1", poll=EVERY_5_S, **more)]
 
@@ -53,7 +52,7 @@ class TestEvents:
         before = make_snapshot("Pending", {"a": "Pending", "b": "Pending", "c": "Pending"})
         after = make_snapshot("Complete", {"a": "Completed", "b": "Pending", "d": "Pending"})
 
-        assert [str(change) for change in changes(before, after)] == [
+        assert [str(change) for change in diff(before, after)] == [
             "snapshot: Pending -> Complete",
             "volume a: Pending -> Completed",
             "volume c: Pending -> (not reported)",
@@ -89,7 +88,7 @@ class TestEvents:
             event for before, after in pairwise(reports) for event in events_between(before, after)
         ]
 
-        assert apply(reports[0], *events) == reports[-1]
+        assert apply_events(reports[0], *events) == reports[-1]
 
     def test_what_changes_nothing_changes_nothing(self) -> None:
         """A failed poll, a stall and an unknown word are about the watching."""
@@ -97,7 +96,7 @@ class TestEvents:
         error = WaitTimeoutError("no", instance_id="web-1", snapshot_id="snap-1")
 
         assert (
-            apply(
+            apply_events(
                 snapshot,
                 PollFailed(error=error, in_a_row=1),
                 SnapshotStalled(snapshot=snapshot, unchanged_for=300),
@@ -112,14 +111,11 @@ SNAPSHOTS = st.builds(
     Snapshot,
     id=st.just("snap-1"),
     name=st.sampled_from(["a", "b"]),
-    status=st.builds(
-        SnapshotStatus,
-        state=TEXT,
-        volumes=st.lists(
-            st.builds(VolumeStatus, id=st.sampled_from("abc"), state=TEXT), max_size=4
-        ).map(tuple),
-        message=st.sampled_from(["", "disk full"]),
-    ),
+    state=TEXT,
+    volumes=st.lists(
+        st.builds(VolumeStatus, id=st.sampled_from("abc"), state=TEXT), max_size=4
+    ).map(tuple),
+    message=st.sampled_from(["", "disk full"]),
 )
 
 
@@ -136,7 +132,7 @@ class TestWatching:
 
         assert [type(event) for event in events] == [
             SnapshotSeen, StateChanged, StateChanged, StateChanged, StateChanged, StateChanged,
-            StateChanged, SnapshotSettled,
+            StateChanged, SnapshotFinished,
         ]  # fmt: skip
         assert [str(event) for event in events[1:-1]] == [
             "snapshot: (no state) -> Pending",
@@ -148,8 +144,8 @@ class TestWatching:
         ]
         seen, *rest, settled = events
         assert isinstance(seen, SnapshotSeen)
-        assert isinstance(settled, SnapshotSettled)
-        assert apply(seen.snapshot, *rest) == settled.snapshot
+        assert isinstance(settled, SnapshotFinished)
+        assert apply_events(seen.snapshot, *rest) == settled.snapshot
         assert settled.snapshot.is_complete
 
     async def test_a_failure_is_an_end_like_another(
@@ -160,7 +156,7 @@ class TestWatching:
 
         settled = (await collect(session))[-1]
 
-        assert isinstance(settled, SnapshotSettled)
+        assert isinstance(settled, SnapshotFinished)
         assert settled.snapshot.is_failed
 
     async def test_a_failed_poll_is_told(self, civo: FakeCivo, session: SnapshotSession) -> None:
@@ -238,10 +234,10 @@ class TestWatching:
         first, *others = await collect(session)
 
         assert isinstance(first, SnapshotSeen)
-        assert [type(event) for event in others] == [StateChanged, DetailsChanged, SnapshotSettled]
-        end = apply(first.snapshot, *others[:-1])
-        assert end.status.message == "disk full"
-        assert others[-1] == SnapshotSettled(snapshot=end)
+        assert [type(event) for event in others] == [StateChanged, DetailsChanged, SnapshotFinished]
+        end = apply_events(first.snapshot, *others[:-1])
+        assert end.message == "disk full"
+        assert others[-1] == SnapshotFinished(snapshot=end)
 
     async def test_a_slow_consumer_loses_no_change(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
@@ -256,7 +252,7 @@ class TestWatching:
 
         assert len(civo.requests) == 3
         assert isinstance(events[0], SnapshotSeen)
-        assert apply(events[0].snapshot, *events[1:-1]).is_complete
+        assert apply_events(events[0].snapshot, *events[1:-1]).is_complete
 
     async def test_leaving_early_ends_the_looking(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
@@ -299,7 +295,7 @@ class TestWatching:
             session.wait_until_complete("web-1", "snap-1", poll=EVERY_5_S), collect(session)
         )
 
-        assert isinstance(events[-1], SnapshotSettled)
+        assert isinstance(events[-1], SnapshotFinished)
         assert len(civo.requests) == 9
 
     async def test_two_watches_on_one_instance_share_a_list(
@@ -309,13 +305,13 @@ class TestWatching:
         for number in (1, 2):
             civo.add_snapshot("web-1", f"snap-{number}", script=scripts.completes(takes=10))
 
-        async def watch(snapshot_id: str) -> Event:
+        async def watch(snapshot_id: str) -> SnapshotEvent:
             events = session.watch("web-1", snapshot_id, poll=EVERY_5_S)
             return [event async for event in events][-1]
 
         ends = await asyncio.gather(watch("snap-1"), watch("snap-2"))
 
-        assert [type(end) for end in ends] == [SnapshotSettled] * 2
+        assert [type(end) for end in ends] == [SnapshotFinished] * 2
         assert [request.kind for request in civo.requests] == ["list"] * 3 + ["get"] * 2
 
     async def test_another_region_can_be_watched(self, fake_clock: FakeClock) -> None:
@@ -328,7 +324,7 @@ class TestWatching:
             ) as session:
                 events = await collect(session, region="FAKE2")
 
-        assert isinstance(events[-1], SnapshotSettled)
+        assert isinstance(events[-1], SnapshotFinished)
 
     async def test_a_bad_id_is_refused_before_it_looks(self, session: SnapshotSession) -> None:
         """When the first event is asked for."""

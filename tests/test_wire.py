@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from civo_snapshots_async._wire import excerpt, parse_json, parse_time
+from civo_snapshots_async._strict_json import excerpt, parse_json, parse_time
 
 
 @pytest.mark.parametrize(

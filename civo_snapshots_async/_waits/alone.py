@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from .._clock import Clock
 from .._errors import CivoSnapshotsError, TransportTimeoutError
-from .._events import Event
+from .._events import SnapshotEvent
 from .wait import Wait
 
 T = TypeVar("T")
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 async def advance(
     wait: Wait[T], fetch: Callable[[], Awaitable[T]], clock: Clock
-) -> tuple[Event, ...]:
+) -> tuple[SnapshotEvent, ...]:
     """Sleep until the wait is due, poll once, and return what is new."""
     now = clock.now()
     wait.plan(now, draw(*wait.span(now)))

@@ -9,7 +9,7 @@ import math
 
 import tenacity
 
-from .._pacing import GrowingInterval, WaitStrategy
+from .._policies import GrowingInterval, WaitStrategy
 
 # A strategy that gives 0, such as tenacity's wait_none(), must not become a loop without a pause.
 _MIN_INTERVAL = 0.01

@@ -12,8 +12,7 @@ from .._errors import (
     SnapshotVanishedError,
     WaitError,
 )
-from .._instances import Instance
-from .._models import Snapshot
+from .._models import Instance, Snapshot
 from .wait import Wait
 
 
@@ -36,7 +35,7 @@ class _Complete:
     unmet = "was not complete"
 
     def needs_get(self, listed: Snapshot, /) -> bool:
-        return listed.phase.is_settled
+        return listed.phase.is_terminal
 
     def describe(self, seen: object, /) -> str:
         return _reasons(seen)
@@ -57,13 +56,13 @@ class _Terminal:
     unmet = "was not complete"
 
     def needs_get(self, listed: Snapshot, /) -> bool:
-        return listed.phase.is_settled
+        return listed.phase.is_terminal
 
     def describe(self, seen: object, /) -> str:
         return _reasons(seen)
 
     def is_met(self, outcome: object) -> bool:
-        return isinstance(outcome, Snapshot) and outcome.phase.is_settled
+        return isinstance(outcome, Snapshot) and outcome.phase.is_terminal
 
     def failure(self, wait: Wait[Any], outcome: object, /) -> WaitError | None:
         return _vanished(wait, outcome)

@@ -1,7 +1,7 @@
 """Following a restore, as far as that can be: by the instance that it leads to."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import attrs
 
@@ -9,18 +9,27 @@ from .. import _checks as check
 from .._checks import Seconds
 from .._clock import Clock
 from .._errors import AmbiguousInstanceError
-from .._instances import Instance, InstancePage
-from .._models import Restore
-from .._pacing import PollPolicy
+from .._http import endpoints
+from .._http.endpoints import Request
+from .._models import Instance, Restore
+from .._policies import PollPolicy
 from . import alone
 from .goals import ACTIVE, LISTED
 from .wait import Goal, Target, Wait
 
 T = TypeVar("T")
-ListPage = Callable[[int], Awaitable[InstancePage]]
 
+_PER_PAGE = 100
 # However many pages a server says that there are.
 _MAX_PAGES = 100
+
+
+class Polls(Protocol):
+    """What sends a request once: a `Caller`."""
+
+    async def poll(self, request: Request[T], /) -> T:
+        """Send it, and return what the response says."""
+        ...
 
 
 @attrs.frozen(kw_only=True)
@@ -37,41 +46,47 @@ class _Target:
 
 
 async def wait_until_active(
-    fetch: Callable[[], Awaitable[Instance]],
-    instance_id: str,
+    caller: Polls,
+    request: Request[Instance],
     *,
     timeout: Seconds | None,
     poll: PollPolicy,
     clock: Clock,
-    region: str = "",
 ) -> Instance:
     """Poll an instance until Civo says that it is `ACTIVE`, and return it."""
-    target = _Target(name=f"instance {instance_id}", instance_id=instance_id, region=region)
+    target = _Target(
+        name=f"instance {request.instance_id}",
+        instance_id=request.instance_id,
+        region=request.region,
+    )
 
-    return await _until(ACTIVE, target, fetch, timeout=timeout, poll=poll, clock=clock)
+    return await _until(
+        ACTIVE, target, lambda: caller.poll(request), timeout=timeout, poll=poll, clock=clock
+    )
 
 
-async def find_restored_instance(
-    list_page: ListPage,
+async def wait_for_restored_instance(
+    caller: Polls,
     restore: Restore,
+    region: str,
     *,
     timeout: Seconds | None,
     poll: PollPolicy,
     clock: Clock,
 ) -> Instance:
-    """Look for the restored host name in the list of instances until it is there."""
+    """Poll the list of instances until the restored host name is in it."""
     hostname = _mark_of(restore)
     target = _Target(
         name=f"the new instance {hostname} of restore {restore.id}",
         instance_id=restore.instance_id,
         snapshot_id=restore.from_snapshot or "",
-        region=restore.region,
+        region=region,
     )
 
     return await _until(
         LISTED,
         target,
-        lambda: _find(list_page, restore, hostname),
+        lambda: _find(caller, restore, hostname, region),
         timeout=timeout,
         poll=poll,
         clock=clock,
@@ -106,16 +121,16 @@ def _mark_of(restore: Restore) -> str:
     if restore.hostname.casefold() == restore.instance_id.casefold():
         raise ValueError(
             f"restore {restore.id} has the host name of the snapshot's own instance, "
-            f"{restore.hostname}: the new one can't be told from it"
+            f"{restore.hostname}: the new one can't be distinguished from it"
         )
 
     return restore.hostname
 
 
-async def _find(list_page: ListPage, restore: Restore, hostname: str) -> Instance | None:
+async def _find(caller: Polls, restore: Restore, hostname: str, region: str) -> Instance | None:
     found = {
         instance.id: instance
-        for instance in await _all_instances(list_page)
+        for instance in await _all_instances(caller, region)
         if instance.hostname.casefold() == hostname.casefold()
         and instance.id.casefold() != restore.instance_id.casefold()
     }
@@ -131,11 +146,11 @@ async def _find(list_page: ListPage, restore: Restore, hostname: str) -> Instanc
     return next(iter(found.values()), None)
 
 
-async def _all_instances(list_page: ListPage) -> list[Instance]:
+async def _all_instances(caller: Polls, region: str) -> list[Instance]:
     """Return what all pages show: an instance twice, perhaps, or not, if it moves meanwhile."""
     instances: list[Instance] = []
     for number in range(1, _MAX_PAGES + 1):
-        page = await list_page(number)
+        page = await caller.poll(endpoints.list_instances(number, _PER_PAGE, region=region))
         instances += page.items
         if number >= page.pages:
             break

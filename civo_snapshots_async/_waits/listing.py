@@ -20,12 +20,11 @@ def by_id_and_name(listed: Iterable[Snapshot]) -> dict[str, Snapshot | None]:
 def with_known_volumes(summary: Snapshot, known: Snapshot | None) -> Snapshot:
     """Fill in the volumes that a list leaves out: a summary does not say that they are gone."""
     if leaves_out_volumes(summary) and known is not None:
-        status = attrs.evolve(summary.status, volumes=known.status.volumes)
-        return attrs.evolve(summary, status=status)
+        return attrs.evolve(summary, volumes=known.volumes)
 
     return summary
 
 
 def leaves_out_volumes(summary: Snapshot) -> bool:
     """Tell whether a list shows less of it than a get would."""
-    return bool(summary.state) and not summary.status.volumes
+    return bool(summary.state) and not summary.volumes

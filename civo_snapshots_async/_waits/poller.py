@@ -36,8 +36,6 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any, cast
 
-from .. import _endpoints as endpoints
-from .._caller import Caller
 from .._clock import Clock
 from .._errors import (
     ApiError,
@@ -47,8 +45,10 @@ from .._errors import (
     RateLimitedError,
     SessionClosedError,
 )
-from .._events import Event
-from .._models import Snapshot
+from .._events import SnapshotEvent
+from .._http import endpoints
+from .._http.caller import Caller
+from .._models import Snapshot, SnapshotRef
 from . import listing
 from .alone import draw, late
 from .pools import InFlight, Pool, Topic, Waiter
@@ -77,7 +77,9 @@ class Poller:
         self._limited_at = -math.inf
         self._is_closed = False
 
-    async def advance(self, wait: Wait[Any], wakes_on: tuple[type, ...] = ()) -> tuple[Event, ...]:
+    async def advance(
+        self, wait: Wait[Any], wakes_on: tuple[type, ...] = ()
+    ) -> tuple[SnapshotEvent, ...]:
         """Poll until the wait is over, or an event of these types has come; return the events."""
         if self._is_closed:
             raise SessionClosedError("the session is closed: make a new one")
@@ -92,7 +94,7 @@ class Poller:
         if isinstance(news, BaseException):
             raise news
 
-        return cast("tuple[Event, ...]", news)
+        return cast("tuple[SnapshotEvent, ...]", news)
 
     async def aclose(self) -> None:
         """End all waits with `SessionClosedError`, and all requests."""
@@ -308,7 +310,7 @@ class Poller:
             return await self._caller.poll(endpoints.list_snapshots(instance_id, region=region))
 
         return await self._caller.poll(
-            endpoints.get_snapshot(instance_id, request.topic.reference, region=region)
+            endpoints.get_snapshot(SnapshotRef(instance_id, request.topic.reference, region))
         )
 
     # ---- in
@@ -405,7 +407,7 @@ class Poller:
             seen, concerned = topic.last, aboard
         else:
             concerned = list(topic.waiters)
-        if seen.phase.is_settled:
+        if seen.phase.is_terminal:
             concerned = list(topic.waiters)
         was_aboard, believing = set(aboard), list[Waiter]()
         for waiter in concerned:

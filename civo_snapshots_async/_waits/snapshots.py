@@ -8,9 +8,9 @@ from .. import _checks as check
 from .._checks import Seconds
 from .._clock import Clock, SystemClock
 from .._errors import SnapshotFailedError
-from .._events import DetailsChanged, Event, SnapshotSeen, SnapshotSettled, StateChanged
+from .._events import DetailsChanged, SnapshotEvent, SnapshotFinished, SnapshotSeen, StateChanged
 from .._models import Snapshot, SnapshotRef
-from .._pacing import PollPolicy
+from .._policies import PollPolicy
 from . import alone
 from .goals import COMPLETE
 from .wait import Wait
@@ -25,7 +25,7 @@ class Advance(Protocol):
 
     def __call__(
         self, wait: Wait[Snapshot], wakes_on: tuple[type, ...] = (), /
-    ) -> Awaitable[tuple[Event, ...]]:
+    ) -> Awaitable[tuple[SnapshotEvent, ...]]:
         """Poll when it is due, and return the events."""
         ...
 
@@ -75,7 +75,9 @@ async def wait_until_complete(
         time.now(),
     )
 
-    async def advance(wait: Wait[Snapshot], _: tuple[type, ...] = (), /) -> tuple[Event, ...]:
+    async def advance(
+        wait: Wait[Snapshot], _: tuple[type, ...] = (), /
+    ) -> tuple[SnapshotEvent, ...]:
         return await alone.advance(
             wait, lambda: session.get_snapshot(instance_id, snapshot_id, **where), time
         )
@@ -100,7 +102,7 @@ async def until_complete(
     return wait.result()
 
 
-async def watch(wait: Wait[Snapshot], advance: Advance) -> AsyncGenerator[Event, None]:
+async def watch(wait: Wait[Snapshot], advance: Advance) -> AsyncGenerator[SnapshotEvent, None]:
     """Give what happens to a snapshot until it is terminal, as events."""
     while not wait.is_over:
         for event in await advance(wait, (object,)):
@@ -109,4 +111,4 @@ async def watch(wait: Wait[Snapshot], advance: Advance) -> AsyncGenerator[Event,
     if snapshot.is_failed:
         # Not raised, as the last event says it; logged all the same.
         wait.log_end(wait.error(SnapshotFailedError, f"failed ({wait.effort}): {wait.last_seen}"))
-    yield SnapshotSettled(snapshot=snapshot)
+    yield SnapshotFinished(snapshot=snapshot)

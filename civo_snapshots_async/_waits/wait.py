@@ -41,8 +41,8 @@ from .._errors import (
 )
 from .._events import (
     DetailsChanged,
-    Event,
     PollFailed,
+    SnapshotEvent,
     SnapshotSeen,
     SnapshotStalled,
     StateChanged,
@@ -51,7 +51,7 @@ from .._events import (
 )
 from .._log import About, is_logged, log, log_end_of_wait
 from .._models import Snapshot, TimelineEntry, is_known
-from .._pacing import PollPolicy
+from .._policies import PollPolicy
 from . import backoff
 
 T = TypeVar("T")
@@ -231,7 +231,7 @@ class Wait(Generic[T]):
 
     def observe(
         self, now: float, outcome: T | Exception, *, asked_at: float, is_early: bool = False
-    ) -> tuple[Event, ...]:
+    ) -> tuple[SnapshotEvent, ...]:
         """Take in what a poll that was sent at `asked_at` came to, and return what is new.
 
         `is_early` is for the poll of another wait, sent before this one was due.
@@ -286,7 +286,7 @@ class Wait(Generic[T]):
         elif self.is_final or now >= self.deadline:
             self._ended(self._timed_out())
 
-    def _ended(self, error: Exception) -> tuple[Event, ...]:
+    def _ended(self, error: Exception) -> tuple[SnapshotEvent, ...]:
         self._end, self.is_over = error, True
         if isinstance(error, CivoSnapshotsError):
             self.log_end(error)
@@ -297,7 +297,7 @@ class Wait(Generic[T]):
         """Log an end without what was waited for."""
         log_end_of_wait(self._about, error)
 
-    def _failed(self, error: CivoSnapshotsError) -> tuple[Event, ...]:
+    def _failed(self, error: CivoSnapshotsError) -> tuple[SnapshotEvent, ...]:
         self._last_error = error
         self.failures += 1
 
@@ -305,16 +305,16 @@ class Wait(Generic[T]):
 
     def _is_worth_another(self, error: CivoSnapshotsError) -> bool:
         if _is_unknown(error):
-            is_new = self._timeout != 0 and self.elapsed < self._policy.missing_grace
+            is_new = self._timeout != 0 and self.elapsed < self._policy.not_found_grace
             return self.seen is None and is_new
         # Told when to come back, nothing has failed.
         if isinstance(error, RateLimitedError) and error.retry_after is not None:
             return True
         self._charged += 1
 
-        return error.is_transient and self._charged <= self._policy.max_failures
+        return error.is_transient and self._charged <= self._policy.max_consecutive_failures
 
-    def _saw(self, outcome: T) -> tuple[Event, ...]:
+    def _saw(self, outcome: T) -> tuple[SnapshotEvent, ...]:
         before, self.seen = self.seen, outcome
         self._last_error, self.failures, self._charged = None, 0, 0
         if not isinstance(outcome, Snapshot):
@@ -325,7 +325,7 @@ class Wait(Generic[T]):
 
         return tuple(self._changes(cast("Snapshot | None", before), outcome))
 
-    def _stall(self, snapshot: Snapshot) -> tuple[Event, ...]:
+    def _stall(self, snapshot: Snapshot) -> tuple[SnapshotEvent, ...]:
         unchanged_for = self.elapsed - self._changed_at
         if self._is_stalled or unchanged_for < self._policy.stall_after:
             return ()
@@ -333,7 +333,7 @@ class Wait(Generic[T]):
 
         return (SnapshotStalled(snapshot=snapshot, unchanged_for=unchanged_for),)
 
-    def _changes(self, before: Snapshot | None, after: Snapshot) -> Iterator[Event]:
+    def _changes(self, before: Snapshot | None, after: Snapshot) -> Iterator[SnapshotEvent]:
         self._changed_at, self._is_stalled = self.elapsed, False
         new = (SnapshotSeen(snapshot=after),) if before is None else events_between(before, after)
         yield from new

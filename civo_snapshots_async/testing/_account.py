@@ -10,7 +10,7 @@ import attrs
 
 from ._calendar import Calendar
 from ._networks import addresses, firewall_id, network_id
-from ._reading import is_complete, is_settled
+from ._reading import is_complete, is_terminal
 from ._records import Effect, EffectKind, FakeInstance, FakeRestore, FakeSnapshot
 from ._refused import (
     being_deleted,
@@ -336,7 +336,7 @@ class Account:
 
 def _is_in_process(snapshot: FakeSnapshot) -> bool:
     # One that is being deleted stands in nobody's way: an inference.
-    return snapshot.gone_at is None and not is_settled(snapshot.status or {})
+    return snapshot.gone_at is None and not is_terminal(snapshot.status or {})
 
 
 def _require_kept(snapshot: FakeSnapshot) -> None:

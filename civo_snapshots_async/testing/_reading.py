@@ -4,7 +4,7 @@ from typing import cast
 
 from .scripts import Status
 
-__all__ = ["is_complete", "is_settled"]
+__all__ = ["is_complete", "is_terminal"]
 
 _SUCCESS = {"complete", "completed"}
 _FAILURE = {"failed", "failure", "error", "errored"}
@@ -15,7 +15,7 @@ def is_complete(status: Status) -> bool:
     return all(word in _SUCCESS for word in _words(status))
 
 
-def is_settled(status: Status) -> bool:
+def is_terminal(status: Status) -> bool:
     """Tell whether the snapshot has succeeded or failed, and nothing more is to come."""
     return is_complete(status) or any(word in _FAILURE for word in _words(status))
 

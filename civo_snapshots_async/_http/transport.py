@@ -2,61 +2,26 @@
 
 import asyncio
 import json
-import ssl
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Literal
 from urllib.parse import unquote, urlencode
 
 import aiohttp
-import attrs
 from yarl import URL
 
-from . import _checks as check
-from ._clock import Clock
-from ._config import Account
-from ._connections import Connections, Sending, connect_limits, environment_proxy, is_traced, pace
-from ._errors import SessionClosedError, TransportError, TransportTimeoutError
-from ._failures import ConnectionLostError, failure_of, named
-from ._http import Request, Response, is_2xx
-from ._token import Token
-from ._version import __version__
+from .._clock import Clock
+from .._errors import SessionClosedError, TransportError, TransportTimeoutError
+from .._policies import HttpOptions
+from .._version import __version__
+from .config import Account
+from .connections import Connections, Sending, connect_limits, environment_proxy, is_traced, pace
+from .failures import ConnectionLostError, failure_of, named
+from .message import Request, Response, is_2xx
+from .token import Token
 
 _LONGEST_REFUSAL = 64 * 1024
 _CONTENT_TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
-
-
-@attrs.frozen(kw_only=True)
-class TransportSettings:
-    """How to talk HTTP: arguments of `SnapshotSession`, which documents them."""
-
-    request_timeout: float = attrs.field(
-        default=30.0, converter=check.as_seconds, validator=check.seconds_field
-    )
-    connect_timeout: float = attrs.field(
-        default=10.0, converter=check.as_seconds, validator=check.seconds_field
-    )
-    max_connections: int = 100
-    requests_per_second: float | None = None
-    body_format: Literal["json", "form"] = "json"
-    # A proxy's URL may hold its password.
-    proxy: str | None = attrs.field(default=None, repr=False)
-    trust_env: bool = False
-    ssl_context: ssl.SSLContext | None = None
-    application: str | None = None
-
-    def __attrs_post_init__(self) -> None:
-        check.count("max_connections", self.max_connections, at_least=1)
-        if self.requests_per_second is not None:
-            check.number("requests_per_second", self.requests_per_second, at_least=0.001)
-        check.boolean("trust_env", self.trust_env)
-        if self.body_format not in _CONTENT_TYPES:
-            raise ValueError(f"body_format must be 'json' or 'form', not {self.body_format!r}")
-        check.ssl_context("ssl_context", self.ssl_context)
-        if self.application is not None:
-            check.header("application", self.application)
-        if self.proxy is not None:
-            check.proxy_url("proxy", self.proxy)
 
 
 class AiohttpTransport:
@@ -65,29 +30,29 @@ class AiohttpTransport:
     def __init__(
         self,
         account: Account,
-        settings: TransportSettings,
+        options: HttpOptions,
         clock: Clock,
         http_session: aiohttp.ClientSession | None = None,
     ) -> None:
         self._account = account
-        self._settings = settings
+        self._options = options
         self._clock = clock
         self._connections = Connections(http_session)
-        self._headers = _headers(settings)
+        self._headers = _headers(options)
         self._body_headers = {
             **self._headers,
-            "Content-Type": _CONTENT_TYPES[settings.body_format],
+            "Content-Type": _CONTENT_TYPES[options.body_format],
         }
         self._connecting = connect_limits(
-            settings.connect_timeout, has_own_pool=http_session is None
+            options.connect_timeout, has_own_pool=http_session is None
         )
-        self._proxy = settings.proxy
-        if settings.trust_env and self._proxy is None:
+        self._proxy = options.proxy
+        if options.trust_env and self._proxy is None:
             self._proxy = environment_proxy(account.api_url)
-        self._pace = pace(settings.requests_per_second)
+        self._pace = pace(options.requests_per_second)
         # Our pool has no limit: a call that waited inside it would be charged for the wait.
         self._slots: AbstractAsyncContextManager[object] = (
-            asyncio.Semaphore(settings.max_connections) if http_session is None else nullcontext()
+            asyncio.Semaphore(options.max_connections) if http_session is None else nullcontext()
         )
 
     async def send(
@@ -129,15 +94,15 @@ class AiohttpTransport:
         sending.is_traced, sending.has_begun = is_traced(session), True
         try:
             async with (
-                self._clock.timeout(self._settings.request_timeout),
+                self._clock.timeout(self._options.request_timeout),
                 session.request(
                     request.method,
                     _url(self._account, request),
-                    data=_encoded(request.fields, self._settings.body_format),
+                    data=_encoded(request.fields, self._options.body_format),
                     headers=self._headers if request.fields is None else self._body_headers,
                     timeout=self._connecting,
                     proxy=self._proxy,
-                    ssl=self._settings.ssl_context or True,
+                    ssl=self._options.ssl_context or True,
                     allow_redirects=False,
                     auto_decompress=False,
                     raise_for_status=False,
@@ -148,9 +113,9 @@ class AiohttpTransport:
                 return await self._read(answer, request)
         except aiohttp.ConnectionTimeoutError:
             sending.has_begun = False
-            return self._late(request, sending, "connection", self._settings.connect_timeout)
+            return self._late(request, sending, "connection", self._options.connect_timeout)
         except TimeoutError:
-            return self._late(request, sending, "complete answer", self._settings.request_timeout)
+            return self._late(request, sending, "complete answer", self._options.request_timeout)
         except aiohttp.ClientError as error:
             return self._lost(request, sending, error)
 
@@ -171,7 +136,7 @@ class AiohttpTransport:
         arrived_at = self._clock.now()
         is_success = is_2xx(answer.status)
         body, is_cut = await _beginning(
-            answer, request.longest_body if is_success else _LONGEST_REFUSAL
+            answer, request.max_body if is_success else _LONGEST_REFUSAL
         )
         token = self._account.token
 
@@ -233,14 +198,14 @@ def _encoded(
     return urlencode(spelled).encode()
 
 
-def _headers(settings: TransportSettings) -> dict[str, str]:
+def _headers(options: HttpOptions) -> dict[str, str]:
     agent = f"civo-snapshots-async/{__version__}"
 
     return {
         "Accept": "application/json",
         # A compressed answer could be any size when it is unpacked.
         "Accept-Encoding": "identity",
-        "User-Agent": f"{settings.application} {agent}" if settings.application else agent,
+        "User-Agent": f"{options.application} {agent}" if options.application else agent,
     }
 
 

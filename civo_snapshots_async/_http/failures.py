@@ -9,7 +9,7 @@ from typing import cast
 import aiohttp
 import attrs
 
-from ._errors import CertificateError, TransportError
+from .._errors import CertificateError, TransportError
 
 # OpenSSL's X509_V_ERR_… of a certificate that is sound, but not now or not here.
 _NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64

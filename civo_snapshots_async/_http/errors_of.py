@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import cast
 from urllib.parse import urlsplit
 
-from ._errors import (
+from .._errors import (
     ApiError,
     AuthenticationError,
     ConflictError,
@@ -19,9 +19,10 @@ from ._errors import (
     RegionNotFoundError,
     ServerError,
     SnapshotNotFoundError,
+    effort_of,
 )
-from ._http import Request, Response, told
-from ._wire import excerpt, parse_json
+from .._strict_json import excerpt, parse_json
+from .message import Request, Response
 
 # A bad token arrives as a 404 with a code of its own: read by its status alone, it would be a
 # snapshot that is gone. The first pattern that fits the whole code wins.
@@ -49,10 +50,10 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     429: RateLimitedError,
 }
 _IN_PROCESS = re.compile(r"database_snapshot_create_already_in_process", re.IGNORECASE)
-_LONGEST_RETRY_AFTER = 3600.0
+_MAX_RETRY_AFTER = 3600.0
 
 
-def refusal(request: Request[object], response: Response) -> ApiError:
+def error_of(request: Request[object], response: Response) -> ApiError:
     """Make the error that an answer other than 2xx means."""
     envelope = _envelope(response.body)
     # Older refusals of a token say it in `result`, which elsewhere is just "failed".
@@ -64,7 +65,7 @@ def refusal(request: Request[object], response: Response) -> ApiError:
     advice = _advice(kind, request, code, retry_after(response))
 
     return kind(
-        f"{sentence}{f' ({advice})' if advice else ''}{told(response.attempts)}",
+        f"{sentence}{f' ({advice})' if advice else ''}{effort_of(response.attempts)}",
         status=response.status,
         method=request.method,
         path=request.path,
@@ -179,7 +180,7 @@ def retry_after(response: Response) -> float | None:
     else:
         seconds = _seconds_until(value, response)
 
-    return seconds if 0 <= seconds <= _LONGEST_RETRY_AFTER else None
+    return seconds if 0 <= seconds <= _MAX_RETRY_AFTER else None
 
 
 def _seconds_until(date: str, response: Response) -> float:

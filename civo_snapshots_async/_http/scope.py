@@ -3,10 +3,10 @@
 import asyncio
 from types import TracebackType
 
-from ._errors import SessionClosedError
+from .._errors import SessionClosedError
 
 
-class Lifetime:
+class Scope:
     """Ends with `SessionClosedError` what runs inside it when it is over."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class _Inside:
 
     __slots__ = ("_lifetime", "_scope")
 
-    def __init__(self, lifetime: Lifetime) -> None:
+    def __init__(self, lifetime: Scope) -> None:
         self._lifetime = lifetime
         # A time-out that comes when it is told to: it knows our cancelling from others'.
         self._scope = asyncio.timeout(None)

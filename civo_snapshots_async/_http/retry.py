@@ -8,66 +8,16 @@ import attrs
 import tenacity
 from tenacity.wait import wait_base
 
-from . import _checks as check
-from ._clock import Clock
-from ._errors import SessionClosedError, TransportError
-from ._http import Attempt, Repeat, Request, Response, Transport, told
-from ._log import About, log
-from ._refusals import code_of, refusal, retry_after
+from .._clock import Clock
+from .._errors import Attempt, SessionClosedError, TransportError, effort_of
+from .._log import About, log
+from .._policies import RetryPolicy
+from .errors_of import code_of, error_of, retry_after
+from .message import Request, Response, RetrySafety, Transport
 
 Outcome = Response | TransportError
 
-_LONGEST_RETRY_AFTER = 60.0
-
-
-@attrs.frozen(kw_only=True)
-class RetryPolicy:
-    """When and how often a request that met something passing is sent again.
-
-    Every span of time is in seconds, or a `timedelta`; it is kept in seconds.
-
-    Worth it are: nothing sent, a lost connection, a request's time-out, 429, 500, 502, 503, 504 and
-    `database_quota_lock_failed`. Getting, listing and deleting are sent again; updating only with
-    `retry_updates`. A create or a restore is never sent again once any byte of it may have left
-    (a create also after a 429), and an overwrite not at all.
-    """
-
-    attempts: int = 3
-    """How often a request is sent in all; 1 sends nothing again."""
-    shortest_pause: float = attrs.field(
-        default=0.05, converter=check.as_seconds, validator=check.seconds_field
-    )
-    longest_pause: float = attrs.field(
-        default=8.0, converter=check.as_seconds, validator=check.seconds_field
-    )
-    """The pause is drawn between the two: evenly, up to 0.5 s first, doubling with each attempt.
-
-    A `Retry-After` of the server is obeyed in its place, up to 60 s.
-    """
-    retry_updates: bool = False
-    """Send updates again too: harmless, unless somebody else updates the same snapshot."""
-    budget: int = 40
-    """How many repeats a session may have ahead of its successes, each of which gives 0.2 back.
-
-    When nothing succeeds any more, a session soon stops repeating, as the AWS and gRPC clients do.
-    """
-    settle_window: float = attrs.field(
-        default=60.0, converter=check.as_seconds, validator=check.grace_field
-    )
-    """For how long a create whose answer was lost is looked for by listing; 0 for not at all."""
-
-    def __attrs_post_init__(self) -> None:
-        check.count("attempts", self.attempts, at_least=1)
-        if self.longest_pause < self.shortest_pause:
-            raise ValueError(
-                f"longest_pause must not be below shortest_pause ({self.shortest_pause:g}), "
-                f"not {self.longest_pause:g}"
-            )
-        check.boolean("retry_updates", self.retry_updates)
-        check.count("budget", self.budget)
-
-
-NO_RETRIES = RetryPolicy(attempts=1, settle_window=0)
+_MAX_OBEYED = 60.0
 
 
 class RetryingTransport:
@@ -124,8 +74,8 @@ class RetryingTransport:
         # One for each call: an AsyncRetrying that is shared mixes up its callers.
         retrying = tenacity.AsyncRetrying(
             sleep=self._clock.sleep,
-            retry=tenacity.retry_if_result(lambda met: self._may_repeat(request, met)),
-            wait=_Pause(self._policy.shortest_pause, self._policy.longest_pause),
+            retry=tenacity.retry_if_result(lambda got: self._may_retry(request, got)),
+            wait=_Pause(self._policy.min_backoff, self._policy.max_backoff),
             stop=self._stop(deadline),
             before_sleep=_logging(request),
             retry_error_callback=lambda _: outcomes[-1],
@@ -145,19 +95,19 @@ class RetryingTransport:
 
         return stop
 
-    def _may_repeat(self, request: Request[object], met: Outcome) -> bool:
-        if not _is_transient(request, met):
+    def _may_retry(self, request: Request[object], got: Outcome) -> bool:
+        if not _is_transient(request, got):
             return False
-        is_unsent = isinstance(met, TransportError) and not met.may_have_arrived
+        is_unsent = isinstance(got, TransportError) and not got.may_have_arrived
         allowed = {
-            Repeat.FREELY: True,
-            Repeat.IF_ASKED: is_unsent or self._policy.retry_updates,
-            Repeat.IF_UNSENT_OR_LIMITED: is_unsent or _is_limited(met),
-            Repeat.IF_UNSENT: is_unsent,
-            Repeat.NEVER: False,
+            RetrySafety.ALWAYS: True,
+            RetrySafety.IF_REQUESTED: is_unsent or self._policy.retry_updates,
+            RetrySafety.IF_UNSENT_OR_LIMITED: is_unsent or _is_limited(got),
+            RetrySafety.IF_UNSENT: is_unsent,
+            RetrySafety.NEVER: False,
         }
 
-        return allowed[request.repeat]
+        return allowed[request.retry_safety]
 
 
 class _Budget:
@@ -187,55 +137,55 @@ class _Pause(wait_base):
         self._backoff = tenacity.wait_random_exponential(multiplier=0.5, max=longest, min=shortest)
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> float:
-        met = retry_state.outcome and retry_state.outcome.result()
-        asked = retry_after(met) if isinstance(met, Response) else None
+        got = retry_state.outcome and retry_state.outcome.result()
+        asked = retry_after(got) if isinstance(got, Response) else None
         if asked is None:
             return self._backoff(retry_state)
 
-        # Everybody was told the same moment: not all come back at it.
-        return min(asked, _LONGEST_RETRY_AFTER) + random.uniform(0, 0.1)  # noqa: S311
+        # Everybody was effort_of the same moment: not all come back at it.
+        return min(asked, _MAX_OBEYED) + random.uniform(0, 0.1)  # noqa: S311
 
 
-def _is_transient(request: Request[object], met: Outcome) -> bool:
-    if isinstance(met, TransportError):
-        return met.is_transient
+def _is_transient(request: Request[object], got: Outcome) -> bool:
+    if isinstance(got, TransportError):
+        return got.is_transient
 
-    return not met.is_success and refusal(request, met).is_transient
-
-
-def _is_limited(met: Outcome) -> bool:
-    return isinstance(met, Response) and met.status == HTTPStatus.TOO_MANY_REQUESTS
+    return not got.is_success and error_of(request, got).is_transient
 
 
-def _attempt(request: Request[object], met: Outcome, elapsed: float) -> Attempt:
-    if isinstance(met, TransportError):
-        said = str(met).removeprefix(f"{met.method} {met.path}: ")
-        return Attempt(met=said, may_have_arrived=met.may_have_arrived, elapsed=elapsed)
+def _is_limited(got: Outcome) -> bool:
+    return isinstance(got, Response) and got.status == HTTPStatus.TOO_MANY_REQUESTS
+
+
+def _attempt(request: Request[object], got: Outcome, elapsed: float) -> Attempt:
+    if isinstance(got, TransportError):
+        said = str(got).removeprefix(f"{got.method} {got.path}: ")
+        return Attempt(outcome=said, may_have_arrived=got.may_have_arrived, elapsed=elapsed)
 
     return Attempt(
-        met=f"{met.status} {code_of(met)}".rstrip(),
-        may_have_arrived=met.is_success or refusal(request, met).may_have_taken_effect,
+        outcome=f"{got.status} {code_of(got)}".rstrip(),
+        may_have_arrived=got.is_success or error_of(request, got).may_have_taken_effect,
         elapsed=elapsed,
     )
 
 
-def _with_attempts(met: Outcome, attempts: tuple[Attempt, ...]) -> Outcome:
+def _with_attempts(got: Outcome, attempts: tuple[Attempt, ...]) -> Outcome:
     if len(attempts) == 1:
-        return met
-    if isinstance(met, Response):
-        return attrs.evolve(met, attempts=attempts)
+        return got
+    if isinstance(got, Response):
+        return attrs.evolve(got, attempts=attempts)
 
     may_have_arrived = any(attempt.may_have_arrived for attempt in attempts)
     # The last attempt's text may say that nothing was sent: true of that one alone.
-    earlier = may_have_arrived and not met.may_have_arrived
+    earlier = may_have_arrived and not got.may_have_arrived
     caveat = "; an earlier attempt may have reached Civo" if earlier else ""
 
-    return type(met)(
-        f"{met}{told(attempts)}{caveat}",
-        method=met.method,
-        path=met.path,
+    return type(got)(
+        f"{got}{effort_of(attempts)}{caveat}",
+        method=got.method,
+        path=got.path,
         may_have_arrived=may_have_arrived,
-        is_transient=met.is_transient,
+        is_transient=got.is_transient,
         attempts=attempts,
     )
 
@@ -250,7 +200,7 @@ def _logging(request: Request[object]) -> Callable[[tenacity.RetryCallState], No
             request.method,
             request.path,
             state.attempt_number,
-            _attempt(request, got, 0.0).met if got else "",
+            _attempt(request, got, 0.0).outcome if got else "",
             state.upcoming_sleep,
         )
 

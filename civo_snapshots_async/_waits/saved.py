@@ -1,4 +1,4 @@
-"""A wait that can move to another process: what it waits for, and until when, as text."""
+"""A wait that can be resumed in another process: what it waits for, and until when, as text."""
 
 import json
 from collections.abc import Iterable
@@ -7,9 +7,10 @@ from typing import Self, cast
 
 import attrs
 
-from . import _checks as check
-from ._checks import Seconds
-from ._wire import parse_json, parse_time
+from .. import _checks as check
+from .._checks import Seconds
+from .._models import SnapshotRef
+from .._strict_json import parse_json, parse_time
 
 _VERSION = 1
 _KEYS = {"version", "instance_id", "snapshot_id", "region", "deadline"}
@@ -28,6 +29,11 @@ def _moment(value: object) -> datetime | None:
     return value.astimezone(UTC)
 
 
+def _has_region(_: object, field: "attrs.Attribute[SnapshotRef]", ref: SnapshotRef) -> None:
+    # Another session may have another region of its own.
+    check.plain_name(f"the region of {field.name}", ref.region)
+
+
 def _volumes(value: object) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise TypeError(f"included_volumes must be several ids, not {value!r}")
@@ -36,43 +42,35 @@ def _volumes(value: object) -> tuple[str, ...]:
 
 
 @attrs.frozen(kw_only=True)
-class WaitToken:
+class SavedWait:
     """A wait as a value: which snapshot, and until when. It holds no secret, and pickles.
 
-    `session.wait_token(…)` makes one; `session.resume(token)` goes on with it, in any process that
-    has a session. The deadline is a date, by the clock of the machine that made the token: where
-    another machine's clock is ahead of that by a minute, it gives up a minute sooner.
+    `session.save_wait(…)` makes one; `session.resume(saved)` resumes it, in any process that has a
+    session. The deadline is a date, by the clock of the machine that made it: where another
+    machine's clock is ahead of that by a minute, it gives up a minute sooner.
     """
 
-    instance_id: str
-    snapshot_id: str
-    region: str
+    ref: SnapshotRef = attrs.field(validator=_has_region)
+    """The snapshot, in its region."""
     deadline: datetime | None = attrs.field(converter=_moment)
     """When to give up, in UTC; `None` for never."""
     included_volumes: tuple[str, ...] = attrs.field(default=(), converter=_volumes)
     """The volumes that the snapshot's creation named, where the session has seen that.
 
     Civo shows them only there. A wait that knows them takes a volume without a report for pending,
-    here as where it began.
+    here as where it started.
     """
 
-    def __attrs_post_init__(self) -> None:
-        check.plain_name("instance_id", self.instance_id)
-        check.plain_name("snapshot_id", self.snapshot_id)
-        check.plain_name("region", self.region)
-
     @classmethod
-    def for_wait(
+    def starting(
         cls,
-        instance_id: str,
-        snapshot_id: str,
+        ref: SnapshotRef,
         *,
-        region: str,
         timeout: Seconds | None,
         now: datetime,
         included_volumes: tuple[str, ...] = (),
     ) -> Self:
-        """Make one for a wait that begins `now` and takes at most `timeout` seconds."""
+        """Make one for a wait that starts `now` and takes at most `timeout` seconds."""
         seconds = check.timeout(timeout)
         try:
             deadline = None if seconds is None else now + timedelta(seconds=seconds)
@@ -82,13 +80,7 @@ class WaitToken:
                 "no limit"
             ) from None
 
-        return cls(
-            instance_id=instance_id,
-            snapshot_id=snapshot_id,
-            region=region,
-            deadline=deadline,
-            included_volumes=included_volumes,
-        )
+        return cls(ref=ref, deadline=deadline, included_volumes=included_volumes)
 
     def remaining(self, now: datetime) -> float | None:
         """Return the seconds that are left, 0 where the time is up; `None` for no limit."""
@@ -104,9 +96,9 @@ class WaitToken:
         return json.dumps(
             {
                 "version": _VERSION,
-                "instance_id": self.instance_id,
-                "snapshot_id": self.snapshot_id,
-                "region": self.region,
+                "instance_id": self.ref.instance_id,
+                "snapshot_id": self.ref.snapshot_id,
+                "region": self.ref.region,
                 "deadline": deadline,
                 # Left out where none are known, as by all who came to the snapshot later.
                 **({"included_volumes": self.included_volumes} if self.included_volumes else {}),
@@ -120,30 +112,30 @@ class WaitToken:
         Raises `ValueError` for any other text: of another version, with a field too many or too
         few, or with an id that could lead elsewhere.
         """
-        fields = _fields(check.text("a wait token", text))
+        fields = _fields(check.text("a saved wait", text))
         deadline = fields["deadline"]
 
         try:
             return cls(
-                instance_id=_string(fields, "instance_id"),
-                snapshot_id=_string(fields, "snapshot_id"),
-                region=_string(fields, "region"),
+                ref=SnapshotRef(
+                    *(_string(fields, name) for name in ("instance_id", "snapshot_id", "region"))
+                ),
                 deadline=None if deadline is None else _time(_string(fields, "deadline")),
                 included_volumes=cast("tuple[str, ...]", fields.get("included_volumes", ())),
             )
         except (ValueError, TypeError) as error:
-            raise ValueError(f"not a wait token: {error}") from None
+            raise ValueError(f"not a saved wait: {error}") from None
 
 
 def _fields(text: str) -> dict[str, object]:
     if len(text) > _LONGEST:
-        raise ValueError(f"not a wait token: it has {len(text)} characters")
+        raise ValueError(f"not a saved wait: it has {len(text)} characters")
     try:
         fields = parse_json(text.encode())
     except ValueError as error:
-        raise ValueError(f"not a wait token: {error}") from None
+        raise ValueError(f"not a saved wait: {error}") from None
     if not isinstance(fields, dict):
-        raise ValueError("not a wait token: it must be an object")  # noqa: TRY004 - the text is bad
+        raise ValueError("not a saved wait: it must be an object")  # noqa: TRY004 - the text is bad
 
     return _checked(cast("dict[str, object]", fields))
 
@@ -151,14 +143,14 @@ def _fields(text: str) -> dict[str, object]:
 def _checked(fields: dict[str, object]) -> dict[str, object]:
     version = fields.get("version")
     if type(version) is not int:
-        raise ValueError("not a wait token: it must have a version")
+        raise ValueError("not a saved wait: it must have a version")
     # First of all: another version may have other fields.
     if version != _VERSION:
-        raise ValueError(f"a wait token of version {version}: this library reads {_VERSION}")
+        raise ValueError(f"a saved wait of version {version}: this library reads {_VERSION}")
     odd_ones = (fields.keys() - {"included_volumes"}) ^ _KEYS
     if odd_ones:
         odd = ", ".join(map(repr, sorted(odd_ones)))
-        raise ValueError(f"not a wait token: it has too many or too few of the fields {odd}")
+        raise ValueError(f"not a saved wait: it has too many or too few of the fields {odd}")
 
     return fields
 

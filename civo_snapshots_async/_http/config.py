@@ -10,9 +10,11 @@ from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
-from . import _checks as check
-from ._errors import ConfigurationError
-from ._token import Token
+from .. import _checks as check
+from .._errors import ConfigurationError
+from .token import Token
+
+__all__ = ["DEFAULT_API_URL", "Account", "Token", "checked_account", "find_account"]
 
 DEFAULT_API_URL = "https://api.civo.com"
 

@@ -2,16 +2,23 @@
 
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import TypeVar, cast
+from typing import Self, TypeVar, cast
 
+import aiohttp
 import attrs
 
-from ._codec import decode
-from ._errors import DecodeError
-from ._http import Attempt, QueueingTransport, Request, Response, Transport
-from ._ledger import Ledger
-from ._log import Write
-from ._models import Snapshot
+from .._clock import Clock
+from .._errors import Attempt, DecodeError
+from .._models import Snapshot, SnapshotRef
+from .._policies import NO_RETRIES, HttpOptions, RetryPolicy
+from .codec import decode
+from .config import Account
+from .ledger import Ledger
+from .message import QueueingTransport, Request, Response, Transport
+from .retry import RetryingTransport
+from .scope import Scope
+from .transport import AiohttpTransport
+from .writes import Write
 
 T = TypeVar("T")
 
@@ -37,9 +44,34 @@ class Caller:
         self, once: QueueingTransport, retrying: Transport, ledger: Ledger, limit: float
     ) -> None:
         self.ledger = ledger
+        self.scope = Scope()
+        """What closing the session ends."""
         self._once = once
         self._retrying = retrying
         self._limit = limit
+
+    @classmethod
+    def open(
+        cls,
+        account: Account,
+        options: HttpOptions,
+        retry: RetryPolicy | None,
+        clock: Clock,
+        http_session: aiohttp.ClientSession | None,
+    ) -> Self:
+        """Make one that calls over HTTP; it opens connections when they are needed."""
+        once = AiohttpTransport(account, options, clock, http_session)
+        retrying = RetryingTransport(once, NO_RETRIES if retry is None else retry, clock)
+
+        return cls(once, retrying, Ledger(), options.call_timeout)
+
+    async def aclose(self) -> None:
+        """Close what was opened; a given aiohttp session stays open."""
+        await self._once.aclose()
+
+    def abandon(self) -> bool:
+        """Drop what was opened and never closed, without aiohttp's warnings; say if any was."""
+        return self._once.abandon()
 
     async def call(self, request: Request[T]) -> T:
         """Send a request, again where it may be, and return what the response says.
@@ -111,7 +143,7 @@ class Caller:
         return attrs.evolve(
             snapshot,
             included_volumes=self.ledger.volumes_named(
-                request.region, request.instance_id, request.snapshot_id
+                SnapshotRef(request.instance_id, request.snapshot_id, request.region)
             ),
         )
 

@@ -10,20 +10,19 @@ import cattrs
 from cattrs.cols import homogenous_tuple_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
 
-from ._checks import is_plain_name
-from ._errors import DecodeError
-from ._http import Request, Response
-from ._instances import Instance, InstancePage
-from ._models import (
+from .._checks import is_plain_name
+from .._errors import DecodeError
+from .._models import (
+    Instance,
+    InstancePage,
     Restore,
-    RestoreStatus,
     Snapshot,
-    SnapshotStatus,
     UnreadableEntry,
     VolumeStatus,
 )
-from ._refusals import refusal
-from ._wire import excerpt, parse_json, parse_time
+from .._strict_json import excerpt, parse_json, parse_time
+from .errors_of import error_of
+from .message import Request, Response
 
 T = TypeVar("T")
 M = TypeVar("M", Snapshot, Restore, Instance)
@@ -39,6 +38,9 @@ _MOST_PROBLEMS = 20
 _SHOWN_PROBLEMS = 3
 # More than these are no slip in somebody's snapshot, but a shape that is not known.
 _MAX_UNREADABLE = 1000
+# What the wire nests in an object called `status`, and the models do not.
+_OF_STATUS = frozenset({"state", "volumes", "message"})
+_NESTED = frozenset[type]({Snapshot, Restore})
 # Such an answer may hold an instance's first password: no part of it is shown.
 _CONFIDENTIAL = frozenset[object]({Instance, InstancePage})
 
@@ -54,7 +56,7 @@ class _Partial:
 def decode(request: Request[T], response: Response) -> T:
     """Return what the answer says, or raise what it means."""
     if not response.is_success:
-        raise refusal(request, response)
+        raise error_of(request, response)
     answer, problems = _read(request, response)
     # Raised here and not where it was noticed: a parser's error holds the whole body.
     if problems:
@@ -68,7 +70,7 @@ def _read(request: Request[object], response: Response) -> tuple[object, list[st
     if request.returns is type(None):
         return None, []
     if response.is_cut:
-        return None, [f"the body is longer than {request.longest_body} bytes"]
+        return None, [f"the body is longer than {request.max_body} bytes"]
     if response.headers.get("content-encoding", "identity") != "identity":
         return None, ["the body is compressed, which was not asked for"]
     if not response.body.strip():
@@ -220,24 +222,48 @@ def _structure(
     at: str = "",
     is_thorough: bool = True,
 ) -> tuple[M | None, list[str]]:
+    problems: list[str] = []
     if isinstance(payload, dict):
         payload = {**cast("dict[str, object]", payload), **asked}
+        if model is not Instance:
+            problems = _unnest_status(payload, at)
     try:
-        return cast("M", _QUICK[model](payload, model)), []
+        if not problems:
+            return cast("M", _QUICK[model](payload, model)), []
     except (_MismatchError, KeyError):
         # The quick converter stops at the first problem and does not say where it is.
-        if not is_thorough:
-            return None, []
+        pass
+    if not is_thorough:
+        return None, []
     try:
-        return _THOROUGH.structure(payload, model), []
+        _THOROUGH.structure(payload, model)
     except (_MismatchError, cattrs.BaseValidationError) as error:
-        return None, list(_problems(error, at))[:_MOST_PROBLEMS]
+        problems += _problems(error, at)
+
+    return None, problems[:_MOST_PROBLEMS]
+
+
+def _unnest_status(payload: dict[str, object], at: str) -> list[str]:
+    """Move what `status` holds to where the models have it, and say if it is no object."""
+    status = payload.get("status")
+    if status is None or status == "":
+        status = {}
+    fields = cast("dict[str, object]", status) if isinstance(status, dict) else {}
+    for name in _OF_STATUS:
+        payload[name] = fields.get(name)
+    if isinstance(status, dict):
+        return []
+
+    problem = f"status: expected an object, got {_kind(status)}"
+    return [f"{at}.{problem}" if at else problem]
 
 
 def _problems(error: Exception, at: str) -> Iterator[str]:
     if isinstance(error, cattrs.ClassValidationError):
         for inner, note in error.group_exceptions()[0]:
-            yield from _problems(inner, f"{at}.{note.name}" if at else note.name)
+            is_nested = error.cl in _NESTED and note.name in _OF_STATUS
+            name = f"status.{note.name}" if is_nested else note.name
+            yield from _problems(inner, f"{at}.{name}" if at else name)
     elif isinstance(error, cattrs.IterableValidationError):
         for inner, place in error.group_exceptions()[0]:
             yield from _problems(inner, f"{at}[{place.index}]")
@@ -377,14 +403,15 @@ def _converter(*, detailed_validation: bool) -> cattrs.Converter:
     volume = make_dict_structure_fn(VolumeStatus, converter, state=state)
     converter.register_structure_hook(VolumeStatus, _object(volume))
     _register_array(tuple[VolumeStatus, ...], converter)
-    message = override(struct_hook=_message)
-    status = make_dict_structure_fn(SnapshotStatus, converter, state=state, message=message)
-    converter.register_structure_hook(SnapshotStatus, _object_or_nothing(status))
-    restore_status = make_dict_structure_fn(RestoreStatus, converter, state=state)
-    converter.register_structure_hook(RestoreStatus, _object_or_nothing(restore_status))
-    snapshot = make_dict_structure_fn(Snapshot, converter, id=override(struct_hook=_id))
+    snapshot = make_dict_structure_fn(
+        Snapshot,
+        converter,
+        id=override(struct_hook=_id),
+        state=state,
+        message=override(struct_hook=_message),
+    )
     converter.register_structure_hook(Snapshot, _object(snapshot))
-    restore = make_dict_structure_fn(Restore, converter)
+    restore = make_dict_structure_fn(Restore, converter, state=state)
     converter.register_structure_hook(Restore, _object(restore))
     instance = make_dict_structure_fn(Instance, converter, hostname=word, status=word)
     converter.register_structure_hook(Instance, _object(instance))
@@ -397,15 +424,6 @@ def _object(structure: Structure) -> Hook:
         if not isinstance(value, dict):
             raise _MismatchError("an object", value)
         return structure(cast("dict[str, object]", value), model)
-
-    return hook
-
-
-def _object_or_nothing(structure: Structure) -> Hook:
-    read = _object(structure)
-
-    def hook(value: object, model: type) -> object:
-        return read({} if value is None or value == "" else value, model)
 
     return hook
 

@@ -1,28 +1,31 @@
 """What became of a create whose answer was lost: found out by listing, never by sending again."""
 
+import asyncio
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
+from weakref import WeakValueDictionary
 
 import attrs
 
-from . import _endpoints as endpoints
-from ._caller import Caller, Listing
 from ._clock import Clock
 from ._errors import (
     CivoSnapshotsError,
+    ConflictError,
     DecodeError,
     InstanceNotFoundError,
     OutcomeUnknownError,
     SessionClosedError,
 )
-from ._http import Request
+from ._http import endpoints
+from ._http.caller import Caller, Listing
+from ._http.endpoints import Request
 from ._log import About, log
-from ._models import Restore, Snapshot, UnreadableEntry
+from ._models import Snapshot, UnreadableEntry
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
+_BACKOFF = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 # Both created_at and the Date of an answer are cut to whole seconds.
 _SECOND = timedelta(seconds=1)
 
@@ -32,12 +35,12 @@ class _Creation:
     """A create that is under way."""
 
     request: Request[Snapshot]
-    begun: float
+    started: float
     """When it was sent, on our clock."""
     number: int
     """Its number in the ledger."""
     is_repeated: bool = False
-    """Whether it was sent again, after a refusal, so that `begun` is too early."""
+    """Whether it was sent again, after a refusal, so that `started` is too early."""
     is_lost: bool = False
     """Whether its answer was lost, so that it is looking for its snapshot."""
     sent_at: datetime | None = None
@@ -62,7 +65,7 @@ class _Creation:
         if now is None:
             return
         # Cut to whole seconds, the time is early by up to one: the latest of several is the best.
-        sent_at = now - timedelta(seconds=listing.arrived_at - self.begun)
+        sent_at = now - timedelta(seconds=listing.arrived_at - self.started)
         self.sent_at = max(self.sent_at or sent_at, sent_at)
         # It lasts: the server's time may catch up with a snapshot, and the clocks differ as before.
         if any(s.created_at and s.created_at > now + _SECOND for s in listing.snapshots):
@@ -72,18 +75,21 @@ class _Creation:
 class Creations:
     """The creates of one session: which are under way, and which snapshots are whose."""
 
-    def __init__(self, clock: Clock, window: float, caller: Caller) -> None:
-        self._clock = clock
-        self._window = window
+    def __init__(self, caller: Caller, clock: Clock, resolve_timeout: float) -> None:
         self._caller = caller
+        self._clock = clock
+        self._resolve_timeout = resolve_timeout
         self._ledger = caller.ledger
-        self._under_way: list[_Creation] = []
-        self._unsettled: list[_Creation] = []
+        self._ensuring: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = (
+            WeakValueDictionary()
+        )
+        self._in_flight: list[_Creation] = []
+        self._unresolved: list[_Creation] = []
 
     async def create(self, request: Request[Snapshot]) -> Snapshot:
         """Create a snapshot once; where the answer is lost, find out what became of it."""
         creation = _Creation(request, self._clock.now(), self._ledger.number_a_create())
-        self._under_way.append(creation)
+        self._in_flight.append(creation)
         is_known = False
         try:
             snapshot = await self._made(creation)
@@ -92,13 +98,43 @@ class Creations:
             is_known = not isinstance(error, OutcomeUnknownError)
             raise
         finally:
-            self._under_way.remove(creation)
+            self._in_flight.remove(creation)
             if not is_known:
-                self._unsettled = [*self._unsettled[-99:], creation]
+                self._unresolved = [*self._unresolved[-99:], creation]
         # Nothing was awaited since it was found, so nobody else has taken it.
         self._ledger.claim(snapshot.id)
 
         return snapshot
+
+    async def ensure(self, request: Request[Snapshot], name: str) -> Snapshot:
+        """Return the newest snapshot of that name, whatever its phase, or create it."""
+        key = (request.region, request.instance_id, name)
+        async with self._ensuring.setdefault(key, asyncio.Lock()):
+            existing = await self._newest_of(request, name)
+            if existing is not None:
+                return existing
+            try:
+                return await self.create(request)
+            except ConflictError:
+                # Another program's delivery of the same job may have come first.
+                existing = await self._newest_of(request, name)
+                if existing is None:
+                    raise
+                return existing
+
+    async def _newest_of(self, request: Request[Snapshot], name: str) -> Snapshot | None:
+        listing = endpoints.list_snapshots(request.instance_id, region=request.region)
+        try:
+            snapshots = await self._caller.call(listing)
+        except DecodeError as error:
+            # One that can't be read, and may have that name, may be the newest of them, or the one
+            # that exists already.
+            if error.may_hide_name(name):
+                raise
+            snapshots = error.snapshots
+        existing = [snapshot for snapshot in snapshots if snapshot.name == name]
+
+        return max(existing, key=_age, default=None)
 
     async def _made(self, creation: _Creation) -> Snapshot:
         try:
@@ -116,15 +152,15 @@ class Creations:
         creation.is_lost = True
         creation.is_repeated = len(attempts) > 1
 
-        return await self._settle(creation, lost)
+        return await self._resolve(creation, lost)
 
-    async def _settle(self, creation: _Creation, lost: CivoSnapshotsError) -> Snapshot:
+    async def _resolve(self, creation: _Creation, lost: CivoSnapshotsError) -> Snapshot:
         request, listing, last_error = creation.request, None, None
-        asked = endpoints.list_snapshots(request.instance_id, region=request.region)
-        for pause in self._pauses():
-            await self._clock.sleep(pause)
+        listing_request = endpoints.list_snapshots(request.instance_id, region=request.region)
+        for seconds in self._backoff():
+            await self._clock.sleep(seconds)
             try:
-                listing = await self._caller.poll_list(asked)
+                listing = await self._caller.poll_list(listing_request)
             except CivoSnapshotsError as error:
                 # Two responses agree, and without an instance there is no snapshot of it. This one
                 # leaves no doubt by its status.
@@ -153,11 +189,11 @@ class Creations:
                 return similar[0]
         raise self._unknown(creation, lost, listing, last_error) from lost
 
-    def _pauses(self) -> Iterator[float]:
-        end = self._clock.now() + self._window
-        pauses = chain(_PAUSES, repeat(_PAUSES[-1]))
-        while self._clock.now() + (pause := next(pauses)) < end:
-            yield pause
+    def _backoff(self) -> Iterator[float]:
+        end = self._clock.now() + self._resolve_timeout
+        spans = chain(_BACKOFF, repeat(_BACKOFF[-1]))
+        while self._clock.now() + (span := next(spans)) < end:
+            yield span
 
     def _similar(self, creation: _Creation, listing: Listing) -> tuple[Snapshot, ...]:
         return tuple(
@@ -191,10 +227,10 @@ class Creations:
     def _can_only_be_ours(self, creation: _Creation, snapshot: Snapshot, listing: Listing) -> bool:
         # Another create of the same name that is not answered yet may be about to get it, and one
         # that was given up may have made it.
-        recent = self._clock.now() - self._window
+        recent = self._clock.now() - self._resolve_timeout
         rivals = (
-            *(each for each in self._under_way if each is not creation and not each.is_lost),
-            *(each for each in self._unsettled if each.begun >= recent),
+            *(each for each in self._in_flight if each is not creation and not each.is_lost),
+            *(each for each in self._unresolved if each.started >= recent),
         )
         has_rival = any(_may_be_alike(rival, creation) for rival in rivals)
 
@@ -212,36 +248,21 @@ class Creations:
 
         return OutcomeUnknownError(
             f"create_snapshot on instance {request.instance_id} (name {creation.name!r}) may or "
-            f"may not have been done, and was not sent again: {lost}. "
+            f"may not have been done, and was not retried: {lost}. "
             f"{_what_was_seen(creation, similar, listing, last_error)} "
             "Look at list_snapshots before you create it again, or use ensure_snapshot.",
             action=request.call,
             instance_id=request.instance_id,
             region=request.region,
-            asked=request.fields or {},
-            baseline=tuple(s for s in listing.snapshots if s not in similar) if listing else (),
+            requested=request.fields or {},
+            existing=tuple(s for s in listing.snapshots if s not in similar) if listing else (),
             candidates=similar,
             last_error=last_error,
         )
 
 
-def restore_unknown(request: Request[Restore], lost: CivoSnapshotsError) -> OutcomeUnknownError:
-    """Say that a restore may have been done: nothing can be listed that would tell."""
-    fields = request.fields or {}
-    named = f" {fields['hostname']}" if "hostname" in fields else ""
-    what = f"A new instance{named} may be in the making"
-    if fields.get("overwrite_existing"):
-        what = f"The disk of instance {request.instance_id} may have been replaced"
-
-    return OutcomeUnknownError(
-        f"restore_snapshot on instance {request.instance_id} may or may not have been done, and "
-        f"was not sent again: {lost}. {what}: look before you restore again.",
-        action=request.call,
-        instance_id=request.instance_id,
-        region=request.region,
-        snapshot_id=request.snapshot_id,
-        asked=fields,
-    )
+def _age(snapshot: Snapshot) -> datetime:
+    return snapshot.created_at or datetime.min.replace(tzinfo=UTC)
 
 
 def _mixed_up(request: Request[Snapshot], snapshot: Snapshot) -> CivoSnapshotsError:

@@ -8,14 +8,16 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 import attrs
 
+from .._errors import Attempt
+
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Repeat(Enum):
-    """When a request may be sent once more, after it met something that may pass."""
+class RetrySafety(Enum):
+    """When a request may be retried after a transient error."""
 
-    FREELY = "it does the same however often it arrives"
-    IF_ASKED = "it does the same, unless somebody else changed it in between"
+    ALWAYS = "it does the same however often it arrives"
+    IF_REQUESTED = "it does the same, unless somebody else changed it in between"
     IF_UNSENT_OR_LIMITED = "it must not arrive twice, and a 429 says that it did not"
     IF_UNSENT = "it must not arrive twice"
     NEVER = "it destroys something"
@@ -23,7 +25,7 @@ class Repeat(Enum):
 
 @attrs.frozen(kw_only=True)
 class Request(Generic[T_co]):
-    """One documented call, before it is sent: `returns` says what its answer becomes."""
+    """One documented call, before it is sent: `returns` says what its response becomes."""
 
     call: str
     """The session's method that it is for, such as `get_snapshot`."""
@@ -36,61 +38,35 @@ class Request(Generic[T_co]):
     """What the query says besides the region; nothing in it needs percent-encoding."""
     fields: Mapping[str, str | bool] | None = None
     """What the body says; `None` for no body at all, an empty mapping for an empty object."""
-    repeat: Repeat = Repeat.FREELY
+    retry_safety: RetrySafety = RetrySafety.ALWAYS
     instance_id: str
     snapshot_id: str = ""
     """As it was given, which may be its name; empty where the call is about no one snapshot."""
     snapshot_name: str = ""
     """The snapshot's name, where it is known."""
     expected: frozenset[str] = frozenset()
-    """The ids and names that the answer may bear; empty where any will do."""
+    """The ids and names that the response may bear; empty where any will do."""
     known: Mapping[str, str] = attrs.field(factory=dict[str, str])
     """What stands for fields that the response may leave out, as it was requested."""
-    longest_body: int = 256 * 1024
-    """In bytes: a longer answer is not read to its end."""
-
-
-@attrs.frozen(kw_only=True)
-class Attempt:
-    """One sending of a request, and what it met."""
-
-    met: str
-    """In words, such as `503` or `ServerDisconnectedError`."""
-    may_have_arrived: bool
-    """Whether the request may have reached Civo and had its effect."""
-    elapsed: float = 0.0
-    """The seconds from the start of the first attempt to the end of this one."""
-
-
-def told(attempts: tuple[Attempt, ...]) -> str:
-    """Say what each attempt came to, to stand at the end of a sentence; nothing for only one.
-
-    What was the same each time stands in the sentence already, and is not repeated.
-    """
-    if not attempts[1:]:
-        return ""
-    effort = f"{len(attempts)} attempts in {attempts[-1].elapsed:.1f} s"
-    if len({attempt.met for attempt in attempts}) == 1:
-        return f", {effort}"
-
-    return f" ({effort}: {'; '.join(attempt.met for attempt in attempts)})"
+    max_body: int = 256 * 1024
+    """In bytes: a longer response is not read to its end."""
 
 
 @attrs.frozen(kw_only=True)
 class Response:
-    """A complete answer: whatever its status, nothing has been judged yet."""
+    """A complete response: whatever its status, nothing has been judged yet."""
 
     status: int
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
     """With names in lower case, or in any where the mapping does not care."""
     body: bytes = b""
     is_cut: bool = False
-    """Whether the body was longer than `Request.longest_body`, and only its beginning is here."""
+    """Whether the body was longer than `Request.max_body`, and only its beginning is here."""
     arrived_at: float = 0.0
     """When its head arrived, on the session's clock."""
     received_at: datetime = attrs.field(factory=lambda: datetime.now(UTC))
     attempts: tuple[Attempt, ...] = ()
-    """All sendings of the request, the one that was answered so included, where it was not one."""
+    """All attempts, the one that got this response included, where there was more than one."""
 
     @property
     def is_success(self) -> bool:
@@ -109,10 +85,10 @@ def is_2xx(status: int) -> bool:
 
 
 class Transport(Protocol):
-    """Whatever can take a request to Civo and bring back the answer."""
+    """Whatever can take a request to Civo and bring back the response."""
 
     async def send(self, request: Request[object], *, limit: float) -> Response:
-        """Send it, in no more than `limit` seconds; raise `TransportError` for no full answer."""
+        """Send it, in at most `limit` seconds; raise `TransportError` for no complete response."""
         ...
 
 
@@ -122,5 +98,13 @@ class QueueingTransport(Protocol):
     async def send(
         self, request: Request[object], *, limit: float, counts_queue: bool = True
     ) -> Response:
-        """Send it; with `counts_queue=False` the `limit` begins when its turn has come."""
+        """Send it; with `counts_queue=False` the `limit` begins when its slot is free."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close what it has opened."""
+        ...
+
+    def abandon(self) -> bool:
+        """Drop what it has opened and not closed; tell whether there was any."""
         ...

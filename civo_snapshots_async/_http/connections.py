@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 import aiohttp
 import attrs
 
-from ._errors import ConfigurationError, SessionClosedError
-from ._http import Repeat, Request
+from .._errors import ConfigurationError, SessionClosedError
+from .message import Request, RetrySafety
 
 # Below the usual idle limits of servers, so that it is rarely they who close first.
 _KEEPALIVE = 15.0
+_RETRIED = frozenset({RetrySafety.ALWAYS, RetrySafety.IF_REQUESTED})
 
 
 @attrs.define
@@ -56,7 +57,7 @@ class Connections:
             raise RuntimeError("the session belongs to another event loop: make one for each loop")
         self._loop = loop
         # A kept connection that the server has just dropped would eat the request.
-        is_fresh = self._given is None and request.repeat not in {Repeat.FREELY, Repeat.IF_ASKED}
+        is_fresh = self._given is None and request.retry_safety not in _RETRIED
         if is_fresh not in self._open:
             self._open[is_fresh] = _open_session(self._given, is_fresh=is_fresh)
 

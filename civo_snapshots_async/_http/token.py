@@ -3,7 +3,7 @@
 import re
 from typing import AnyStr
 
-from ._errors import ConfigurationError
+from .._errors import ConfigurationError
 
 _SENDABLE = re.compile(r"[\x21-\x7e]+", re.ASCII)
 # A shorter one is no secret, and masking it would garble what a server says.

@@ -16,15 +16,16 @@ snapshot. A refused token, an unknown instance or a conflict is true of the last
 lost one may have come before the token was revoked.
 """
 
-from ._caller import Caller
 from ._errors import (
+    Attempt,
     CivoSnapshotsError,
     OutcomeUnknownError,
     SessionClosedError,
     SnapshotNotFoundError,
 )
-from ._http import Attempt, Request
-from ._log import log_resolved_deletion
+from ._http.caller import Caller
+from ._http.endpoints import Request
+from ._log import About, log
 
 
 async def delete(caller: Caller, request: Request[None]) -> None:
@@ -35,12 +36,18 @@ async def delete(caller: Caller, request: Request[None]) -> None:
         attempts: tuple[Attempt, ...] = getattr(error, "attempts", ())
         is_lost = any(attempt.may_have_arrived for attempt in attempts[:-1])
         if isinstance(error, SnapshotNotFoundError) and is_lost:
-            log_resolved_deletion(request)
+            _log_resolved(request)
             return
         # A closed session says by itself whether the call had started.
         if isinstance(error, SessionClosedError) or not error.may_have_taken_effect:
             raise
         raise _unknown(request, error) from error
+
+
+def _log_resolved(request: Request[None]) -> None:
+    about = About.of(request)
+    text = "delete snapshot %s of instance %s in %s: done by an attempt whose response was lost"
+    log("delete.resolved", about, text, about.snapshot_id, about.instance_id, about.region)
 
 
 def _unknown(request: Request[None], error: CivoSnapshotsError) -> OutcomeUnknownError:
@@ -52,6 +59,6 @@ def _unknown(request: Request[None], error: CivoSnapshotsError) -> OutcomeUnknow
         instance_id=request.instance_id,
         region=request.region,
         snapshot_id=request.snapshot_id,
-        asked={},
+        requested={},
         last_error=error,
     )

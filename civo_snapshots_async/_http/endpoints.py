@@ -1,13 +1,29 @@
-"""The six calls as values: arguments, checked, become a request. Nothing is sent here."""
+"""The calls as values: arguments, checked, become a request. Nothing is sent here.
+
+The six calls of snapshots are those of https://www.civo.com/api/instance-snapshots.
+"""
 
 from ipaddress import IPv4Address
 from urllib.parse import quote
 
 import attrs
 
-from . import _checks as check
-from ._http import Repeat, Request
-from ._models import Restore, Snapshot
+from .. import _checks as check
+from .._models import Instance, InstancePage, Restore, Snapshot, SnapshotRef
+from .message import Request, RetrySafety
+
+__all__ = [
+    "Request",
+    "create_snapshot",
+    "delete_snapshot",
+    "for_snapshot",
+    "get_instance",
+    "get_snapshot",
+    "list_instances",
+    "list_snapshots",
+    "restore_snapshot",
+    "update_snapshot",
+]
 
 
 def create_snapshot(
@@ -17,11 +33,11 @@ def create_snapshot(
     return Request(
         call="create_snapshot",
         method="POST",
-        path=_path(instance_id),
+        path=_snapshots(instance_id),
         region=_region(region),
         returns=Snapshot,
         fields=_labels(name, description),
-        repeat=Repeat.IF_UNSENT_OR_LIMITED,
+        retry_safety=RetrySafety.IF_UNSENT_OR_LIMITED,
         instance_id=instance_id,
         snapshot_name=name or "",
         expected=frozenset({name} if name is not None else ()),
@@ -33,35 +49,30 @@ def list_snapshots(instance_id: str, *, region: str) -> Request[tuple[Snapshot, 
     return Request(
         call="list_snapshots",
         method="GET",
-        path=_path(instance_id),
+        path=_snapshots(instance_id),
         region=_region(region),
         returns=tuple[Snapshot, ...],
-        longest_body=4 * 1024 * 1024,
+        max_body=4 * 1024 * 1024,
         instance_id=instance_id,
     )
 
 
-def get_snapshot(instance_id: str, snapshot_id: str, *, region: str) -> Request[Snapshot]:
+def get_snapshot(ref: SnapshotRef) -> Request[Snapshot]:
     """GET one snapshot."""
     return Request(
         call="get_snapshot",
         method="GET",
-        path=_path(instance_id, snapshot_id),
-        region=_region(region),
+        path=_path(ref),
+        region=_region(ref.region),
         returns=Snapshot,
-        instance_id=instance_id,
-        snapshot_id=snapshot_id,
-        expected=frozenset({snapshot_id}),
+        instance_id=ref.instance_id,
+        snapshot_id=ref.snapshot_id,
+        expected=frozenset({ref.snapshot_id}),
     )
 
 
 def update_snapshot(
-    instance_id: str,
-    snapshot_id: str,
-    *,
-    region: str,
-    name: str | None = None,
-    description: str | None = None,
+    ref: SnapshotRef, *, name: str | None = None, description: str | None = None
 ) -> Request[Snapshot]:
     """PUT a new name, a new description, or both.
 
@@ -75,23 +86,21 @@ def update_snapshot(
     return Request(
         call="update_snapshot",
         method="PUT",
-        path=_path(instance_id, snapshot_id),
-        region=_region(region),
+        path=_path(ref),
+        region=_region(ref.region),
         returns=Snapshot,
         fields=fields,
-        repeat=Repeat.IF_ASKED,
-        instance_id=instance_id,
-        snapshot_id=snapshot_id,
-        expected=frozenset({snapshot_id, name or snapshot_id}),
-        known={"id": snapshot_id, "name": "", **{key: str(fields[key]) for key in fields}},
+        retry_safety=RetrySafety.IF_REQUESTED,
+        instance_id=ref.instance_id,
+        snapshot_id=ref.snapshot_id,
+        expected=frozenset({ref.snapshot_id, name or ref.snapshot_id}),
+        known={"id": ref.snapshot_id, "name": "", **{key: str(fields[key]) for key in fields}},
     )
 
 
 def restore_snapshot(
-    instance_id: str,
-    snapshot_id: str,
+    ref: SnapshotRef,
     *,
-    region: str,
     hostname: str | None = None,
     private_ip: str | IPv4Address | None = None,
     description: str | None = None,
@@ -117,46 +126,81 @@ def restore_snapshot(
     return Request(
         call="restore_snapshot",
         method="POST",
-        path=f"{_path(instance_id, snapshot_id)}/restore",
-        region=_region(region),
+        path=f"{_path(ref)}/restore",
+        region=_region(ref.region),
         returns=Restore,
         fields=fields,
-        repeat=Repeat.NEVER if overwrite_existing else Repeat.IF_UNSENT,
-        instance_id=instance_id,
-        snapshot_id=snapshot_id,
+        retry_safety=RetrySafety.NEVER if overwrite_existing else RetrySafety.IF_UNSENT,
+        instance_id=ref.instance_id,
+        snapshot_id=ref.snapshot_id,
     )
 
 
-def delete_snapshot(instance_id: str, snapshot_id: str, *, region: str) -> Request[None]:
+def delete_snapshot(ref: SnapshotRef) -> Request[None]:
     """DELETE one snapshot."""
     return Request(
         call="delete_snapshot",
         method="DELETE",
-        path=_path(instance_id, snapshot_id),
-        region=_region(region),
+        path=_path(ref),
+        region=_region(ref.region),
         returns=type(None),
+        instance_id=ref.instance_id,
+        snapshot_id=ref.snapshot_id,
+    )
+
+
+def get_instance(instance_id: str, *, region: str) -> Request[Instance]:
+    """GET one instance."""
+    return Request(
+        call="get_instance",
+        method="GET",
+        path=_instance(instance_id),
+        region=_region(region),
+        returns=Instance,
         instance_id=instance_id,
-        snapshot_id=snapshot_id,
+        expected=frozenset({instance_id}),
+    )
+
+
+def list_instances(page: int, per_page: int, *, region: str) -> Request[InstancePage]:
+    """GET one page of the instances; the first is 1."""
+    return Request(
+        call="list_instances",
+        method="GET",
+        path="/v2/instances",
+        region=_region(region),
+        query={
+            "page": str(check.count("page", page, at_least=1)),
+            "per_page": str(check.count("per_page", per_page, at_least=1)),
+        },
+        returns=InstancePage,
+        max_body=4 * 1024 * 1024,
+        instance_id="",
     )
 
 
 def for_snapshot(request: Request[Restore], snapshot: Snapshot) -> Request[Restore]:
     """Point a restore at that very snapshot, by its id, whatever it was first called by."""
+    ref = SnapshotRef(request.instance_id, snapshot.id, request.region)
+
     return attrs.evolve(
         request,
-        path=f"{_path(request.instance_id, snapshot.id)}/restore",
+        path=f"{_path(ref)}/restore",
         snapshot_id=snapshot.id,
         snapshot_name=snapshot.name,
     )
 
 
-def _path(instance_id: str, *snapshot_id: str) -> str:
-    instance = check.plain_name("instance_id", instance_id)
-    rest = (check.plain_name("snapshot_id", part) for part in snapshot_id)
+def _path(ref: SnapshotRef) -> str:
+    return f"{_snapshots(ref.instance_id)}/{quote(ref.snapshot_id, safe='')}"
 
-    return "/".join(
-        ("/v2/instances", *(quote(part, safe="") for part in (instance, "snapshots", *rest)))
-    )
+
+def _snapshots(instance_id: str) -> str:
+    return f"{_instance(instance_id)}/snapshots"
+
+
+def _instance(instance_id: str) -> str:
+    return f"/v2/instances/{quote(check.plain_name('instance_id', instance_id), safe='')}"
 
 
 def _region(region: str) -> str:

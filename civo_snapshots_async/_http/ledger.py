@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import attrs
 
-from ._models import Snapshot
+from .._models import Snapshot, SnapshotRef
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -33,7 +33,7 @@ class _Named:
 
 
 class Ledger:
-    """Notes snapshots as they come in, and tells creates which of them may be theirs."""
+    """Notes snapshots as they come in, and says which of them a create may have made."""
 
     def __init__(self) -> None:
         self._creates = 0
@@ -56,23 +56,22 @@ class Ledger:
 
         return attrs.evolve(snapshot, included_volumes=volumes)
 
-    def volumes_named(self, region: str, instance_id: str, snapshot_id: str) -> tuple[str, ...]:
+    def volumes_named(self, ref: SnapshotRef) -> tuple[str, ...]:
         """Return the volumes that a creation named, by the id or the name of its snapshot."""
-        if snapshot_id in self._named:
-            return self._named[snapshot_id].volumes
-        place = region, instance_id
+        if ref.snapshot_id in self._named:
+            return self._named[ref.snapshot_id].volumes
+        place = ref.region, ref.instance_id
         for named in reversed(self._named.values()):
-            if (named.place, named.name) == (place, snapshot_id):
+            if (named.place, named.name) == (place, ref.snapshot_id):
                 return named.volumes
 
-        return self._brought.get((place, snapshot_id), ())
+        return self._brought.get((place, ref.snapshot_id), ())
 
-    def bring(
-        self, region: str, instance_id: str, snapshot_id: str, volumes: tuple[str, ...]
-    ) -> None:
+    def bring(self, ref: SnapshotRef, volumes: tuple[str, ...]) -> None:
         """Take over the volumes of a snapshot that another session has created."""
         if volumes:
-            _remember(self._brought, ((region, instance_id), snapshot_id), volumes)
+            place = ref.region, ref.instance_id
+            _remember(self._brought, (place, ref.snapshot_id), volumes)
 
     def _volumes_of(self, snapshot: Snapshot) -> tuple[str, ...]:
         if named := self._named.get(snapshot.id):

@@ -1,0 +1,83 @@
+"""What becomes of each write, in the log: of a restore over an instance no record may be lost."""
+
+from asyncio import CancelledError
+from types import TracebackType
+from typing import Self
+
+from .._errors import CivoSnapshotsError
+from .._log import About, is_logged, log
+from .._models import Restore, Snapshot
+from .message import Request
+
+_WRITES = {
+    "create_snapshot": "create",
+    "update_snapshot": "update",
+    "restore_snapshot": "restore",
+    "delete_snapshot": "delete",
+}
+
+
+class Write:
+    """What becomes of one write, in the log; a read leaves no trace.
+
+    A write is sent, and then done, failed, unknown or cancelled. "Sent" is logged before anything
+    goes out, so that whatever ends the process, the last record says what may have happened.
+    """
+
+    __slots__ = ("_kind", "_request")
+
+    def __init__(self, request: Request[object]) -> None:
+        self._request = request
+        self._kind = _WRITES.get(request.call)
+        if self._kind and request.fields and request.fields.get("overwrite_existing"):
+            self._kind = "overwrite"
+
+    def __enter__(self) -> Self:
+        self._log("sent", "sending")
+
+        return self
+
+    def done(self, result: object) -> None:
+        """Log that Civo has accepted it; a create or a restore goes on in the background."""
+        match result:
+            case Snapshot():
+                made = About().seen(result).snapshot
+                self._log("done", "accepted: snapshot %s", made, seen=result)
+            case Restore():
+                self._log("done", "accepted: %s", result.id)
+            case _:
+                self._log("done", "accepted")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        match error:
+            case None:
+                pass
+            case CancelledError():
+                self._log("cancelled", "cancelled while it ran, it may have been done")
+            case CivoSnapshotsError() if not error.may_have_taken_effect:
+                self._log("failed", "not done: %s: %s", type(error).__name__, error)
+            case CivoSnapshotsError():
+                self._log("unknown", "it may have been done: %s: %s", type(error).__name__, error)
+            case _:
+                # Of what is not ours only the name: its text could be anything.
+                self._log("unknown", "it may have been done: %s", type(error).__name__)
+
+    def _log(self, end: str, text: str, *args: object, seen: Snapshot | None = None) -> None:
+        if self._kind and is_logged(event := f"{self._kind}.{end}"):
+            about = About.of(self._request)
+            log(event, about.seen(seen), f"%s: {text}", self._sentence(about), *args)
+
+    def _sentence(self, about: About) -> str:
+        snapshot = f"snapshot {about.snapshot}" if about.snapshot else "a snapshot"
+        instance = f"instance {about.instance_id} in {about.region}"
+        if self._kind == "overwrite":
+            return f"overwrite {instance} from {snapshot}"
+        hostname = (self._request.fields or {}).get("hostname", "")
+        into = f" into a new instance {hostname}".rstrip() if self._kind == "restore" else ""
+
+        return f"{self._kind} {snapshot} of {instance}{into}"
