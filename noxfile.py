@@ -65,8 +65,9 @@ def instrumented(session: nox.Session, tool: str) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check rules and format."""
+    """Check rules, format and spelling."""
     session.install(*dependency_group("lint"))
+    session.run("codespell")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 
