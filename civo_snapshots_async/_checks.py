@@ -18,6 +18,7 @@ Seconds = float | timedelta
 """How a caller may give a span of time."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _HOSTNAME = re.compile(rf"{_LABEL.pattern}(?:\.{_LABEL.pattern})*", re.ASCII | re.IGNORECASE)
 _HEADER = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?", re.ASCII)
@@ -41,6 +42,11 @@ def text(argument: str, value: object) -> str:
 def is_plain_name(name: str) -> bool:
     """Tell whether it can stand in a path or a query as nothing but itself."""
     return _PLAIN.fullmatch(name) is not None and ".." not in name
+
+
+def is_uuid(text: str) -> bool:
+    """Tell whether it is a UUID, as Civo's ids are and its names are not."""
+    return _UUID.fullmatch(text) is not None
 
 
 def plain_name(argument: str, value: object) -> str:

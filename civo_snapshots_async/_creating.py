@@ -1,7 +1,6 @@
 """What became of a create whose answer was lost: found out by listing, never by sending again."""
 
 import asyncio
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
@@ -9,6 +8,7 @@ from weakref import WeakValueDictionary
 
 import attrs
 
+from ._checks import is_uuid
 from ._clock import Clock
 from ._errors import (
     CivoSnapshotsError,
@@ -24,7 +24,6 @@ from ._http.endpoints import Request
 from ._log import About, log
 from ._models import Snapshot, UnreadableEntry
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BACKOFF = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 # Both created_at and the Date of an answer are cut to whole seconds.
 _SECOND = timedelta(seconds=1)
@@ -293,10 +292,8 @@ def _fits(creation: _Creation, snapshot: Snapshot) -> bool:
 
 def _may_be_alike(one: _Creation, other: _Creation) -> bool:
     first, second = one.request.instance_id.casefold(), other.request.instance_id.casefold()
-    # An instance may be named by its id, a UUID, or by its name; one of each may be the same.
-    is_one_instance = first == second or bool(_UUID.fullmatch(first)) != bool(
-        _UUID.fullmatch(second)
-    )
+    # An instance may be named by its id or by its name; one of each may be the same instance.
+    is_one_instance = first == second or is_uuid(first) != is_uuid(second)
 
     return (
         is_one_instance

@@ -66,6 +66,62 @@ class TestLedger:
 
         assert ledger.volumes_named(SnapshotRef("web-1", "nightly", "FAKE1")) == ("a",)
 
+    @pytest.mark.parametrize("written", ["snap-a", "SNAP-A"])
+    def test_an_id_is_the_same_in_any_case(self, written: str) -> None:
+        """A server may write a UUID its own way, as the codec has it."""
+        ledger = Ledger()
+        ledger.note(make_snapshot(snapshot_id="Snap-A", included=("vol-1",)))
+        ledger.claim("Snap-A")
+        number = ledger.number_a_create()
+
+        assert ledger.was_there_before(written, number)
+        assert ledger.is_claimed(written)
+        assert ledger.note(make_snapshot(snapshot_id=written)).included_volumes == ("vol-1",)
+
+    def test_a_place_and_a_name_are_the_same_in_any_case(self) -> None:
+        """A caller may name the instance or the snapshot as it likes."""
+        ledger = Ledger()
+        ledger.note(make_snapshot(name="nightly", included=("vol-1",)))
+        ledger.bring(SnapshotRef("web-1", "weekly", "FAKE1"), ("vol-2",))
+
+        assert ledger.volumes_named(SnapshotRef("WEB-1", "Nightly", "fake1")) == ("vol-1",)
+        assert ledger.volumes_named(SnapshotRef("WEB-1", "Weekly", "fake1")) == ("vol-2",)
+        assert ledger.note(make_snapshot(snapshot_id="snap-2", name="Weekly")).included_volumes == (
+            "vol-2",
+        )
+
+    @pytest.mark.parametrize("is_brought", [False, True], ids=["seen", "brought"])
+    def test_a_rename_by_name_moves_the_volumes_to_the_new_name(self, *, is_brought: bool) -> None:
+        """The old name may be another snapshot's next, and is no id of this one."""
+        ledger, old = Ledger(), SnapshotRef("web-1", "nightly", "FAKE1")
+        if is_brought:
+            ledger.bring(old, ("vol-1",))
+        else:
+            ledger.note(make_snapshot(name="nightly", included=("vol-1",)))
+
+        renamed = ledger.note_update(old, make_snapshot(snapshot_id="nightly", name="weekly"))
+
+        assert renamed.included_volumes == ("vol-1",)
+        assert ledger.volumes_named(SnapshotRef("web-1", "weekly", "FAKE1")) == ("vol-1",)
+        assert ledger.volumes_named(old) == ()
+        assert not ledger.was_there_before("nightly", ledger.number_a_create())
+
+    def test_an_update_by_name_of_what_is_not_known_leaves_nothing(self) -> None:
+        """There is neither an id nor a volume to remember."""
+        ledger, ref = Ledger(), SnapshotRef("web-1", "nightly", "FAKE1")
+
+        updated = ledger.note_update(ref, make_snapshot(snapshot_id="nightly", name=""))
+
+        assert updated.included_volumes == ledger.volumes_named(ref) == ()
+
+    def test_an_update_by_a_uuid_notes_that_id(self) -> None:
+        """Civo's ids are UUIDs, and its names are not."""
+        ledger, unseen = Ledger(), "00000000-0000-4000-8000-00000000000A"
+
+        ledger.note_update(SnapshotRef("web-1", unseen, "FAKE1"), make_snapshot(snapshot_id=unseen))
+
+        assert ledger.was_there_before(unseen, ledger.number_a_create())
+
     def test_what_is_claimed_is_one_creates(self) -> None:
         """And nobody else's."""
         ledger = Ledger()
@@ -189,6 +245,21 @@ async def test_an_update_that_says_little_is_still_of_that_snapshot(
     assert updated.included_volumes == created.included_volumes == ("vol-1", "vol-2")
     assert not updated.is_complete
     assert token.included_volumes == created.included_volumes
+
+
+async def test_an_old_name_is_no_id_of_a_renamed_snapshot(
+    civo: FakeCivo, session: SnapshotSession
+) -> None:
+    """An update by name whose response has no id says the name for it; a new one may get it."""
+    civo.inject("update", faults.bad_json(b'{"name": "weekly", "included_volumes": ["vol-1"]}'))
+    await session.create_snapshot("web-1", name="nightly")
+    updated = await session.update_snapshot("web-1", "nightly", name="weekly")
+
+    saved = session.save_wait("web-1", "nightly")
+
+    assert (updated.id, updated.included_volumes) == ("nightly", ("vol-1",))
+    assert saved.included_volumes == ()
+    assert session.save_wait("web-1", "weekly").included_volumes == ("vol-1",)
 
 
 @asynccontextmanager

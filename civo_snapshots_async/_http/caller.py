@@ -129,23 +129,19 @@ class Caller:
                     self.ledger.note_id(entry.id)
             raise
         if isinstance(value, Snapshot):
-            value = self._filled(request, self.ledger.note(value))
+            value = self._noted(request, value)
         elif isinstance(value, tuple):
             value = self._note_all(cast("tuple[Snapshot, ...]", value))
 
         return cast("T", value)
 
-    def _filled(self, request: Request[T], snapshot: Snapshot) -> Snapshot:
-        # The response to an update by name may leave the id out: it is known by that name alone.
-        if snapshot.included_volumes or snapshot.id != request.known.get("id"):
-            return snapshot
+    def _noted(self, request: Request[T], snapshot: Snapshot) -> Snapshot:
+        # Only an update's request stands in for what its response leaves out.
+        if not request.known:
+            return self.ledger.note(snapshot)
+        ref = SnapshotRef(request.instance_id, request.snapshot_id, request.region)
 
-        return attrs.evolve(
-            snapshot,
-            included_volumes=self.ledger.volumes_named(
-                SnapshotRef(request.instance_id, request.snapshot_id, request.region)
-            ),
-        )
+        return self.ledger.note_update(ref, snapshot)
 
     def _note_all(self, snapshots: tuple[Snapshot, ...]) -> tuple[Snapshot, ...]:
         return tuple(map(self.ledger.note, snapshots))

@@ -1,34 +1,38 @@
 """What one session knows of snapshots, whichever of its calls showed them.
 
-1. Every snapshot that a call returns is noted here, once, by the `Caller`: no call can forget to.
-   So is the id of one that can't be read otherwise.
-2. A create is numbered when it starts. A snapshot that was noted before that number was given was
-   there before the create, so that the create has not made it.
-3. A snapshot that a create returned or found is claimed: no other create can have made it.
-4. The volumes that a creation named are known from then on, as Civo shows them only there. A wait
-   that moves here from another process brings them along.
-5. Memory is bounded: the oldest entries are forgotten.
+1. The `Caller` notes every snapshot that a call returns, so no call can forget to. It also notes
+   the id of a list entry that can't be read otherwise.
+2. A create gets a number when it starts. A snapshot that was noted before then existed before the
+   create, so that the create has not made it.
+3. A snapshot that a create returned or found is claimed: no other create has made it.
+4. The volumes that a creation named are remembered, because Civo shows them only there. A wait that
+   continues here from another process brings them along.
+5. Ids, names, instances and regions are compared without case, as in the codec.
+6. Memory is bounded: the oldest entries are forgotten.
 """
 
 from typing import TypeVar
 
 import attrs
 
+from .._checks import is_uuid
 from .._models import Snapshot, SnapshotRef
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-_MAX_KNOWN = 4096
+# The region and the instance, as a call named them, and the id or name of a snapshot there.
+_Address = tuple[str, str, str]
+
+_MAX_REMEMBERED = 4096
 
 
 @attrs.frozen
-class _Named:
-    """The volumes that a creation named, and what of."""
+class _Creation:
+    """What a creation named."""
 
-    place: tuple[str, str]
-    """The region and the instance, as the call named them."""
-    name: str
+    address: _Address
+    """Where its snapshot is now, by its name."""
     volumes: tuple[str, ...]
 
 
@@ -38,57 +42,68 @@ class Ledger:
     def __init__(self) -> None:
         self._creates = 0
         self._noted_at: dict[str, int] = {}
-        self._named: dict[str, _Named] = {}
+        self._creations: dict[str, _Creation] = {}
         self._claimed: dict[str, None] = {}
-        # By the place and the id or name that a wait brought along.
-        self._brought: dict[tuple[tuple[str, str], str], tuple[str, ...]] = {}
+        # The volumes of snapshots that were created elsewhere, by the id or name that came along.
+        self._brought: dict[_Address, tuple[str, ...]] = {}
 
     def note(self, snapshot: Snapshot) -> Snapshot:
-        """Remember that it is there now; return it with the volumes that its creation named."""
+        """Note that a snapshot exists; return it with the volumes that its creation named."""
         self.note_id(snapshot.id)
         volumes = snapshot.included_volumes or self._volumes_of(snapshot)
         if not volumes:
             return snapshot
-        place, known = (snapshot.region, snapshot.instance_id), self._named.get(snapshot.id)
         # The response to an update may leave the name out, which takes it from no snapshot.
-        name = snapshot.name or (known.name if known else "")
-        _remember(self._named, snapshot.id, _Named(place, name, volumes))
+        known = self._creations.get(snapshot.id.casefold())
+        address = _address(snapshot, snapshot.name)
+        if known is not None and not snapshot.name:
+            address = known.address
+        _remember(self._creations, snapshot.id.casefold(), _Creation(address, volumes))
+
+        return attrs.evolve(snapshot, included_volumes=volumes)
+
+    def note_update(self, ref: SnapshotRef, snapshot: Snapshot) -> Snapshot:
+        """Note what an update returned, whose id and name may be those of the request.
+
+        Where the request had a name, and the response no id, that name is not noted as an id:
+        another snapshot may get it next.
+        """
+        if snapshot.id != ref.snapshot_id or self._is_id(ref.snapshot_id):
+            return self.note(snapshot)
+        old = _address(ref, ref.snapshot_id)
+        new = _address(snapshot, snapshot.name or ref.snapshot_id)
+        volumes = snapshot.included_volumes or self.volumes_named(ref)
+        snapshot_id = self._id_at(old)
+        if snapshot_id is not None:
+            _remember(self._creations, snapshot_id, _Creation(new, volumes))
+        elif volumes:
+            self._brought.pop(old, None)
+            _remember(self._brought, new, volumes)
 
         return attrs.evolve(snapshot, included_volumes=volumes)
 
     def volumes_named(self, ref: SnapshotRef) -> tuple[str, ...]:
         """Return the volumes that a creation named, by the id or the name of its snapshot."""
-        if ref.snapshot_id in self._named:
-            return self._named[ref.snapshot_id].volumes
-        place = ref.region, ref.instance_id
-        for named in reversed(self._named.values()):
-            if (named.place, named.name) == (place, ref.snapshot_id):
-                return named.volumes
+        address = _address(ref, ref.snapshot_id)
+        creation = self._creations.get(ref.snapshot_id.casefold())
+        if creation is not None:
+            return creation.volumes
+        snapshot_id = self._id_at(address)
+        if snapshot_id is not None:
+            return self._creations[snapshot_id].volumes
 
-        return self._brought.get((place, ref.snapshot_id), ())
+        return self._brought.get(address, ())
 
     def bring(self, ref: SnapshotRef, volumes: tuple[str, ...]) -> None:
-        """Take over the volumes of a snapshot that another session has created."""
+        """Remember the volumes of a snapshot that another session created."""
         if volumes:
-            place = ref.region, ref.instance_id
-            _remember(self._brought, (place, ref.snapshot_id), volumes)
-
-    def _volumes_of(self, snapshot: Snapshot) -> tuple[str, ...]:
-        if named := self._named.get(snapshot.id):
-            return named.volumes
-        place = snapshot.region, snapshot.instance_id
-        # The wait that brought them may have named the snapshot by its id or by its name; from now
-        # on its id is known, and another snapshot may get that name.
-        for known_as in (snapshot.id, snapshot.name) if self._brought else ():
-            if volumes := self._brought.pop((place, known_as), ()):
-                return volumes
-
-        return ()
+            _remember(self._brought, _address(ref, ref.snapshot_id), volumes)
 
     def note_id(self, snapshot_id: str) -> None:
-        """Remember that a snapshot of that id is there now."""
-        if snapshot_id not in self._noted_at:
-            _remember(self._noted_at, snapshot_id, self._creates)
+        """Note that a snapshot of that id exists."""
+        key = snapshot_id.casefold()
+        if key not in self._noted_at:
+            _remember(self._noted_at, key, self._creates)
 
     def number_a_create(self) -> int:
         """Return the number of a create that starts now."""
@@ -98,19 +113,43 @@ class Ledger:
 
     def was_there_before(self, snapshot_id: str, create: int) -> bool:
         """Tell whether a snapshot was noted before the create of that number started."""
-        return self._noted_at.get(snapshot_id, create) < create
+        return self._noted_at.get(snapshot_id.casefold(), create) < create
 
     def claim(self, snapshot_id: str) -> None:
         """Note that a create has made it."""
-        _remember(self._claimed, snapshot_id, None)
+        _remember(self._claimed, snapshot_id.casefold(), None)
 
     def is_claimed(self, snapshot_id: str) -> bool:
         """Tell whether a create is known to have made it."""
-        return snapshot_id in self._claimed
+        return snapshot_id.casefold() in self._claimed
+
+    def _volumes_of(self, snapshot: Snapshot) -> tuple[str, ...]:
+        if creation := self._creations.get(snapshot.id.casefold()):
+            return creation.volumes
+        # A saved wait may have the snapshot's id or its name. From now on its id is known, and
+        # another snapshot may get the name.
+        for id_or_name in (snapshot.id, snapshot.name) if self._brought else ():
+            if volumes := self._brought.pop(_address(snapshot, id_or_name), ()):
+                return volumes
+
+        return ()
+
+    def _is_id(self, id_or_name: str) -> bool:
+        return is_uuid(id_or_name) or id_or_name.casefold() in self._noted_at
+
+    def _id_at(self, address: _Address) -> str | None:
+        """Return the id of the newest creation whose snapshot has that name there."""
+        newest_first = reversed(self._creations.items())
+
+        return next((key for key, each in newest_first if each.address == address), None)
+
+
+def _address(place: Snapshot | SnapshotRef, id_or_name: str) -> _Address:
+    return place.region.casefold(), place.instance_id.casefold(), id_or_name.casefold()
 
 
 def _remember(memory: dict[K, V], key: K, value: V) -> None:
     memory.pop(key, None)
     memory[key] = value
-    while len(memory) > _MAX_KNOWN:
+    while len(memory) > _MAX_REMEMBERED:
         del memory[next(iter(memory))]
