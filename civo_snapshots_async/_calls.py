@@ -199,7 +199,9 @@ class SnapshotCalls:
         `DecodeError` where it is undocumented, and `SessionClosedError`; `ValueError` or
         `TypeError` for bad arguments, before any request.
         """
-        return await self._call(endpoints.get_snapshot(self._ref(instance_id, snapshot_id, region)))
+        request = endpoints.get_snapshot(self._ref(instance_id, snapshot_id, region))
+
+        return await self._call(endpoints.naming(request, snapshot_id))
 
     async def update_snapshot(
         self,
@@ -225,8 +227,9 @@ class SnapshotCalls:
         `TypeError` for bad arguments, before any request.
         """
         ref = self._ref(instance_id, snapshot_id, region)
+        request = endpoints.update_snapshot(ref, name=name, description=description)
 
-        return await self._call(endpoints.update_snapshot(ref, name=name, description=description))
+        return await self._call(endpoints.naming(request, snapshot_id))
 
     async def restore_snapshot(
         self,
@@ -270,7 +273,7 @@ class SnapshotCalls:
         async with self._caller.scope.inside():
             if is_guarded:
                 return await restore_complete(self._caller, request, ref)
-            return await restore_once(self._caller, request)
+            return await restore_once(self._caller, endpoints.naming(request, snapshot_id))
 
     async def delete_snapshot(
         self, instance_id: str, snapshot_id: SnapshotLike, *, region: str | None = None
@@ -287,7 +290,7 @@ class SnapshotCalls:
         """
         request = endpoints.delete_snapshot(self._ref(instance_id, snapshot_id, region))
         async with self._caller.scope.inside():
-            await delete(self._caller, request)
+            await delete(self._caller, endpoints.naming(request, snapshot_id))
 
     async def ensure_snapshot(
         self,

@@ -33,17 +33,17 @@ class Snapshotter(Protocol):
 
     @property
     def wait_until_complete(self) -> Callable[..., Awaitable[Snapshot]]:
-        """A coroutine function of two ids, `timeout`, `poll` and `region`."""
+        """A coroutine function of `instance_id`, a `Snapshot`, `timeout` and `poll`."""
         ...
 
     @property
     def restore_snapshot(self) -> Callable[..., Awaitable[Restore]]:
-        """A coroutine function of two ids, `overwrite_existing` and `region`."""
+        """A coroutine function of `instance_id`, a `Snapshot` and `overwrite_existing`."""
         ...
 
     @property
     def delete_snapshot(self) -> Callable[..., Awaitable[None]]:
-        """A coroutine function of two ids and `region`."""
+        """A coroutine function of `instance_id` and a `Snapshot`."""
         ...
 
 
@@ -126,11 +126,7 @@ class _Checkpoint:
         )
         try:
             return await self.session.wait_until_complete(
-                self.instance_id,
-                snapshot.id,
-                timeout=self.timeout,
-                poll=self.poll,
-                region=self.region,
+                self.instance_id, snapshot, timeout=self.timeout, poll=self.poll
             )
         except BaseException as error:
             error.add_note(f"checkpoint: {self._told(snapshot)} was made; the body has not run")
@@ -155,7 +151,7 @@ class _Checkpoint:
         """Return the event that it came to, and the end of a sentence that tells it."""
         try:
             restore = await self.session.restore_snapshot(
-                self.instance_id, snapshot.id, overwrite_existing=True, region=self.region
+                self.instance_id, snapshot, overwrite_existing=True
             )
         except CivoSnapshotsError as error:
             # Any other error that leaves a doubt is of the get before it, which changes nothing.
@@ -171,7 +167,7 @@ class _Checkpoint:
     async def delete(self, snapshot: Snapshot) -> None:
         """Delete the snapshot; where that fails, the body has succeeded all the same."""
         try:
-            await self.session.delete_snapshot(self.instance_id, snapshot.id, region=self.region)
+            await self.session.delete_snapshot(self.instance_id, snapshot)
         except SnapshotNotFoundError:
             text = "checkpoint: %s was deleted already"
             self._log("checkpoint.already_deleted", snapshot, text, self._told(snapshot))

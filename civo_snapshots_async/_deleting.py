@@ -47,7 +47,7 @@ async def delete(caller: Caller, request: Request[None]) -> None:
 def _log_resolved(request: Request[None]) -> None:
     about = About.of(request)
     text = "delete snapshot %s of instance %s in %s: done by an attempt whose response was lost"
-    log("delete.resolved", about, text, about.snapshot_id, about.instance_id, about.region)
+    log("delete.resolved", about, text, about.snapshot, about.instance_id, about.region)
 
 
 def _unknown(request: Request[None], error: CivoSnapshotsError) -> OutcomeUnknownError:

@@ -72,7 +72,7 @@ class SnapshotDeleter(Protocol):
 
     @property
     def delete_snapshot(self) -> Callable[..., Awaitable[None]]:
-        """A coroutine function of `instance_id` and `snapshot_id`, and of `region`."""
+        """A coroutine function of `instance_id`, a `Snapshot` and `region`."""
         ...
 
 
@@ -137,7 +137,7 @@ async def _delete(session: SnapshotDeleter, snapshot: Snapshot, region: str | No
     name = f"{snapshot.name} ({snapshot.id}) of instance {snapshot.instance_id}"
     about = About(region=session.region).seen(snapshot)
     try:
-        await session.delete_snapshot(snapshot.instance_id, snapshot.id, region=region)
+        await session.delete_snapshot(snapshot.instance_id, snapshot, region=region)
     except SnapshotNotFoundError:
         log("prune.already_deleted", about, "snapshot %s was deleted already", name)
     except CivoSnapshotsError as error:

@@ -245,6 +245,30 @@ class TestWrites:
             for end, (snapshot_id, name, message) in (("sent", sent), ("done", done))
         ]
 
+    @pytest.mark.parametrize(
+        ("call", "kind"),
+        [
+            (lambda s, snapshot: s.get_snapshot("web-1", snapshot), "get"),
+            (lambda s, snapshot: s.update_snapshot("web-1", snapshot, description="x"), "update"),
+            (lambda s, snapshot: s.restore_snapshot("web-1", snapshot, **BLIND), "restore"),
+            (lambda s, snapshot: s.delete_snapshot("web-1", snapshot), "delete"),
+        ],
+        ids=["get", "update", "restore", "delete"],
+    )
+    async def test_a_snapshot_that_was_given_is_named_in_each_record(
+        self, civo: FakeCivo, session: SnapshotSession, written: Log, call: Any, kind: Any
+    ) -> None:
+        """Also before the response, and in a retry."""
+        snapshot = await session.get_snapshot("web-1", "snap-1")
+        civo.inject(kind, faults.bad_gateway())
+
+        with suppress(CivoSnapshotsError):
+            await call(session, snapshot)
+
+        assert written.lines
+        assert {line["civo_snapshot_name"] for line in written.lines} == {"daily"}
+        assert {line["civo_snapshot_id"] for line in written.lines} == {"snap-1"}
+
     async def test_a_create_without_a_name_is_logged_too(
         self, session: SnapshotSession, written: Log
     ) -> None:
@@ -738,8 +762,16 @@ class TestPrunes:
             "prune of instance web-1: 2 to delete, 1 to keep",
             "prune of instance web-1: 2 of 2 deleted",
         ]
-        deleted = written.lines[3]
-        assert (deleted["civo_snapshot_id"], deleted["civo_snapshot_name"]) == ("snap-1", "daily")
+        named = [(line["civo_snapshot_id"], line["civo_snapshot_name"]) for line in written.lines]
+        assert named == [
+            (None, None),
+            *[("snap-1", "daily")] * 3,
+            *[("snap-2", "daily-2")] * 3,
+            (None, None),
+        ]
+        assert written.lines[1]["message"] == (
+            "delete snapshot daily (snap-1) of instance web-1 in FAKE1: sending"
+        )
         assert {line["civo_region"] for line in written.lines} == {"FAKE1"}
 
     async def test_one_that_is_refused_as_a_whole_says_how_many_were_not_tried(

@@ -354,12 +354,12 @@ class Deleter:
         self.calls: list[tuple[str, str, str | None]] = []
 
     async def delete_snapshot(
-        self, instance_id: str, snapshot_id: str, *, region: str | None = None
+        self, instance_id: str, snapshot: Snapshot, *, region: str | None = None
     ) -> None:
         """Note the call."""
-        self.calls.append((instance_id, snapshot_id, region))
-        if snapshot_id in self.errors:
-            raise self.errors[snapshot_id]
+        self.calls.append((instance_id, snapshot.id, region))
+        if snapshot.id in self.errors:
+            raise self.errors[snapshot.id]
 
 
 class TestDoingIt:
@@ -514,8 +514,10 @@ class TestDoingIt:
         class Slow:
             region = "FAKE1"
 
-            async def delete_snapshot(self, *where: str, region: str | None = None) -> None:
-                await session.delete_snapshot(*where, region=region)
+            async def delete_snapshot(
+                self, instance_id: str, snapshot: Snapshot, *, region: str | None = None
+            ) -> None:
+                await session.delete_snapshot(instance_id, snapshot, region=region)
                 await fake_clock.sleep(10)
 
         task = asyncio.ensure_future(prune(Slow(), plan(*FIVE, keep_last=1)))

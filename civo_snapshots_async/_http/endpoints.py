@@ -4,12 +4,13 @@ The six calls of snapshots are those of https://www.civo.com/api/instance-snapsh
 """
 
 from ipaddress import IPv4Address
+from typing import TypeVar
 from urllib.parse import quote
 
 import attrs
 
 from .. import _checks as check
-from .._models import Instance, InstancePage, Restore, Snapshot, SnapshotRef
+from .._models import Instance, InstancePage, Restore, Snapshot, SnapshotLike, SnapshotRef
 from .message import Request, RetrySafety
 
 __all__ = [
@@ -21,9 +22,12 @@ __all__ = [
     "get_snapshot",
     "list_instances",
     "list_snapshots",
+    "naming",
     "restore_snapshot",
     "update_snapshot",
 ]
+
+T = TypeVar("T")
 
 
 def create_snapshot(
@@ -177,6 +181,14 @@ def list_instances(page: int, per_page: int, *, region: str) -> Request[Instance
         max_body=4 * 1024 * 1024,
         instance_id="",
     )
+
+
+def naming(request: Request[T], snapshot: SnapshotLike) -> Request[T]:
+    """Let the log show the name of a snapshot that was given whole."""
+    if not isinstance(snapshot, Snapshot):
+        return request
+
+    return attrs.evolve(request, snapshot_name=snapshot.name)
 
 
 def for_snapshot(request: Request[Restore], snapshot: Snapshot) -> Request[Restore]:
