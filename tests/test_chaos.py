@@ -145,7 +145,7 @@ async def run_all(seeds: range) -> Counter[str]:
 @pytest.mark.parametrize(
     "part", [0, *(pytest.param(p, marks=pytest.mark.slow) for p in range(1, PARTS))]
 )
-def test_what_was_said_is_what_took_place(part: int) -> None:
+def test_what_was_reported_is_what_happened(part: int) -> None:
     """No foreign exception, no effect twice, no effect denied; and not all of it fails."""
     came_to = asyncio.run(run_all(SEEDS[part::PARTS]))
 

@@ -231,6 +231,6 @@ gc.collect()
 
 
 @pytest.mark.slow
-def test_a_hundred_lives_of_a_session_warn_of_nothing() -> None:
+def test_a_hundred_sessions_warn_of_nothing() -> None:
     """Open, call, cancel, fail, close, with every warning an error and in asyncio's debug mode."""
     assert run_strictly("-c", CYCLES) == (0, "", "")

@@ -40,7 +40,7 @@ def _a_snapshot(civo: FakeCivo) -> None:
     civo.add_snapshot("web-1", "snap-1")
 
 
-async def test_a_hung_update_is_sent_once(tracing: Tracing, civo: FakeCivo) -> None:
+async def test_a_hung_update_is_not_retried(tracing: Tracing, civo: FakeCivo) -> None:
     """Somebody else's trace is no proof that nothing was sent."""
     civo.inject("update", faults.hang(effect=True))
 

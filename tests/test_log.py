@@ -379,7 +379,7 @@ class TestEnds:
         # A deletion's response may be any text.
         [(w, how) for w in WRITES for how in ENDS if (w, how) != ("delete", "unreadable")],
     )
-    async def test_an_error_says_whether_it_may_have_been_done(
+    async def test_an_error_logs_whether_it_may_have_taken_effect(
         self, civo: FakeCivo, fake_clock: FakeClock, written: Log, write: str, how: str
     ) -> None:
         """The log agrees with `may_have_taken_effect`, and warns of it."""

@@ -109,7 +109,7 @@ class TestReads:
         assert kinds(civo) == [kind] * 3
         assert civo.unmet_faults == ()
 
-    async def test_the_error_tells_of_every_sending(
+    async def test_the_error_lists_every_attempt(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """How many there were, and what each met."""
@@ -122,7 +122,7 @@ class TestReads:
 
         assert [attempt.may_have_arrived for attempt in caught.value.attempts] == [True, True, True]
 
-    async def test_an_update_is_sent_once(self, civo: FakeCivo, session: SnapshotSession) -> None:
+    async def test_an_update_is_not_retried(self, civo: FakeCivo, session: SnapshotSession) -> None:
         """Unless it is asked for."""
         civo.add_snapshot("web-1", "snap-1")
         civo.inject("update", faults.status(503))
@@ -143,7 +143,7 @@ class TestReads:
 
         assert (kinds(civo), snapshot.description) == (["update"] * 2, "x")
 
-    async def test_a_429_is_raised_at_once_where_the_pause_would_not_fit(
+    async def test_a_429_is_raised_at_once_where_the_backoff_would_not_fit(
         self, civo: FakeCivo, fake_clock: FakeClock
     ) -> None:
         """With what the server asked for."""
@@ -166,7 +166,7 @@ class TestReads:
 
         assert 500 <= len(civo.requests) <= 550
 
-    async def test_a_poll_is_not_repeated_within_itself(
+    async def test_a_poll_is_not_retried_within_itself(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """The next poll is its repetition."""
@@ -266,7 +266,7 @@ class TestDeletions:
         ],
         ids=repr,
     )
-    async def test_after_a_lost_attempt_no_other_response_tells(
+    async def test_after_a_lost_attempt_no_other_response_is_proof(
         self,
         civo: FakeCivo,
         session: SnapshotSession,
@@ -373,7 +373,7 @@ class TestCreates:
     """A snapshot is made once, and what became of it is found out."""
 
     @LOST
-    async def test_a_lost_answer_is_settled_by_listing(
+    async def test_a_lost_response_is_resolved_by_listing(
         self, civo: FakeCivo, session: SnapshotSession, fault: faults.Fault, fake_clock: FakeClock
     ) -> None:
         """The snapshot that was made is returned; nothing was sent again."""
@@ -414,7 +414,7 @@ class TestCreates:
         [faults.reset(), faults.close(), faults.hang(), faults.bad_gateway(), faults.status(500)],
         ids=repr,
     )
-    async def test_what_was_not_made_is_not_made_up(
+    async def test_what_was_not_created_is_not_returned(
         self, civo: FakeCivo, session: SnapshotSession, fault: faults.Fault, fake_clock: FakeClock
     ) -> None:
         """One of that name that was there before is not taken for it."""
@@ -466,7 +466,7 @@ class TestCreates:
 
         assert (kinds(civo), effects(civo)) == (["create"] * 3, ["create"])
 
-    async def test_a_dropped_idle_connection_does_not_eat_it(
+    async def test_a_dropped_idle_connection_loses_nothing(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """Creates and restores go out on fresh ones; a get, which does not, is sent again."""
@@ -510,7 +510,7 @@ class TestRestores:
 
     @LOST
     @pytest.mark.parametrize("overwrite", [True, False])
-    async def test_a_lost_answer_is_told_at_once(
+    async def test_a_lost_response_is_raised_at_once(
         self,
         civo: FakeCivo,
         session: SnapshotSession,
@@ -557,7 +557,7 @@ class TestRestores:
         assert kinds(civo).count("restore") == 1
 
     @pytest.mark.parametrize(("overwrite", "connects"), [(True, 1), (False, 3)])
-    async def test_a_refused_connection_is_tried_again_unless_it_overwrites(
+    async def test_a_refused_connection_is_retried_unless_it_overwrites(
         self,
         fake_clock: FakeClock,
         overwrite: bool,  # noqa: FBT001
@@ -784,7 +784,7 @@ class TestLimits:
         ],
         ids=repr,
     )
-    async def test_a_huge_answer_costs_little(
+    async def test_a_huge_response_costs_little(
         self, civo: FakeCivo, fake_clock: FakeClock, fault: faults.Fault
     ) -> None:
         """At most 10 MB of memory, and an error of ours."""

@@ -319,7 +319,7 @@ class TestItsLaws:
         assert plan(*shuffled, **rules) == plan(*snapshots, **rules)
 
     @given(SNAPSHOTS, RULES, st.data())
-    def test_what_is_not_known_of_makes_no_other_be_deleted(
+    def test_an_unreadable_entry_deletes_no_other(
         self, snapshots: list[Snapshot], rules: dict[str, Any], data: st.DataObject
     ) -> None:
         """A list of which some could not be read deletes no more than the list of all."""

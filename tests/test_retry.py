@@ -116,7 +116,9 @@ AGAIN: dict[str, set[str]] = {
 
 @pytest.mark.parametrize("kind", REQUESTS)
 @pytest.mark.parametrize("meets", MEETS)
-async def test_sends_again_only_what_may_be(fake_clock: FakeClock, kind: str, meets: str) -> None:
+async def test_retries_only_what_may_be_retried(
+    fake_clock: FakeClock, kind: str, meets: str
+) -> None:
     """The whole table: a create or restore never after a byte of it may have left."""
     script = Script(fake_clock, MEETS[meets](), OK)
 
@@ -208,7 +210,7 @@ async def test_the_last_loss_says_what_each_sending_met(fake_clock: FakeClock) -
     assert [attempt.may_have_arrived for attempt in caught.value.attempts] == [True, False, False]
 
 
-async def test_pauses_are_drawn_from_a_growing_range(fake_clock: FakeClock) -> None:
+async def test_the_backoff_is_drawn_from_a_growing_range(fake_clock: FakeClock) -> None:
     """Full jitter: anything from almost nothing to 0.5, 1, 2, … and at most 8 s."""
     for _ in range(20):
         await send(Script(fake_clock, answer(503)), attempts=8)

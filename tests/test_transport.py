@@ -658,7 +658,7 @@ ECHO = f'{{"code": "x", "reason": "who is {TOKEN}?", "details": "{TOKEN}"}}'
         "late",
     ],
 )
-async def test_no_error_tells_the_token(behave: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_error_shows_the_token(behave: Any, caplog: pytest.LogCaptureFixture) -> None:
     """Not its text, its fields, its causes, its pickle, its traceback, or a log at any level."""
     caplog.set_level(logging.DEBUG)
     async with talking_to(behave, request_timeout=0.1) as (session, _):

@@ -62,7 +62,7 @@ async def use_and_forget(
     return caught
 
 
-async def test_is_told_once_in_our_name(civo: FakeCivo) -> None:
+async def test_it_warns_once_in_its_own_name(civo: FakeCivo) -> None:
     """And not once more for each session and pool of aiohttp's that it had opened."""
     caught = await use_and_forget(civo)
 

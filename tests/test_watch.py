@@ -180,7 +180,7 @@ class TestWatching:
             UnknownStateSeen(state="Quiescing")
         ]
 
-    async def test_a_stall_is_told_once_until_something_changes(
+    async def test_a_stall_is_reported_once_until_something_changes(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """By default after five minutes; a policy may say otherwise."""

@@ -117,7 +117,7 @@ async def no_instance(*_: object) -> Snapshot:
     raise NO_INSTANCE
 
 
-class TestAdopting:
+class TestResolved:
     """A snapshot that can only be ours is ours."""
 
     async def test_a_new_snapshot_of_that_name_is_adopted(
@@ -190,7 +190,7 @@ class TestAdopting:
         assert (await create(creations, REQUEST, send)).id == "snap-1"
 
 
-class TestNotAdopting:
+class TestUnresolved:
     """What could be somebody else's is nobody's."""
 
     @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ class TestNotAdopting:
             pytest.param([made(3600)], False, id="without the server's time"),
         ],
     )
-    async def test_what_may_be_it_is_told(
+    async def test_the_error_lists_what_it_may_be(
         self,
         creations: Creations,
         server: Server,
@@ -335,7 +335,9 @@ class TestNotAdopting:
         assert caught.value.last_error is denied
         assert len(server.listed_at) == 1
 
-    async def test_the_error_says_all(self, creations: Creations, server: Server) -> None:
+    async def test_the_error_holds_all_that_is_known(
+        self, creations: Creations, server: Server
+    ) -> None:
         """What was asked, what it met, what was seen, and what to do."""
         server.snapshots = [made(0, "old")]
 
@@ -413,7 +415,7 @@ class TestTwoClocks:
             (86_400, "may be it"),
         ],
     )
-    async def test_a_snapshot_is_adopted_within_a_second_of_the_servers_time(
+    async def test_a_snapshot_is_matched_within_a_second_of_the_servers_time(
         self, creations: Creations, server: Server, seconds: float, became: str
     ) -> None:
         """Both times are cut to whole seconds, so a second apart proves nothing."""
@@ -570,7 +572,7 @@ class TestEntriesThatCannotBeRead:
             pytest.param(entry(id="x", name="nightly"), False, id="that name and an id"),
         ],
     )
-    async def test_a_strangers_entry_does_not_prevent_the_adoption(
+    async def test_a_strangers_entry_does_not_prevent_the_match(
         self, creations: Creations, server: Server, unread: UnreadableEntry, *, is_adopted: bool
     ) -> None:
         """It is one where its name differs, or where its id was known before."""
@@ -630,7 +632,7 @@ class TestTwoAtOnce:
     """Two creates of the same name never get the same snapshot."""
 
     @pytest.mark.parametrize("there", [0, 1, 2])
-    async def test_both_lose_their_answers(
+    async def test_both_lose_their_responses(
         self, creations: Creations, server: Server, there: int
     ) -> None:
         """One snapshot is one's; of two, nobody can tell whose is which."""

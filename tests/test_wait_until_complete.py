@@ -73,7 +73,7 @@ async def test_looks_at_once(fake_clock: FakeClock) -> None:
     assert script.called_at == [0]
 
 
-async def test_looks_until_every_volume_is_complete(fake_clock: FakeClock) -> None:
+async def test_polls_until_every_volume_is_complete(fake_clock: FakeClock) -> None:
     """A snapshot that says Complete with a volume still Pending is looked at again."""
     half = make_snapshot("Complete", {"vol-1": "Completed", "vol-2": "Pending"})
     script = Script(fake_clock, make_snapshot(), PENDING, half, COMPLETE)
@@ -299,9 +299,7 @@ PASSING = [
 
 
 @pytest.mark.parametrize("error", PASSING, ids=lambda error: f"{type(error).__name__}")
-async def test_five_polls_in_a_row_may_fail_in_passing(
-    fake_clock: FakeClock, error: Exception
-) -> None:
+async def test_five_polls_in_a_row_may_fail(fake_clock: FakeClock, error: Exception) -> None:
     """And the count starts anew with each success."""
     script = Script(fake_clock, *[error] * 5, PENDING, *[error] * 5, COMPLETE)
 

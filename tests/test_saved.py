@@ -209,7 +209,7 @@ class TestMaking:
 class TestMoving:
     """One process begins to wait, and another one goes on."""
 
-    async def test_goes_on_with_the_time_that_is_left(
+    async def test_resumes_with_the_time_that_is_left(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
         """600 s from the making of the token, whoever waits, and for how long before."""
