@@ -21,8 +21,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "waits": (
         "_waits.__init__", "_waits.backoff", "_waits.wait", "_waits.goals", "_waits.alone",
-        "_waits.pools", "_waits.listing", "_waits.poller", "_waits.saved", "_waits.snapshots",
-        "_waits.instances",
+        "_waits.copies", "_waits.pools", "_waits.throttle", "_waits.listing", "_waits.poller",
+        "_waits.saved", "_waits.snapshots", "_waits.instances",
     ),
     "verbs": ("_batch", "_checkpoint", "_creating", "_deleting", "_pruning", "_restoring"),
     "face": ("_calls", "_session"),

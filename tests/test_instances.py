@@ -273,7 +273,7 @@ class TestWaitingUntilActive:
             await wait(Script(fake_clock, web("SHUTOFF"), LOST), timeout=15)
 
         assert str(caught.value) == (
-            "instance copy was not ACTIVE when the time was up (3 polls in 15.0 s): "
+            "instance copy was not ACTIVE when the wait timed out (3 polls in 15.0 s): "
             "instance copy (i-1): SHUTOFF; the last poll failed: lost"
         )
         assert (caught.value.instance_id, caught.value.snapshot_id) == ("copy", "")
@@ -456,7 +456,7 @@ class TestFindingTheRestoredInstance:
             await find(Pages(fake_clock, [OTHERS], LOST), timeout=15)
 
         assert str(caught.value) == (
-            "the new instance copy of restore restore-1 was not listed when the time was up "
+            "the new instance copy of restore restore-1 was not listed when the wait timed out "
             "(3 polls in 15.0 s): it was never seen; the last poll failed: lost"
         )
         assert (caught.value.instance_id, caught.value.snapshot_id) == ("web-1", "snap-1")

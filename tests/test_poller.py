@@ -2,9 +2,12 @@
 
 import asyncio
 import contextvars
+import gc
+import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import attrs
@@ -17,8 +20,10 @@ from civo_snapshots_async import (
     SessionClosedError,
     Snapshot,
     SnapshotFinished,
+    SnapshotNotFoundError,
     SnapshotSeen,
     SnapshotSession,
+    SnapshotVanishedError,
     StateChanged,
     SystemClock,
     TransportError,
@@ -29,6 +34,8 @@ from civo_snapshots_async._http.message import Request
 from civo_snapshots_async._models import SnapshotRef
 from civo_snapshots_async._waits.goals import COMPLETE, DELETED
 from civo_snapshots_async._waits.poller import Poller
+from civo_snapshots_async._waits.pools import Poll, Waiter
+from civo_snapshots_async._waits.snapshots import OnChange, until_complete
 from civo_snapshots_async._waits.wait import Goal, Wait
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
@@ -36,9 +43,24 @@ from .make import make_snapshot, refused
 
 PENDING = make_snapshot("Pending", {"vol-1": "Pending"})
 DONE = make_snapshot("Complete", {"vol-1": "Completed"})
+HALF = make_snapshot("Complete", {"vol-1": "Pending"})
+WORKING = make_snapshot("Working", {"vol-1": "Pending"})
+GONE = refused(SnapshotNotFoundError, code="database_snapshot_not_found")
 LOST = TransportError("lost", method="GET", path="/v2")
 LIMITED = refused(RateLimitedError, status=429, retry_after=20.0)
 EVERY_10_S = PollPolicy(interval=10)
+
+
+def named(snapshot: Snapshot, snapshot_id: str) -> Snapshot:
+    """Return a snapshot with that id, and a name of its own."""
+    return attrs.evolve(snapshot, id=snapshot_id, name=f"{snapshot_id}-name")
+
+
+def response(shown: Snapshot | Exception, snapshot_id: str) -> Snapshot:
+    """Return, or raise, the response to a get."""
+    if isinstance(shown, Exception):
+        raise shown
+    return named(shown, snapshot_id)
 
 
 class Calls:
@@ -65,8 +87,8 @@ class Calls:
         if isinstance(self.shown, Exception):
             raise self.shown
         if request.call == "list_snapshots":
-            return tuple(attrs.evolve(self.shown, id=f"snap-{n}", name=f"n-{n}") for n in range(9))
-        return attrs.evolve(self.shown, id=request.snapshot_id)
+            return tuple(named(self.shown, f"snap-{n}") for n in range(9))
+        return response(self.shown, request.snapshot_id)
 
 
 class Polls:
@@ -86,10 +108,32 @@ class Polls:
         timeout: float | None = 1800.0,
     ) -> Snapshot:
         """Wait."""
-        ref = SnapshotRef(instance_id, snapshot_id, "FAKE1")
-        wait: Wait[Snapshot] = Wait(ref, goal, poll, timeout, self.clock.now())
+        wait = self.start(snapshot_id, instance_id, goal=goal, poll=poll, timeout=timeout)
         await self.poller.advance(wait)
         return wait.result()
+
+    async def follow(self, on_change: OnChange, **more: Any) -> Snapshot:
+        """Wait, and report each change."""
+        return await until_complete(self.start(**more), self.poller.advance, on_change)
+
+    def start(
+        self,
+        snapshot_id: str = "snap-1",
+        instance_id: str = "web-1",
+        *,
+        goal: Goal = COMPLETE,
+        poll: PollPolicy = EVERY_10_S,
+        timeout: float | None = 1800.0,
+    ) -> Wait[Snapshot]:
+        """Start a wait."""
+        ref = SnapshotRef(instance_id, snapshot_id, "FAKE1")
+        return Wait(ref, goal, poll, timeout, self.clock.now())
+
+
+def is_idle(poller: Poller) -> bool:
+    """Tell whether a poller holds nothing: no wait, no request, nothing in the queue."""
+    pools = poller._pools
+    return not (len(pools) or len(pools.queue) or poller._in_flight)
 
 
 async def until(is_so: Callable[[], bool]) -> None:
@@ -126,6 +170,31 @@ async def test_on_a_clock_that_moves_a_round_is_one_request() -> None:
     await outcomes(*waits)
 
     assert [round(at, 1) for at, _ in calls.sent] == [0, 10, 20, 30, 40, 50, 60]
+
+
+async def test_those_whom_a_change_wakes_stay_together() -> None:
+    """Each comes back by itself; the next poll was scheduled for all of them before."""
+    clock = Ticking(sockets=False)
+    calls = Calls(clock, PENDING)
+    polls = Polls(clock, calls)
+
+    async def change() -> None:
+        for n in range(9):
+            await clock.sleep(10)
+            calls.shown = make_snapshot("Pending", {"vol-1": f"{n}"})
+        calls.shown = DONE
+
+    changing = asyncio.ensure_future(change())
+    told: list[Snapshot] = []
+
+    came_to = await outcomes(
+        *(polls.follow(lambda _, after: told.append(after), timeout=None) for _ in range(200))
+    )
+    await changing
+
+    assert all(snapshot.is_complete for snapshot in came_to)
+    assert len(told) == 200 * 9
+    assert len(calls.sent) <= 11
 
 
 async def test_those_who_start_in_one_turn_meet(fake_clock: FakeClock) -> None:
@@ -177,17 +246,135 @@ async def test_a_poll_is_not_charged_for_its_place_behind_calls(
     assert [(request.kind, request.at) for request in civo.requests] == [("list", 0), ("get", 5)]
 
 
-async def test_who_has_no_time_left_does_not_wait_for_a_slot(fake_clock: FakeClock) -> None:
-    """The limit of a wait holds in the queue as well."""
-    calls = Calls(fake_clock, PENDING, takes=50)
+class TestDeadlinesInTheQueue:
+    """A wait does not fail for our own queue, and keeps nobody waiting without end."""
+
+    async def test_the_last_poll_is_made_when_its_slot_comes(self, fake_clock: FakeClock) -> None:
+        """A little after the deadline, and with all the time that a response takes."""
+        calls = Calls(fake_clock, DONE, takes=3)
+        polls = Polls(fake_clock, calls, 1)
+        first = asyncio.ensure_future(polls.wait(instance_id="web-1", timeout=60))
+        await until(lambda: bool(calls.sent))
+        late = asyncio.ensure_future(polls.wait(instance_id="web-2", timeout=2))
+        calls.takes = 0.2
+
+        await outcomes(first, late)
+
+        assert late.result().is_complete
+        assert [at for at, _ in calls.sent] == [0, 3]
+
+    async def test_after_a_while_it_times_out_and_counts_no_poll(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """The only slot is taken by a request that hangs."""
+        calls = Calls(fake_clock, PENDING, takes=50)
+        polls = Polls(fake_clock, calls, 1)
+
+        _, hasty = await outcomes(
+            polls.wait(instance_id="web-1", timeout=60), polls.wait(instance_id="web-2", timeout=20)
+        )
+
+        assert isinstance(hasty, WaitTimeoutError)
+        assert (hasty.polls, hasty.elapsed) == (0, 25)
+        assert str(hasty).endswith("; no connection was free for the last poll")
+
+    async def test_last_polls_go_first(self, fake_clock: FakeClock) -> None:
+        """All others can wait, as they have time."""
+        calls = Calls(fake_clock, PENDING, takes=1)
+        polls = Polls(fake_clock, calls, 1)
+        others = [
+            asyncio.ensure_future(polls.wait(instance_id=f"db-{n}", timeout=None))
+            for n in range(30)
+        ]
+        await fake_clock.sleep(20.5)
+        hurried = asyncio.ensure_future(
+            polls.wait(instance_id="web-1", poll=PollPolicy(interval=100), timeout=30)
+        )
+        await fake_clock.sleep(29.9)
+        calls.shown = DONE
+
+        assert (await hurried).is_complete
+        assert fake_clock.now() == pytest.approx(20.5 + 30, abs=2)
+        assert not all(task.done() for task in others)
+        await outcomes(*others)
+
+    async def test_one_that_is_cancelled_before_its_deadline_is_gone(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """Though its deadline was noted, as another one had passed before."""
+        polls = Polls(fake_clock, Calls(fake_clock, PENDING, takes=1000))
+        waits = [asyncio.ensure_future(polls.wait(timeout=seconds)) for seconds in (5, 10, 15)]
+        await fake_clock.sleep(7)
+        waits[1].cancel()
+
+        ends = await outcomes(*waits)
+
+        assert [type(end) for end in ends] == [
+            WaitTimeoutError, asyncio.CancelledError, WaitTimeoutError,
+        ]  # fmt: skip
+        assert is_idle(polls.poller)
+
+    async def test_many_deadlines_beside_a_request_that_hangs_cost_no_scan_each(
+        self, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who is next is known without a look at all who wait: the steps are linear."""
+        steps = Counter[str]()
+        original = Poll.cut_of
+
+        def counted(poll: Poll, waiter: Waiter) -> float:
+            steps["cut_of"] += 1
+            return original(poll, waiter)
+
+        monkeypatch.setattr(Poll, "cut_of", counted)
+        polls = Polls(fake_clock, Calls(fake_clock, PENDING, takes=1000))
+
+        came_to = await outcomes(*(polls.wait(timeout=5 + n * 0.01) for n in range(400)))
+
+        assert {type(end) for end in came_to} == {WaitTimeoutError}
+        assert steps["cut_of"] <= 4 * 400
+
+
+async def test_cancelled_in_the_queue_nothing_of_it_is_kept(fake_clock: FakeClock) -> None:
+    """A thousand of them, for gets and for lists, while one request has the only slot."""
+    calls = Calls(fake_clock, PENDING, takes=500)
     polls = Polls(fake_clock, calls, 1)
+    first = asyncio.ensure_future(polls.wait("snap-0", timeout=None))
+    await until(lambda: bool(calls.sent))
+    queued = [
+        asyncio.ensure_future(polls.wait(f"snap-{n % 2}", f"web-{n % 20}", timeout=None))
+        for n in range(1000)
+    ]
+    await fake_clock.sleep(1)
+    for task in queued:
+        task.cancel()
+    await outcomes(*queued)
 
-    _, hasty = await outcomes(
-        polls.wait(instance_id="web-1", timeout=60), polls.wait(instance_id="web-2", timeout=20)
-    )
+    pools = polls.poller._pools
+    assert (len(pools), len(pools.queue)) == (1, 0)
+    gc.collect()
+    assert sum(isinstance(each, Waiter) for each in gc.get_objects()) == 1
+    first.cancel()
+    await outcomes(first)
+    assert is_idle(polls.poller)
 
-    assert isinstance(hasty, WaitTimeoutError)
-    assert hasty.elapsed == 20
+
+async def test_cancelled_asleep_nothing_of_it_is_kept(fake_clock: FakeClock) -> None:
+    """Not until its next poll would have been due either."""
+    polls = Polls(fake_clock, Calls(fake_clock, PENDING))
+    stays = asyncio.ensure_future(polls.wait(timeout=None))
+    tasks = [
+        asyncio.ensure_future(polls.wait(poll=PollPolicy(interval=n), timeout=None))
+        for n in range(1000, 1100)
+    ]
+    await fake_clock.sleep(5)
+    for task in tasks:
+        task.cancel()
+    await outcomes(*tasks)
+
+    (pool,) = polls.poller._pools
+    assert [due.at for due in pool.due_times] == [10]
+    stays.cancel()
+    await outcomes(stays)
 
 
 async def test_cancelled_in_the_queue_it_sends_nothing(fake_clock: FakeClock) -> None:
@@ -215,7 +402,7 @@ async def test_cancelled_before_its_request_has_begun_it_frees_the_slot(
     calls = Calls(fake_clock, DONE)
     polls = Polls(fake_clock, calls, 1)
     task = asyncio.ensure_future(polls.wait())
-    await until(lambda: bool(polls.poller._requests))
+    await until(lambda: bool(polls.poller._in_flight))
     task.cancel()
     await outcomes(task)
 
@@ -247,12 +434,36 @@ async def test_a_bug_of_the_poller_ends_the_waits_of_the_pool(
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Poller, "_land", broken)
+    monkeypatch.setattr(Poller, "_pass_on", broken)
 
     came_to = await outcomes(*(polls.wait() for _ in range(3)))
 
     assert [type(outcome) for outcome in came_to] == [ZeroDivisionError] * 3
-    assert polls.poller._pools == {}
+    assert len({id(outcome) for outcome in came_to}) == 3
+    assert is_idle(polls.poller)
+
+
+async def test_a_bug_while_another_pool_is_served_ends_that_pool(
+    fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slot that one pool frees is another's: a bug in its sending is not the first one's."""
+    calls = Calls(fake_clock, DONE, takes=1)
+    polls = Polls(fake_clock, calls, 1)
+    original = Poller._send
+
+    def broken(poller: Poller, poll: Poll, now: float) -> None:
+        if poll.pool.instance_id == "web-2":
+            raise ZeroDivisionError
+        original(poller, poll, now)
+
+    monkeypatch.setattr(Poller, "_send", broken)
+
+    one, two, three = await outcomes(*(polls.wait(instance_id=f"web-{n}") for n in (1, 2, 3)))
+
+    assert one.is_complete
+    assert isinstance(two, ZeroDivisionError)
+    assert three.is_complete
+    assert is_idle(polls.poller)
 
 
 async def test_each_wait_observes_in_its_own_context(fake_clock: FakeClock) -> None:
@@ -477,8 +688,9 @@ async def test_a_request_that_somebody_else_cancels_is_sent_anew(fake_clock: Fak
     polls = Polls(fake_clock, calls)
     wait = asyncio.ensure_future(polls.wait(timeout=None))
     await until(lambda: bool(calls.sent))
-    for request in polls.poller._requests:
-        request.task.cancel()
+    for poll in polls.poller._in_flight:
+        assert poll.task is not None
+        poll.task.cancel()
 
     assert (await wait).is_complete
     assert len(calls.sent) == 2
@@ -528,6 +740,300 @@ async def test_an_end_that_a_get_does_not_confirm_is_none(fake_clock: FakeClock)
     assert calls.sent.count((4, "list_snapshots")) == 1
 
 
+async def test_the_observer_of_a_change_may_take_longer_than_the_interval(
+    fake_clock: FakeClock,
+) -> None:
+    """The next poll comes an interval after it is done."""
+    calls = Calls(fake_clock, PENDING)
+    polls = Polls(fake_clock, calls)
+
+    async def dawdle(_: Snapshot, __: Snapshot) -> None:
+        calls.shown = DONE
+        await fake_clock.sleep(25)
+
+    following = asyncio.ensure_future(polls.follow(dawdle))
+    await fake_clock.sleep(5)
+    calls.shown = HALF
+
+    assert (await following).is_complete
+    assert [at for at, _ in calls.sent] == [0, 10, 45]
+
+
+async def test_a_strategy_that_raises_after_a_slow_observer_ends_its_wait(
+    fake_clock: FakeClock,
+) -> None:
+    """The wait comes back, and has no poll to wait for."""
+    intervals = [10.0, 10.0]
+    calls = Calls(fake_clock, PENDING)
+    polls = Polls(fake_clock, calls)
+
+    async def dawdle(_: Snapshot, __: Snapshot) -> None:
+        await fake_clock.sleep(25)
+
+    following = asyncio.ensure_future(
+        polls.follow(dawdle, poll=PollPolicy(wait=lambda _: intervals.pop()))
+    )
+    await fake_clock.sleep(5)
+    calls.shown = HALF
+
+    with pytest.raises(IndexError):
+        await following
+    assert is_idle(polls.poller)
+
+
+class TestRequestsThatEnd:
+    """A request that is cancelled takes its time to end, and has its slot and its target till then.
+
+    Here each takes 3 s for that.
+    """
+
+    class Reluctant(Calls):
+        """Takes its time when it is cancelled."""
+
+        async def poll(self, request: Request[Any]) -> Any:
+            """Respond."""
+            try:
+                return await super().poll(request)
+            except asyncio.CancelledError:
+                self.in_flight += 1
+                await self.clock.sleep(3)
+                self.in_flight -= 1
+                raise
+
+    async def test_no_other_is_in_flight_for_its_target(self, fake_clock: FakeClock) -> None:
+        """Neither get nor list, though nobody waits for that target for a while."""
+        calls = self.Reluctant(fake_clock, DONE, takes=50)
+        polls = Polls(fake_clock, calls)
+        first = asyncio.ensure_future(polls.wait())
+        await fake_clock.sleep(1)
+        first.cancel()
+        await asyncio.sleep(0)
+        calls.takes = 0
+
+        cancelled, second = await outcomes(first, polls.wait())
+
+        assert isinstance(cancelled, asyncio.CancelledError)
+        assert second.is_complete
+        assert [at for at, _ in calls.sent] == [0, 4]
+        assert calls.most_in_flight == 1
+        assert is_idle(polls.poller)
+
+    async def test_no_other_has_its_slot(self, fake_clock: FakeClock) -> None:
+        """Nor is one in flight too many."""
+        calls = self.Reluctant(fake_clock, DONE, takes=50)
+        polls = Polls(fake_clock, calls, 1)
+        first = asyncio.ensure_future(polls.wait(instance_id="web-1"))
+        await fake_clock.sleep(1)
+        first.cancel()
+        calls.takes = 0
+
+        await outcomes(first, polls.wait(instance_id="web-2"))
+
+        assert [at for at, _ in calls.sent] == [0, 4]
+
+    async def test_the_last_subscriber_goes_on_when_it_has_ended(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """Nothing that was begun for a wait alone outlives it, cancelled or timed out."""
+        calls = self.Reluctant(fake_clock, DONE, takes=50)
+        polls = Polls(fake_clock, calls)
+        cancelled = asyncio.ensure_future(polls.wait(instance_id="web-1"))
+        late = asyncio.ensure_future(polls.wait(instance_id="web-2", timeout=5))
+        await fake_clock.sleep(1)
+        cancelled.cancel()
+        await outcomes(cancelled)
+        ended_at = fake_clock.now()
+        await outcomes(late)
+
+        assert (ended_at, fake_clock.now()) == (4, 8)
+        assert calls.in_flight == 0
+
+    async def test_one_that_is_cancelled_twice_goes_at_once(self, fake_clock: FakeClock) -> None:
+        """Whoever insists need not wait for the request."""
+        polls = Polls(fake_clock, self.Reluctant(fake_clock, DONE, takes=50))
+        task = asyncio.ensure_future(polls.wait())
+        await fake_clock.sleep(1)
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()
+        await outcomes(task)
+
+        assert fake_clock.now() == 1
+        await polls.poller.aclose()
+
+    async def test_one_that_is_cancelled_as_it_times_out_is_cancelled(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """The end that was to come is not for a task that is gone."""
+        polls = Polls(fake_clock, self.Reluctant(fake_clock, DONE, takes=50))
+        task = asyncio.ensure_future(polls.wait(timeout=5))
+        await fake_clock.sleep(6)
+        task.cancel()
+
+        (end,) = await outcomes(task)
+
+        assert isinstance(end, asyncio.CancelledError)
+        await polls.poller.aclose()
+
+
+class TestOlderResponses:
+    """A request that was sent before another one, and has its response after it, undoes nothing."""
+
+    class Slow(Calls):
+        """Gets of snap-1 take 15 s once it is 10 s, and show what was so when they were sent."""
+
+        async def poll(self, request: Request[Any]) -> Any:
+            """Respond."""
+            if request.snapshot_id != "snap-1" or self.clock.now() < 10:
+                return await super().poll(request)
+            then = self.shown
+            self.sent.append((self.clock.now(), "get"))
+            await self.clock.sleep(15)
+            return response(then, "snap-1")
+
+    @pytest.mark.parametrize("old", [PENDING, GONE], ids=["pending", "gone"])
+    async def test_a_get_does_not_undo_a_list(
+        self, fake_clock: FakeClock, old: Snapshot | Exception
+    ) -> None:
+        """What the list showed stands, and is the response for whoever waited for the get."""
+        calls = self.Slow(fake_clock, WORKING)
+        polls = Polls(fake_clock, calls)
+        first = asyncio.ensure_future(polls.wait(timeout=31))
+        await fake_clock.sleep(9)
+        calls.shown = old
+        await fake_clock.sleep(2)
+        calls.shown = WORKING
+        others = [asyncio.ensure_future(polls.wait(f"snap-{n}", timeout=30)) for n in (2, 3)]
+
+        (end, *_) = await outcomes(first, *others)
+
+        assert isinstance(end, WaitTimeoutError)
+        assert [entry.state for entry in end.timeline] == ["Working"]
+
+    async def test_a_list_does_not_undo_a_get(self, fake_clock: FakeClock) -> None:
+        """Nor what a get said of a snapshot that is gone."""
+        sent: list[str] = []
+
+        class SlowList(Calls):
+            async def poll(self, request: Request[Any]) -> Any:
+                sent.append(request.call)
+                shown = (1, 2) if len(sent) == 1 else (2,)
+                if request.call == "list_snapshots":
+                    await fake_clock.sleep(9)
+                    return tuple(named(PENDING, f"snap-{n}") for n in shown)
+                raise GONE
+
+        calls = SlowList(fake_clock, PENDING)
+        polls = Polls(fake_clock, calls)
+        waits = [asyncio.ensure_future(polls.wait(f"snap-{n}", timeout=60)) for n in (1, 2)]
+        await fake_clock.sleep(1)
+        last = asyncio.ensure_future(polls.wait("snap-1", timeout=0))
+
+        ends = await outcomes(last, waits[0])
+        await outcomes(waits[1])
+
+        assert {type(end) for end in ends} == {SnapshotVanishedError}
+        assert [end.snapshot for end in ends] == [None, None]
+
+    async def test_an_end_that_a_list_showed_is_no_end_for_the_get_either(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """Not though it is newer, and a wait for the deletion believes it."""
+        calls = self.Slow(fake_clock, PENDING)
+        polls = Polls(fake_clock, calls)
+        first = asyncio.ensure_future(polls.wait("snap-1"))
+        await fake_clock.sleep(11)
+        calls.shown = DONE
+        others = [
+            asyncio.ensure_future(polls.wait("snap-1", goal=DELETED, timeout=5)),
+            asyncio.ensure_future(polls.wait("snap-2")),
+        ]
+
+        (done, *_) = await outcomes(first, *others)
+
+        assert done.is_complete
+        # Sent at 10, it showed what was so then; the one that counts was sent after it.
+        assert [at for at, what in calls.sent if what == "get"][-1] == 25
+        assert fake_clock.now() == 40
+
+
+class TestUserCodeInBetween:
+    """A handler of the log runs in the midst of it all, and may cancel any wait.
+
+    Whoever has left is moved no more: no list, no queue and no timer has it.
+    """
+
+    @contextmanager
+    def canceling(self, tasks: Sequence["asyncio.Future[Snapshot]"]) -> Iterator[None]:
+        """Cancel all but the last one with each record."""
+
+        class Canceling(logging.Handler):
+            def emit(self, _: logging.LogRecord) -> None:
+                for task in tasks[:-1]:
+                    task.cancel()
+
+        logger, handler = logging.getLogger("civo_snapshots_async"), Canceling()
+        logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+
+    async def left(self, polls: Polls, tasks: Sequence["asyncio.Future[Snapshot]"]) -> int:
+        """Return how many waits there are, each asleep; then cancel what is left."""
+        waiters = [waiter for pool in polls.poller._pools for waiter in pool.waiters()]
+        asleep = [
+            waiter
+            for pool in polls.poller._pools
+            for due in pool.due_times
+            for waiter in due.waiters
+        ]
+        assert set(waiters) == set(asleep)
+        for task in tasks:
+            task.cancel()
+        await outcomes(*tasks)
+        assert is_idle(polls.poller)
+        return len(waiters)
+
+    async def test_as_a_get_is_shown(self, fake_clock: FakeClock) -> None:
+        """To five waits, of which the first one's record cancels four."""
+        polls = Polls(fake_clock, Calls(fake_clock, PENDING))
+        tasks = [asyncio.ensure_future(polls.wait(timeout=None)) for _ in range(5)]
+
+        with self.canceling(tasks):
+            await fake_clock.sleep(5)
+
+        assert await self.left(polls, tasks) == 1
+
+    async def test_as_a_list_sends_others_to_ask_for_a_get(self, fake_clock: FakeClock) -> None:
+        """It leaves snap-20 out."""
+        polls = Polls(fake_clock, Calls(fake_clock, PENDING))
+        # The last one is shown first, and those that it cancels come after it.
+        last = asyncio.ensure_future(polls.wait("snap-1", timeout=None))
+        tasks = [asyncio.ensure_future(polls.wait("snap-20", timeout=None)) for _ in range(3)]
+
+        with self.canceling([*tasks, last]):
+            await fake_clock.sleep(5)
+
+        assert await self.left(polls, [*tasks, last]) == 1
+
+    async def test_as_they_run_out_of_time(self, fake_clock: FakeClock) -> None:
+        """All at once, beside a request that hangs for one more."""
+        polls = Polls(fake_clock, Calls(fake_clock, PENDING, takes=1000))
+        hurried = [asyncio.ensure_future(polls.wait(timeout=5)) for _ in range(4)]
+        patient = asyncio.ensure_future(polls.wait(timeout=None))
+
+        with self.canceling([*hurried[1:], patient]):
+            ends = await outcomes(*hurried)
+
+        assert Counter(type(end) for end in ends) == {
+            WaitTimeoutError: 1, asyncio.CancelledError: 3,
+        }  # fmt: skip
+        patient.cancel()
+        await outcomes(patient)
+        assert is_idle(polls.poller)
+
+
 async def test_closing_ends_all_and_leaves_nothing(fake_clock: FakeClock) -> None:
     """Asleep, queued or in flight; no request, no timer."""
     calls = Calls(fake_clock, PENDING, takes=5)
@@ -539,7 +1045,8 @@ async def test_closing_ends_all_and_leaves_nothing(fake_clock: FakeClock) -> Non
     came_to = await outcomes(*waits)
 
     assert [type(outcome) for outcome in came_to] == [SessionClosedError] * 5
-    assert (calls.in_flight, polls.poller._pools) == (0, {})
+    assert calls.in_flight == 0
+    assert is_idle(polls.poller)
     with pytest.raises(SessionClosedError, match="make a new one"):
         await polls.wait()
     await polls.poller.aclose()

@@ -375,7 +375,7 @@ class TestTimeIsUp:
                 scripts.complete_with_pending_volume("vol-1"),
                 (
                     "WaitTimeoutError: snapshot snap-1 of instance web-1 was not complete when the "
-                    "time was up (1 poll in 0.0 s): volume vol-1 is Pending"
+                    "wait timed out (1 poll in 0.0 s): volume vol-1 is Pending"
                 ),
             ),
             (

@@ -532,7 +532,7 @@ class TestLeaving:
 
         assert len(server.requested) == looks
         assert waits.looks is not None
-        assert waits.looks._pools == {}
+        assert len(waits.looks._pools) == 0
 
 
 class TestRefusals:

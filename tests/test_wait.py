@@ -1,6 +1,9 @@
 """One wait as a state machine: no loop, no clock, no requests."""
 
+import math
+
 import pytest
+import tenacity
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +30,7 @@ TARGET = SnapshotRef("web-1", "snap-1", "FAKE1")
 PENDING = make_snapshot("Pending", {"vol-1": "Pending"})
 DONE = make_snapshot("Complete", {"vol-1": "Completed"})
 FAILED = make_snapshot("Failed")
+HALF = make_snapshot("Complete", {"vol-1": "Pending"})
 LOST = TransportError("lost", method="GET", path="/v2")
 GONE = refused(SnapshotNotFoundError, code="database_snapshot_not_found")
 EVERY_10_S = PollPolicy(interval=10)
@@ -37,21 +41,25 @@ def started(timeout: float | None = 30, poll: PollPolicy = EVERY_10_S) -> Wait[S
     return Wait(TARGET, COMPLETE, poll, timeout, 100.0)
 
 
+def soonest(earliest: float, _: float) -> float:
+    """Choose the earliest time of a span."""
+    return earliest
+
+
 def polled(wait: Wait[Snapshot], now: float, outcome: Snapshot | Exception) -> list[type]:
-    """Let a wait poll at once and plan the next one; return the types of the events."""
-    events = wait.observe(now, outcome, asked_at=now)
-    if not wait.is_over:
-        wait.plan(now, wait.span(now)[0])
+    """Let a wait poll at once and schedule the next one; return the types of the events."""
+    events = wait.observe(now, outcome, sent_at=now)
+    wait.schedule(now, soonest)
     return [type(event) for event in events]
 
 
 def test_the_first_poll_is_due_at_once() -> None:
     """Whatever the policy says."""
-    assert started().span(100.0) == (100, 100)
+    assert started().due == 100
 
 
 def test_the_next_one_is_due_after_the_interval() -> None:
-    """From the moment at which the response was seen."""
+    """From the time at which the response came."""
     wait = started()
     polled(wait, 101.0, PENDING)
 
@@ -59,9 +67,9 @@ def test_the_next_one_is_due_after_the_interval() -> None:
 
 
 def test_the_jitter_leaves_room() -> None:
-    """For a moment at which somebody else polls anyway."""
+    """For a time at which somebody else polls anyway."""
     wait = started(None, PollPolicy())
-    wait.observe(200.0, PENDING, asked_at=200.0)
+    wait.observe(200.0, PENDING, sent_at=200.0)
 
     assert wait.span(200.0) == (207.5, 212.5)
 
@@ -80,25 +88,59 @@ def test_the_last_poll_is_due_at_the_deadline() -> None:
 
 def test_a_poll_may_take_until_the_deadline_and_a_short_grace() -> None:
     """The last one started at it, after all."""
-    assert [started().cut_at(asked) for asked in (100.0, 129.9, 130.0)] == [130, 130.15, 130.25]
+    assert [started().cut_at(sent) for sent in (100.0, 129.9, 130.0)] == [130, 130.15, 130.25]
+
+
+def test_a_last_poll_that_starts_late_may_take_as_long_as_the_one_before() -> None:
+    """And a little longer; it was kept waiting by us, and its response takes as long as ever."""
+    wait = started()
+    wait.observe(103.0, PENDING, sent_at=100.0)
+
+    assert wait.cut_at(134.0) == 137.25
+
+
+def test_how_long_a_response_takes_counts_from_the_send() -> None:
+    """The time before, in a queue, is not what the last poll needs."""
+    wait = started()
+    wait.observe(123.0, PENDING, sent_at=122.0)
+    wait.schedule(123.0, soonest)
+
+    assert (wait.due, wait.is_final) == (129, True)
+
+
+@pytest.mark.parametrize(("timeout", "until"), [(30, 135), (0, math.inf), (None, math.inf)])
+def test_a_poll_may_queue_for_a_while_after_the_deadline(
+    timeout: float | None, until: float
+) -> None:
+    """As long as it takes, if it is the only poll of its wait or the wait has no limit."""
+    assert started(timeout).queues_until == until
+
+
+def test_a_wait_that_times_out_in_the_queue_counts_no_poll() -> None:
+    """None was sent, and the error says why."""
+    wait = started()
+    wait.time_out(135.0)
+
+    with pytest.raises(WaitTimeoutError, match=r"\(0 polls in 35\.0 s\).*no connection was free"):
+        wait.result()
 
 
 def test_after_a_stall_past_the_deadline_there_is_one_more_poll() -> None:
     """A process that did nothing for 5 s has seen nothing of what came meanwhile."""
     wait = started()
-    wait.observe(135.0, LOST, asked_at=128.0)
-    wait.plan(135.0, wait.span(135.0)[0])
+    wait.observe(135.0, LOST, sent_at=128.0)
+    wait.schedule(135.0, soonest)
 
     assert (wait.due, wait.is_final, wait.is_over) == (135, True, False)
-    wait.observe(135.2, DONE, asked_at=135.0)
+    wait.observe(135.2, DONE, sent_at=135.0)
     assert wait.result() is DONE
 
 
 def test_after_a_second_stall_there_is_none() -> None:
     """It does not go on for ever."""
     wait = started()
-    wait.observe(135.0, LOST, asked_at=128.0)
-    wait.observe(145.0, LOST, asked_at=135.0)
+    wait.observe(135.0, LOST, sent_at=128.0)
+    wait.observe(145.0, LOST, sent_at=135.0)
 
     assert wait.is_over
 
@@ -109,7 +151,7 @@ def test_a_wait_whose_time_was_up_polls_once(outcome: Snapshot | Exception) -> N
     wait = started(0)
 
     assert wait.cut_at(100.0) == float("inf")
-    wait.observe(150.0, outcome, asked_at=100.0)
+    wait.observe(150.0, outcome, sent_at=100.0)
     assert wait.is_over
 
 
@@ -119,26 +161,100 @@ def test_what_is_new_is_an_event() -> None:
 
     assert polled(wait, 100.0, PENDING) == [SnapshotSeen]
     assert polled(wait, 110.0, PENDING) == []
-    assert polled(wait, 115.0, LOST) == [PollFailed]
-    assert polled(wait, 120.0, DONE) == [StateChanged, StateChanged]
+    assert polled(wait, 120.0, LOST) == [PollFailed]
+    assert polled(wait, 130.0, DONE) == [StateChanged, StateChanged]
 
 
-def test_an_early_observation_is_news_and_nothing_else() -> None:
-    """The wait's own poll is due all the same."""
+def test_an_early_observation_shows_a_change_and_nothing_else() -> None:
+    """The wait's own poll is due all the same, and is its second attempt."""
     wait = started()
     polled(wait, 100.0, make_snapshot())
 
-    events = wait.observe(105.0, PENDING, asked_at=104.0, is_early=True)
+    events = wait.observe(105.0, PENDING, sent_at=104.0)
 
     assert [type(event) for event in events] == [StateChanged, StateChanged]
     assert (wait.due, wait.is_over) == (110, False)
+    assert (wait.polls, wait.attempts) == (2, 1)
+
+
+def test_a_strategy_counts_the_attempts_of_its_own_wait() -> None:
+    """However many polls others have made meanwhile."""
+    numbers: list[int] = []
+
+    def strategy(state: tenacity.RetryCallState) -> float:
+        numbers.append(state.attempt_number)
+        return 10.0
+
+    wait = started(None, PollPolicy(wait=strategy))
+    polled(wait, 100.0, PENDING)
+    for now in (102.0, 104.0, 106.0):
+        wait.observe(now, HALF, sent_at=now)
+    polled(wait, 110.0, PENDING)
+
+    assert numbers == [1, 2]
+
+
+def test_a_consumer_who_comes_back_in_time_changes_nothing() -> None:
+    """The next poll is due an interval after the response."""
+    wait = started()
+    polled(wait, 100.0, PENDING)
+
+    assert not wait.is_overdue(109.0)
+
+
+def test_a_consumer_who_takes_longer_than_the_interval_starts_a_new_one() -> None:
+    """Else a slow one would have the server polled without a pause."""
+    wait = started()
+    polled(wait, 100.0, PENDING)
+
+    assert wait.is_overdue(112.0)
+    wait.schedule(112.0, soonest)
+    assert wait.due == 122
+
+
+def test_an_early_change_puts_off_no_poll_of_a_slow_consumer() -> None:
+    """It was due, and has not been made."""
+    wait = started()
+    polled(wait, 100.0, make_snapshot())
+    wait.observe(105.0, PENDING, sent_at=104.0)
+
+    assert not wait.is_overdue(112.0)
+
+
+def test_the_time_of_a_slow_consumer_is_no_sleep() -> None:
+    """A strategy that reads `idle_for` gets what was slept between polls."""
+    slept: list[float] = []
+
+    def strategy(state: tenacity.RetryCallState) -> float:
+        slept.append(state.idle_for)
+        return 10.0
+
+    wait = started(None, PollPolicy(wait=strategy))
+    polled(wait, 100.0, PENDING)
+    wait.schedule(115.0, soonest)
+    polled(wait, 125.0, PENDING)
+
+    assert slept == [0, 0, 10]
+
+
+def test_a_strategy_that_raises_ends_its_wait() -> None:
+    """With its own error."""
+
+    def broken(_: object) -> float:
+        raise ZeroDivisionError
+
+    wait = started(None, PollPolicy(wait=broken))
+    polled(wait, 100.0, PENDING)
+
+    with pytest.raises(ZeroDivisionError):
+        wait.result()
 
 
 def test_an_early_end_is_an_end() -> None:
     """Nobody waits longer for it than needed."""
     wait = started()
     polled(wait, 100.0, PENDING)
-    wait.observe(101.0, FAILED, asked_at=100.5, is_early=True)
+    wait.observe(101.0, FAILED, sent_at=100.5)
 
     with pytest.raises(SnapshotFailedError):
         wait.result()
@@ -147,17 +263,17 @@ def test_an_early_end_is_an_end() -> None:
 def test_a_429_that_says_when_to_come_back_is_no_failure() -> None:
     """However often it comes; it only lengthens the interval."""
     wait = started(None)
-    for _ in range(50):
-        polled(wait, 100.0, refused(RateLimitedError, status=429, retry_after=30.0))
+    for number in range(50):
+        polled(wait, 100.0 + 30 * number, refused(RateLimitedError, status=429, retry_after=30.0))
 
-    assert (wait.is_over, wait.due) == (False, 130)
+    assert (wait.is_over, wait.due) == (False, 1600)
 
 
 def test_a_429_that_does_not_say_is_one() -> None:
     """As any other transient error, five in a row are tolerated."""
     wait = started(None)
-    for _ in range(6):
-        polled(wait, 100.0, refused(RateLimitedError, status=429))
+    for number in range(6):
+        polled(wait, 100.0 + 10 * number, refused(RateLimitedError, status=429))
 
     with pytest.raises(RateLimitedError):
         wait.result()
@@ -166,10 +282,9 @@ def test_a_429_that_does_not_say_is_one() -> None:
 def test_success_starts_the_count_anew() -> None:
     """Of the failures in a row."""
     wait = started(None)
-    for _ in range(5):
-        for _ in range(5):
-            polled(wait, 100.0, refused(ServerError, status=503))
-        polled(wait, 100.0, PENDING)
+    for number in range(30):
+        outcome = PENDING if number % 6 == 5 else refused(ServerError, status=503)
+        polled(wait, 100.0 + 10 * number, outcome)
 
     assert (wait.is_over, wait.failures) == (False, 0)
 
@@ -177,10 +292,10 @@ def test_success_starts_the_count_anew() -> None:
 def test_a_deletion_is_what_another_wait_calls_vanished() -> None:
     """The goal decides what an outcome means."""
     wait: Wait[Snapshot] = Wait(TARGET, DELETED, EVERY_10_S, 30, 100.0)
-    wait.observe(100.0, DONE, asked_at=100.0)
+    wait.observe(100.0, DONE, sent_at=100.0)
     assert not wait.is_over
 
-    wait.observe(110.0, GONE, asked_at=110.0)
+    wait.observe(110.0, GONE, sent_at=110.0)
 
     assert wait.is_over
     assert wait.result() is DONE
@@ -200,18 +315,16 @@ def test_it_comes_to_one_end_and_in_time(
     for outcome, is_early, seconds in zip(outcomes, early, takes, strict=False):
         if wait.is_over:
             break
-        if is_early:
-            wait.observe(now, PENDING, asked_at=now - 1, is_early=True)
+        if is_early and wait.attempts:
+            wait.observe(now, PENDING, sent_at=wait.due - 1)
             continue
-        earliest, latest = wait.span(now)
-        assert earliest <= latest
-        wait.plan(now, latest)
-        assert wait.due >= now or wait.polls == 0
-        asked_at = max(wait.due, now)
-        assert asked_at <= max(wait.deadline, now)
-        now = min(asked_at + seconds, wait.cut_at(asked_at))
-        wait.observe(now, outcome, asked_at=asked_at)
+        sent_at = max(wait.due, now)
+        assert sent_at <= max(wait.deadline, now)
+        now = min(sent_at + seconds, wait.cut_at(sent_at))
+        wait.observe(now, outcome, sent_at=sent_at)
         assert wait.is_over or now < wait.deadline
+        wait.schedule(now, soonest)
+        assert wait.is_over or wait.due >= now
 
     if wait.is_over:
         ends = set()

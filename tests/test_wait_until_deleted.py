@@ -152,7 +152,7 @@ async def test_a_time_out_has_the_last_snapshot(fake_clock: FakeClock) -> None:
 
     error = caught.value
     assert str(error) == (
-        "snapshot snap-1 of instance web-1 was not seen to be gone when the time was up "
+        "snapshot snap-1 of instance web-1 was not seen to be gone when the wait timed out "
         "(4 polls in 25.0 s): snapshot before-upgrade (snap-1): complete, "
         "1 of 1 volumes complete; the last poll failed: lost"
     )

@@ -18,17 +18,22 @@ async def advance(
 ) -> tuple[SnapshotEvent, ...]:
     """Sleep until the wait is due, poll once, and return what is new."""
     now = clock.now()
-    wait.plan(now, draw(*wait.span(now)))
+    if wait.is_overdue(now):
+        wait.schedule(now, draw)
     if wait.due > now:
         await clock.sleep(wait.due - now)
-    asked_at = clock.now()
-    outcome = await _in_time(clock, wait.cut_at(asked_at) - asked_at, fetch)
+    # A timer of the loop may come a hair too soon.
+    sent_at = max(clock.now(), wait.due)
+    outcome = await _in_time(clock, wait.cut_at(sent_at) - sent_at, fetch)
+    now = clock.now()
+    events = wait.observe(now, outcome, sent_at=sent_at)
+    wait.schedule(now, draw)
 
-    return wait.observe(clock.now(), outcome, asked_at=asked_at)
+    return events
 
 
 def draw(earliest: float, latest: float) -> float:
-    """Return a random moment of a span, so that waits which started together spread out."""
+    """Return a random time of a span, so that waits which started together spread out."""
     return earliest + (latest - earliest) * random.random()  # noqa: S311 - no secret
 
 
@@ -45,5 +50,5 @@ async def _in_time(
 
 
 def late() -> TransportTimeoutError:
-    """Return what a poll comes to that was not answered while its wait had time."""
-    return TransportTimeoutError("the poll was not answered in time", method="GET", path="")
+    """Return the outcome of a poll whose response did not come while its wait had time."""
+    return TransportTimeoutError("the poll got no response in time", method="GET", path="")

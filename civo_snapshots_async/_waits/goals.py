@@ -50,22 +50,11 @@ class _Complete:
         return _vanished(wait, outcome)
 
 
-class _Terminal:
+class _Terminal(_Complete):
     """The snapshot is complete, or it has failed: to a watch, one end is as good as the other."""
-
-    unmet = "was not complete"
-
-    def needs_get(self, listed: Snapshot, /) -> bool:
-        return listed.phase.is_terminal
-
-    def describe(self, seen: object, /) -> str:
-        return _reasons(seen)
 
     def is_met(self, outcome: object) -> bool:
         return isinstance(outcome, Snapshot) and outcome.phase.is_terminal
-
-    def failure(self, wait: Wait[Any], outcome: object, /) -> WaitError | None:
-        return _vanished(wait, outcome)
 
 
 class _Deleted(_OfPolls):

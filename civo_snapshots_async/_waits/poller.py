@@ -2,37 +2,44 @@
 
 Waits on one instance form a *pool*, those on one snapshot in it a *topic*. When somebody of a pool
 is due, the cheapest request that serves all who are due is sent: a get while the pool has one
-topic, else a list, which is then confirmed by a get where it shows an end or not enough. This is
-what Go calls singleflight; the loop's own timers, one a pool, take the place of a scheduler task,
-so that there is nothing to wake, to restart or to leave behind. The obvious simpler way, a task
-and a time limit for each wait, costs five times the memory and one request for each.
+topic, else a list, which a get confirms where it shows an end or not enough. Go calls such sharing
+singleflight. The loop's own timers, one a pool, take the place of a scheduler task, so that there
+is nothing to wake, to restart or to leave behind. The obvious simpler way, a task and a time limit
+for each wait, costs five times the memory, and one request for each.
 
-A waiter::
+A waiter, and the place that it is in::
 
-    asleep --due--> asking --slot free--> in flight --response--> asleep, or its future done
-                       ^--- a list shows an end, or not enough: a get ---'
+    asleep --due--> asking --slot free--> in flight --response--> asleep, or gone
+    DueTime         Poll, queued          Poll, sent
+                       ^--- a list shows an end, or not enough: ask for a get ---'
 
-Invariants, named by number where they are kept:
+A timer, a response or a free slot moves waiters on, each for one pool at a time. `pools` holds the
+places, `throttle` what a 429 does, `listing` what a list says; `wait` is the machine that each
+waiter brings along. The invariants, named by number where they are kept:
 
-1. An observation that counts comes of a request that was sent when the wait was due, or later. All
-   else reaches it as news only, and never as trouble.
-2. A waiter is in exactly one place: asleep, asking, or in flight. Its future is done once.
-3. A request lives as long as somebody waits for it; who leaves last cancels it and awaits its end.
-4. No more than `slots` requests are in flight, and no more than one for each pool and topic. The
-   time of a request begins with its slot.
-5. A callback of the poller never raises: a bug in it ends all waits of the pool, with that bug.
+1. A response counts for a wait if its request was sent when the wait was due, or later. To others
+   it shows a change and no failure. An older response never undoes a newer one.
+2. A waiter is in exactly one place, and in none once it has left. Whoever has left is moved no
+   more, also where user code that runs in between (a log handler, a strategy) cancels it.
+3. A request lives as long as it has subscribers. The last one to leave cancels it, and its own task
+   goes on when the request has ended.
+4. No more than `slots` requests are in flight, one that is ending included, and no more than one
+   for each target: a pool is the target of a list, a topic of a get.
+5. A callback of the poller never raises. A bug in it ends all waits of the pool that it served,
+   each with an error of its own.
 6. Each wait observes in the context of its own task, for its log records and its strategies.
-7. All who land together plan from one and the same moment, so that they stay together.
+7. All who get one response are scheduled from one and the same time, so that they stay together,
+   those as well whose tasks it wakes. Only a task that comes back too late starts from then.
+8. The time of a request begins with its slot: no wait fails for our own queue. A deadline that
+   passes in the queue leaves the last poll its place, ahead of all that are not last ones, for 5 s
+   more; then the wait times out, and counts no poll that was not sent. To end it at the deadline
+   would cost thousands of waits with one deadline the poll that they were promised; to let it queue
+   for ever would let a session whose requests hang keep a caller without end.
 """
 
 import asyncio
-import copy
 import math
-import random
-from collections import deque
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from contextvars import copy_context
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
@@ -42,6 +49,7 @@ from .._errors import (
     AuthenticationError,
     CivoSnapshotsError,
     DecodeError,
+    NotFoundError,
     RateLimitedError,
     SessionClosedError,
 )
@@ -50,435 +58,324 @@ from .._http import endpoints
 from .._http.caller import Caller
 from .._models import Snapshot, SnapshotRef
 from . import listing
-from .alone import draw, late
-from .pools import InFlight, Pool, Topic, Waiter
+from .alone import late
+from .copies import copied
+from .pools import Poll, Pool, Pools, Topic, Waiter
+from .throttle import Throttle
 from .wait import Wait
-
-# One response can't silence a whole session for longer than this many seconds.
-_MAX_THROTTLE = 60.0
-# For how long a 429 that does not say it throttles.
-_DEFAULT_THROTTLE = 1.0
-_ABSENT = object()
-# Whoever was told a moment by Civo has read the clock a little before the throttle was set.
-_TOLERANCE = 0.01
 
 
 class Poller:
-    """Polls for all waits of one session, and wakes each when there is news for it."""
+    """Polls for all waits of one session, and wakes each when there is something new for it."""
 
     def __init__(self, clock: Clock, caller: Caller, slots: int) -> None:
         self._clock = clock
         self._caller = caller
         self._free = slots
-        self._pools: dict[tuple[str, str], Pool] = {}
-        self._queue: deque[Pool | Topic] = deque()
-        self._requests: dict[InFlight, None] = {}
-        self._throttled_until = -math.inf
-        self._limited_at = -math.inf
+        self._pools = Pools()
+        self._in_flight: dict[Poll, None] = {}
+        self._throttle = Throttle()
         self._is_closed = False
 
-    async def advance(
+    def advance(
         self, wait: Wait[Any], wakes_on: tuple[type, ...] = ()
-    ) -> tuple[SnapshotEvent, ...]:
-        """Poll until the wait is over, or an event of these types has come; return the events."""
+    ) -> "asyncio.Future[tuple[SnapshotEvent, ...]]":
+        """Poll until the wait is over, or an event of these types has come; give the events.
+
+        To be awaited at once: it is the task's own place, and its cancelling the task's leaving.
+        """
         if self._is_closed:
             raise SessionClosedError("the session is closed: make a new one")
-        waiter = self._enter(wait, wakes_on)
-        try:
-            news = await waiter.future
-        finally:
-            self._leave(waiter)
-            if waiter.ending is not None and not waiter.ending.done():
-                await asyncio.wait([waiter.ending])
-        # A value until here: an exception of a future whose task is cancelled is nobody's.
-        if isinstance(news, BaseException):
-            raise news
+        waiter = self._pools.enter(wait, wakes_on)
+        self._guarded(waiter.topic.pool, self._admit, waiter)
 
-        return cast("tuple[SnapshotEvent, ...]", news)
+        return waiter
 
     async def aclose(self) -> None:
         """End all waits with `SessionClosedError`, and all requests."""
         self._is_closed = True
-        for pool in list(self._pools.values()):
+        for pool in self._pools:
             self._end(pool, _closed)
-        if self._requests:
-            await asyncio.wait([request.task for request in self._requests])
-
-    # ---- who waits
-
-    def _enter(self, wait: Wait[Any], wakes_on: tuple[type, ...]) -> Waiter:
-        target = wait.target
-        place = target.region, target.instance_id
-        pool = self._pools.get(place)
-        if pool is None:
-            pool = self._pools[place] = Pool(place)
-        key = target.snapshot_id.casefold()
-        topic = pool.topics.get(key)
-        if topic is None:
-            topic = pool.topics[key] = Topic(pool, target.snapshot_id)
-        future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        waiter = Waiter(wait, wakes_on, topic, future, copy_context())
-        topic.waiters[waiter] = None
-        now = self._clock.now()
-        if wait.is_planned:
-            # Woken by news of somebody else's poll, it still has its own to come.
-            pool.put_to_sleep(waiter, wait.due)
-        else:
-            self._schedule(waiter, now)
-        self._arm(pool, now)
-
-        return waiter
-
-    def _leave(self, waiter: Waiter) -> None:
-        """Take it out of wherever it is; a request that nobody waits for any more ends with it."""
-        topic = waiter.topic
-        self._detach(waiter)
-        if topic.waiters.pop(waiter, _ABSENT) is not _ABSENT and not topic.waiters:
-            self._forget(topic)
-
-    def _detach(self, waiter: Waiter) -> None:
-        """Leave it in no place at all, to be put into one (invariant 2)."""
-        self._give_up(waiter)
-        waiter.at = None
-        for asking in (waiter.topic.asking, waiter.topic.pool.asking):
-            if asking:
-                asking.pop(waiter, None)
-
-    def _give_up(self, waiter: Waiter) -> None:
-        """Let it wait for its request no longer (invariant 3)."""
-        request, waiter.request = waiter.request, None
-        if request is not None:
-            request.aboard.pop(waiter, None)
-            if not request.aboard:
-                request.task.cancel()
-                waiter.ending = request.task
-
-    def _forget(self, topic: Topic) -> None:
-        pool = topic.pool
-        pool.topics.pop(topic.reference.casefold(), None)
-        if not pool.topics:
-            self._pools.pop(pool.key, None)
-            if pool.timer is not None:
-                pool.timer.cancel()
-                pool.timer = None
-
-    def _end(self, pool: Pool, error: Callable[[], Exception]) -> None:
-        for topic in list(pool.topics.values()):
-            for waiter in list(topic.waiters):
-                self._finish(waiter, error())
-
-    def _finish(self, waiter: Waiter, news: object) -> None:
-        # Whoever was cancelled a moment ago has a future that is done (invariant 2).
-        with suppress(asyncio.InvalidStateError):
-            waiter.future.set_result(news)
-        self._leave(waiter)
+        if self._in_flight:
+            await asyncio.wait([poll.task for poll in self._in_flight if poll.task])
 
     # ---- when
 
-    def _schedule(self, waiter: Waiter, now: float) -> None:
-        """Let it sleep until its next poll, at a moment of somebody else's where that will do."""
-        wait, pool = waiter.wait, waiter.topic.pool
+    def _guarded(self, pool: Pool, work: Callable[..., None], *args: object) -> None:
+        """Do some work for a pool, and set its timer; a bug is no lost wait (invariant 5)."""
         try:
-            earliest, latest = waiter.context.run(wait.span, now)
-        except Exception as bug:  # noqa: BLE001 - of the caller's own strategy: it ends this wait
-            self._finish(waiter, bug)
-            return
-        moment = earliest
-        if latest > earliest:
-            joined = pool.joined(earliest, latest)
-            moment = draw(earliest, latest) if joined is None else joined
-        wait.plan(now, moment)
-        pool.put_to_sleep(waiter, wait.due)
+            now = self._clock.now()
+            work(*args, now)
+            self._arm(pool, now)
+        except Exception as bug:  # noqa: BLE001 - raised by each wait of the pool
+            self._end(pool, partial(copied, bug))
+
+    def _end(self, pool: Pool, error: Callable[[], Exception]) -> None:
+        for waiter in pool.waiters():
+            waiter.wait.end(error())
+            waiter.finish(())
+        for topic in list(pool.topics.values()):
+            topic.tidy()
 
     def _arm(self, pool: Pool, now: float) -> None:
-        """Have the pool woken at the next moment that matters."""
-        moment = min(pool.moments[0] if pool.moments else math.inf, pool.cut)
+        """Have the pool woken at the next time that matters."""
+        at = min(pool.due_times[0].at if pool.due_times else math.inf, pool.cut)
         # One that comes too early only arms itself anew; cancelled ones would pile up in the loop.
-        if moment >= pool.timer_at or not pool.topics:
+        if at >= pool.timer_at or not pool.topics:
             return
         if pool.timer is not None:
             pool.timer.cancel()
-        pool.timer_at = moment
-        if moment <= now:
+        pool.timer_at = at
+        if at <= now:
             # In the next turn of the loop, so that those who start together meet.
             pool.timer = asyncio.get_running_loop().call_soon(self._wake, pool)
         else:
-            pool.timer = self._clock.call_later(moment - now, self._wake, pool)
+            pool.timer = self._clock.call_later(at - now, self._wake, pool)
 
     def _wake(self, pool: Pool) -> None:
         pool.timer, pool.timer_at = None, math.inf
-        self._guarded(pool, self._serve)
+        self._guarded(pool, self._serve, pool)
+        self._pump()
+
+    def _admit(self, waiter: Waiter, now: float) -> None:
+        """Let a wait start, or go on after it was woken."""
+        wait, pool = waiter.wait, waiter.topic.pool
+        if wait.is_overdue(now):
+            waiter.context.run(wait.schedule, now, pool.pick)
+        if wait.is_over:
+            waiter.finish(())
+        else:
+            pool.sleep(waiter, wait.due)
 
     def _serve(self, pool: Pool, now: float) -> None:
-        if now >= pool.cut:
-            self._cut(pool, now)
-        due = pool.wake(now)
-        for waiter in self._hold_back(pool, due, now):
-            self._ask(waiter)
-        self._submit(pool, now)
+        """Cut the polls that have run out of time, and ask for those that are due."""
+        for waiter, poll in pool.out_of_time(now):
+            if waiter.place is poll:
+                self._cut_off(waiter, poll, now)
+        needs_get = len(pool.topics) == 1
+        for waiter in self._throttle.hold_back(pool, pool.wake(now), now):
+            self._ask(waiter, needs_get=needs_get)
 
-    def _hold_back(self, pool: Pool, due: list[Waiter], now: float) -> Iterable[Waiter]:
-        """While throttled, put all but last polls to sleep; return those who may ask.
-
-        After a 429 each pool comes back once at a random moment of the interval that follows, also
-        if it was due later than the throttle ends: those who started together are a herd as well.
-        """
-        if not due:
-            return due
-        spread = max(waiter.wait.usual_interval for waiter in due)
-        is_throttled = now < self._throttled_until - _TOLERANCE
-        is_of_herd = not pool.is_spread and pool.sent_at <= self._limited_at
-        if not is_throttled and not (is_of_herd and now <= self._throttled_until + spread):
-            return due
-        pool.is_spread = True
-        moment = max(now, self._throttled_until) + spread * random.random()  # noqa: S311 - no secret
-        for waiter in due:
-            at = min(moment, max(waiter.wait.due, waiter.wait.deadline))
-            # A last poll is sent all the same, whether it was planned as one or not.
-            if not waiter.wait.is_final and at > now:
-                pool.put_to_sleep(waiter, at)
-
-        return [waiter for waiter in due if waiter.at is None]
+    def _cut_off(self, waiter: Waiter, poll: Poll, now: float) -> None:
+        """End the poll of a wait that has no time left for the response."""
+        wait = waiter.wait
+        if poll.task is None:
+            waiter.context.run(wait.time_out, now)
+            waiter.finish(())
+        elif wait.is_early(poll.sent_at):
+            waiter.topic.pool.sleep(waiter, wait.due)
+        else:
+            self._deliver(waiter, late(), poll.sent_at, now)
 
     # ---- out
 
-    def _ask(self, waiter: Waiter, *, needs_get: bool = False) -> None:
-        """Note that it wants a request; a last poll is a get of its own."""
-        topic, pool = waiter.topic, waiter.topic.pool
-        cut = waiter.wait.cut_at(waiter.wait.due)
-        pool.cut = min(pool.cut, cut)
-        if needs_get or waiter.wait.is_final:
-            topic.asking = topic.asking or {}
-            topic.asking[waiter] = None
-            pool.wanting = pool.wanting or {}
-            pool.wanting[topic] = None
-        else:
-            pool.asking = pool.asking or {}
-            pool.asking[waiter] = None
+    def _ask(self, waiter: Waiter, *, needs_get: bool) -> None:
+        """Let it subscribe to the next request that will do; a last poll is a get of its own."""
+        if not waiter.is_here:
+            return
+        topic, is_last = waiter.topic, waiter.wait.is_final
+        target = topic if needs_get or is_last else topic.pool
+        if target.asked is None:
+            target.asked = Poll(target)
+        poll = target.asked
+        poll.is_last = poll.is_last or is_last
+        waiter.move(poll)
+        topic.pool.limit(waiter, waiter.wait.queues_until)
+        self._queue_up(target)
 
-    def _submit(self, pool: Pool, now: float) -> None:
-        """Queue what is asked for, send what there are slots for, and set the timer."""
-        if pool.asking and len(pool.topics) == 1:
-            asking, pool.asking = pool.asking, None
-            for waiter in asking:
-                self._ask(waiter, needs_get=True)
-        if pool.asking:
-            self._queue_up(pool)
-        for topic in list(pool.wanting or ()):
-            self._queue_up(topic)
-        self._pump(now)
-        self._arm(pool, now)
+    def _queue_up(self, target: Pool | Topic) -> None:
+        """Let what is asked of a target wait for a slot, unless a request for it is in flight."""
+        if target.asked is not None and target.in_flight is None:
+            self._pools.queue.add(target.asked)
 
-    def _queue_up(self, place: Pool | Topic) -> None:
-        if place.request is None and not place.is_queued:
-            place.is_queued = True
-            self._queue.append(place)
+    def _pump(self) -> None:
+        """Send what there are slots for."""
+        while self._free > 0 and self._pools.queue:
+            poll = self._pools.queue.pop()
+            self._guarded(poll.pool, self._send, poll)
 
-    def _pump(self, now: float) -> None:
-        while self._free > 0 and self._queue:
-            place = self._queue.popleft()
-            pool = place if isinstance(place, Pool) else place.pool
-            place.is_queued = False
-            asking, place.asking = place.asking, None
-            if pool.wanting and isinstance(place, Topic):
-                pool.wanting.pop(place, None)
-            # A 429 may have come since they were queued.
-            aboard = dict.fromkeys(self._hold_back(pool, list(asking or ()), now))
-            if aboard:
-                self._send(place, aboard, now)
-            elif asking:
-                self._arm(pool, now)
-
-    def _send(self, place: Pool | Topic, aboard: dict[Waiter, None], now: float) -> None:
-        pool = place if isinstance(place, Pool) else place.pool
-        topic = place if isinstance(place, Topic) else None
-        request = InFlight(pool, topic, now, aboard)
-        for waiter in aboard:
-            waiter.request = request
-        pool.cut = min(pool.cut, *(waiter.wait.cut_at(now) for waiter in aboard))
-        place.request = request
-        pool.sent_at, pool.is_spread = now, False
-        self._requests[request] = None
+    def _send(self, poll: Poll, now: float) -> None:
+        target, pool = poll.target, poll.pool
+        # A 429 may have come since they were queued.
+        self._throttle.hold_back(pool, list(poll.waiters), now)
+        if not poll.waiters:
+            return
+        poll.task = asyncio.get_running_loop().create_task(self._request(poll))
+        target.asked, target.in_flight = None, poll
+        poll.sent_at = pool.sent_at = now
+        pool.is_spread = False
+        for waiter in poll.waiters:
+            pool.limit(waiter, waiter.wait.cut_at(now))
+        self._in_flight[poll] = None
         self._free -= 1
-        request.task = asyncio.get_running_loop().create_task(self._poll(request))
         # Not in the task itself: one that is cancelled before its first step runs no line of it.
-        request.task.add_done_callback(lambda task: self._landed(request, task))
+        poll.task.add_done_callback(partial(self._respond, poll))
 
-    async def _poll(self, request: InFlight) -> object:
-        region, instance_id = request.pool.key
-        if request.topic is None:
-            return await self._caller.poll(endpoints.list_snapshots(instance_id, region=region))
+    async def _request(self, poll: Poll) -> object:
+        pool = poll.pool
+        if isinstance(poll.target, Pool):
+            request = endpoints.list_snapshots(pool.instance_id, region=pool.region)
+            return await self._caller.poll(request)
 
         return await self._caller.poll(
-            endpoints.get_snapshot(SnapshotRef(instance_id, request.topic.reference, region))
+            endpoints.get_snapshot(
+                SnapshotRef(pool.instance_id, poll.target.reference, pool.region)
+            )
         )
 
     # ---- in
 
-    def _guarded(self, pool: Pool, serve: Callable[[Pool, float], None]) -> None:
-        """Run a callback; a bug in it is no lost wait (invariant 5)."""
-        try:
-            serve(pool, self._clock.now())
-        except Exception as bug:  # noqa: BLE001 - raised by each wait of the pool
-            self._end(pool, partial(_same, bug))
-
-    def _landed(self, request: InFlight, task: "asyncio.Task[Any]") -> None:
-        """Free the slot, and hand on what the request came to."""
-        place = request.topic or request.pool
-        place.request = None
-        del self._requests[request]
+    def _respond(self, poll: Poll, task: "asyncio.Task[object]") -> None:
+        """Free the slot of a request that has ended, and pass its outcome on."""
+        del self._in_flight[poll]
         self._free += 1
-        aboard, request.aboard = request.aboard, {}
-        for waiter in aboard:
-            waiter.request = None
-        outcome = None if task.cancelled() else task.exception() or task.result()
-        self._guarded(request.pool, lambda _, now: self._land(request, list(aboard), outcome, now))
-        self._pump(self._clock.now())
+        poll.target.in_flight = None
+        self._guarded(poll.pool, self._take_in, poll, task)
+        self._pump()
 
-    def _land(self, request: InFlight, aboard: list[Waiter], outcome: object, now: float) -> None:
-        """Hand a response, or what came in its place, to all whom it concerns."""
+    def _take_in(self, poll: Poll, task: "asyncio.Task[object]", now: float) -> None:
+        subscribers, poll.waiters = list(poll.waiters), {}
+        for waiter in subscribers:
+            waiter.place = None
+        poll.pool.cuts = None
+        outcome = None if task.cancelled() else task.exception() or task.result()
+        self._pass_on(poll, outcome, subscribers, now)
+        self._queue_up(poll.target)
+        poll.target.tidy()
+
+    def _pass_on(self, poll: Poll, outcome: object, subscribers: list[Waiter], now: float) -> None:
+        """Give a response, or what came in its place, to all whom it concerns."""
         if isinstance(outcome, RateLimitedError):
-            self._throttle(request.pool, outcome.retry_after or _DEFAULT_THROTTLE, now)
-        if isinstance(outcome, Snapshot) and request.topic is not None:
-            self._show(request.topic, outcome, request.sent_at, aboard, now)
+            self._throttle.start(poll.pool, outcome.retry_after, now)
+        if isinstance(outcome, Snapshot) and isinstance(poll.target, Topic):
+            self._show(poll.target, outcome, poll.sent_at, subscribers, now)
         elif isinstance(outcome, tuple):
             listed = cast("tuple[Snapshot, ...]", outcome)
-            self._show_all(request, listed, None, aboard, now)
-        elif isinstance(outcome, DecodeError) and request.topic is None:
-            # Who is looking for another one goes on by what can be read.
-            self._show_all(request, outcome.snapshots, outcome, aboard, now)
+            self._show_all(poll, listed, None, subscribers, now)
+        elif isinstance(outcome, DecodeError) and not poll.is_get:
+            # The waits for another snapshot go on by what can be read.
+            self._show_all(poll, outcome.snapshots, outcome, subscribers, now)
         elif isinstance(outcome, Exception):
-            self._fail(request, aboard, outcome, now)
+            self._fail(poll, outcome, subscribers, now)
         else:
             # Cancelled by somebody else: those who still wait ask anew.
-            for waiter in [each for each in aboard if not each.future.done()]:
-                self._ask(waiter)
-        self._submit(request.pool, now)
-
-    def _throttle(self, pool: Pool, told: float, now: float) -> None:
-        """Hold all waits back until the moment that Civo has told."""
-        # The first who was told comes back first, at that very moment; all others spread out.
-        pool.is_spread = now >= self._throttled_until
-        self._limited_at = now
-        self._throttled_until = max(self._throttled_until, now + min(told, _MAX_THROTTLE))
+            for waiter in subscribers:
+                self._ask(waiter, needs_get=poll.is_get)
 
     def _show(
-        self, topic: Topic, seen: Snapshot, sent_at: float, aboard: list[Waiter], now: float
+        self, topic: Topic, seen: Snapshot, sent_at: float, subscribers: list[Waiter], now: float
     ) -> None:
-        """Show a snapshot to those who asked and, where it has changed, to all others."""
-        was_aboard = set(aboard)
-        if topic.last is not None and topic.last == seen:
-            seen, concerned = topic.last, aboard
-        else:
-            concerned = list(topic.waiters)
-        topic.last = seen
+        """Show a snapshot to its subscribers and, where it has changed, to all others."""
+        if sent_at < topic.sent_at:
+            self._show_last(topic, subscribers, now)
+            return
+        concerned = list(topic.waiters)
+        if topic.last == seen:
+            seen, concerned = topic.last, subscribers
+        topic.last, topic.sent_at = seen, sent_at
         for waiter in concerned:
-            self._deliver(waiter, seen, sent_at, now, was_aboard=waiter in was_aboard)
+            self._deliver(waiter, seen, sent_at, now)
+
+    def _show_last(self, topic: Topic, subscribers: list[Waiter], now: float) -> None:
+        """Show, in place of an older response, the newer one that came before (invariant 1)."""
+        for waiter in subscribers:
+            if topic.last is None or waiter.wait.goal.needs_get(topic.last):
+                self._ask(waiter, needs_get=True)
+            else:
+                self._deliver(waiter, topic.last, topic.sent_at, now)
 
     def _show_all(
         self,
-        request: InFlight,
+        poll: Poll,
         listed: tuple[Snapshot, ...],
         unreadable: DecodeError | None,
-        aboard: list[Waiter],
+        subscribers: list[Waiter],
         now: float,
     ) -> None:
-        pool = request.pool
         index = listing.by_id_and_name(listed)
-        by_topic: dict[Topic, list[Waiter]] = {topic: [] for topic in pool.topics.values()}
-        for waiter in aboard:
+        by_topic: dict[Topic, list[Waiter]] = {topic: [] for topic in poll.pool.topics.values()}
+        for waiter in subscribers:
             by_topic[waiter.topic].append(waiter)
-        for topic, concerned in by_topic.items():
+        for topic, subscribed in by_topic.items():
             summary = index.get(topic.reference.casefold())
             is_hidden = unreadable is not None and unreadable.may_hide(topic.reference)
             if summary is not None and not is_hidden:
-                self._show_summary(topic, summary, request.sent_at, concerned, now)
+                self._show_summary(topic, summary, poll.sent_at, subscribed, now)
                 continue
-            for waiter in concerned:
+            for waiter in subscribed:
                 self._ask(waiter, needs_get=True)
 
     def _show_summary(
-        self, topic: Topic, summary: Snapshot, sent_at: float, aboard: list[Waiter], now: float
+        self, topic: Topic, summary: Snapshot, sent_at: float, subscribers: list[Waiter], now: float
     ) -> None:
-        """Show what a list says; who needs to know more asks for a get."""
-        is_bare = listing.leaves_out_volumes(summary)
+        """Show what a list says; whoever needs to know more asks for a get."""
+        if sent_at < topic.sent_at:
+            self._show_last(topic, subscribers, now)
+            return
         seen = listing.with_known_volumes(summary, topic.last)
-        if topic.last is not None and seen == topic.last:
-            seen, concerned = topic.last, aboard
-        else:
-            concerned = list(topic.waiters)
-        if seen.phase.is_terminal:
-            concerned = list(topic.waiters)
-        was_aboard, believing = set(aboard), list[Waiter]()
-        for waiter in concerned:
-            if waiter.wait.goal.needs_get(seen):
-                self._ask_for_a_get(waiter)
-            elif not (is_bare and waiter.wakes_on):
-                believing.append(waiter)
-            elif waiter in was_aboard:
-                self._ask(waiter, needs_get=True)
+        concerned = list(topic.waiters)
+        if topic.last == seen:
+            seen, topic.sent_at = topic.last, sent_at
+            concerned = concerned if seen.phase.is_terminal else subscribers
+        believing = [each for each in concerned if not self._asks_for_more(each, summary, seen)]
         if believing:
-            topic.last = seen
+            topic.last, topic.sent_at = seen, sent_at
         for waiter in believing:
-            self._deliver(waiter, seen, sent_at, now, was_aboard=waiter in was_aboard)
+            self._deliver(waiter, seen, sent_at, now)
 
-    def _ask_for_a_get(self, waiter: Waiter) -> None:
-        """Let it ask for a get, wherever it is, unless one is in flight for it."""
-        if waiter.request is None or waiter.request.topic is None:
-            self._give_up(waiter)
-            if waiter.topic.pool.asking:
-                waiter.topic.pool.asking.pop(waiter, None)
-            waiter.at = None
+    def _asks_for_more(self, waiter: Waiter, summary: Snapshot, seen: Snapshot) -> bool:
+        """Let a wait ask for a get where a list says too little for it; tell whether so."""
+        if waiter.wait.goal.needs_get(seen):
+            # Unless it is subscribed to one.
+            if not (isinstance(waiter.place, Poll) and waiter.place.is_get):
+                self._ask(waiter, needs_get=True)
+            return True
+        if not (waiter.wakes_on and listing.leaves_out_volumes(summary)):
+            return False
+        # One that is not due yet asks when it is.
+        if waiter.place is None:
             self._ask(waiter, needs_get=True)
 
-    def _fail(self, request: InFlight, aboard: list[Waiter], error: Exception, now: float) -> None:
-        for waiter in aboard:
-            if request.topic is None and _is_of_the_list(error):
+        return True
+
+    def _fail(self, poll: Poll, error: Exception, subscribers: list[Waiter], now: float) -> None:
+        if isinstance(error, NotFoundError) and isinstance(poll.target, Topic):
+            if poll.sent_at < poll.target.sent_at:
+                self._show_last(poll.target, subscribers, now)
+                return
+            poll.target.last, poll.target.sent_at = None, poll.sent_at
+        for waiter in subscribers:
+            if not poll.is_get and _is_of_the_list(error):
                 self._ask(waiter, needs_get=True)
-            elif request.sent_at < waiter.wait.due and isinstance(error, CivoSnapshotsError):
-                # It would not have polled then: no trouble of its own (invariant 1).
-                waiter.topic.pool.put_to_sleep(waiter, waiter.wait.due)
+            elif waiter.wait.is_early(poll.sent_at) and isinstance(error, CivoSnapshotsError):
+                # It would not have polled then: no failure of its own (invariant 1).
+                waiter.topic.pool.sleep(waiter, waiter.wait.due)
             else:
-                # Each has its own, as it gets the context of its wait.
-                self._deliver(waiter, _own(error), request.sent_at, now, was_aboard=True)
+                self._deliver(waiter, copied(error), poll.sent_at, now)
 
-    def _deliver(
-        self, waiter: Waiter, outcome: object, sent_at: float, now: float, *, was_aboard: bool
-    ) -> None:
-        wait = waiter.wait
-        if waiter.future.done():
+    def _deliver(self, waiter: Waiter, outcome: object, sent_at: float, now: float) -> None:
+        """Let a wait observe an outcome; wake its task, or let it sleep until its next poll."""
+        if not waiter.is_here:
             return
-        is_early = sent_at < wait.due
-        events = waiter.context.run(wait.observe, now, outcome, asked_at=sent_at, is_early=is_early)
-        if wait.is_over or any(isinstance(event, waiter.wakes_on) for event in events):
-            self._finish(waiter, events)
-        elif not is_early:
-            # It may be in flight elsewhere, for a get that it needs no more.
-            self._detach(waiter)
-            self._schedule(waiter, now)
-        elif was_aboard:
-            # Its own poll is due all the same.
-            waiter.topic.pool.put_to_sleep(waiter, wait.due)
+        was_early = waiter.wait.is_early(sent_at)
+        events = waiter.context.run(_observed, waiter, outcome, sent_at, now)
+        if waiter.is_woken_by(events):
+            waiter.finish(events)
+        elif waiter.place is None or not was_early:
+            waiter.topic.pool.sleep(waiter, waiter.wait.due)
 
-    def _cut(self, pool: Pool, now: float) -> None:
-        """End the polls of those who have no time left for the response."""
-        pool.cut = math.inf
-        awake = [
-            waiter
-            for topic in pool.topics.values()
-            for waiter in topic.waiters
-            if waiter.at is None
-        ]
-        for waiter in awake:
-            asked_at = waiter.request.sent_at if waiter.request else waiter.wait.due
-            if waiter.wait.cut_at(asked_at) > now:
-                pool.cut = min(pool.cut, waiter.wait.cut_at(asked_at))
-                continue
-            self._give_up(waiter)
-            if asked_at < waiter.wait.due:
-                pool.put_to_sleep(waiter, waiter.wait.due)
-            else:
-                self._deliver(waiter, late(), asked_at, now, was_aboard=True)
+
+def _observed(
+    waiter: Waiter, outcome: object, sent_at: float, now: float
+) -> tuple[SnapshotEvent, ...]:
+    """Let a wait take in an outcome and, where it counts, schedule its next poll (invariant 7)."""
+    wait = waiter.wait
+    was_early = wait.is_early(sent_at)
+    events = wait.observe(now, outcome, sent_at=sent_at)
+    if not was_early:
+        wait.schedule(now, waiter.topic.pool.pick)
+
+    return events
 
 
 def _is_of_the_list(error: Exception) -> bool:
@@ -492,17 +389,3 @@ def _is_of_the_list(error: Exception) -> bool:
 
 def _closed() -> SessionClosedError:
     return SessionClosedError("the session was closed while this call ran")
-
-
-def _same(error: Exception) -> Exception:
-    return error
-
-
-def _own(error: Exception) -> Exception:
-    # One of the caller's making may not be one that can be copied.
-    if not isinstance(error, CivoSnapshotsError):
-        return error
-    own = copy.copy(error)
-    own.__cause__ = error.__cause__
-
-    return own

@@ -1,117 +1,344 @@
-"""Who waits for what, and when each is due."""
+"""Who waits for what, and in which place: asleep, asking, or subscribed to a request in flight.
+
+`poller` opens with the map of it all; its invariants are meant where a comment here names one.
+"""
 
 import asyncio
+import itertools
 import math
-from bisect import bisect_left, insort
-from contextvars import Context
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
+from heapq import heapify, heappop, heappush
+from operator import attrgetter
 from typing import Any
 
 import attrs
 
 from .._clock import Handle
+from .._events import SnapshotEvent
 from .._models import Snapshot
+from .alone import draw
 from .wait import Wait
 
+_at = attrgetter("at")
+# Of two waiters who run out of time at once, none is to be compared with the other.
+_number = itertools.count()
 
-@attrs.define(eq=False)
-class Waiter:
-    """One wait, and the task that sleeps until there is news for it.
 
-    It is asleep (`at` is set), in a request that is in flight (`request` is set), or asking.
+class Waiter(asyncio.Future[tuple[SnapshotEvent, ...]]):
+    """One wait, and the future that its task awaits: it comes to the events that wake the task.
+
+    The future itself, as with `asyncio.gather`, knows what its cancelling means. A coroutine around
+    it, with its `finally`, would cost as much memory as the whole wait.
     """
 
-    wait: Wait[Any]
-    wakes_on: tuple[type, ...]
-    """The events that end its sleep; without any, only its end does."""
-    topic: "Topic"
-    future: "asyncio.Future[object]"
-    context: Context
-    """That of its task: what is logged for it, and the caller's strategies, run there."""
-    at: float | None = None
-    """The moment at which it asks, while it is asleep."""
-    request: "InFlight | None" = None
-    ending: "asyncio.Task[Any] | None" = None
-    """A request that was cancelled as this wait, the last one that it was for, gave it up."""
+    __slots__ = ("context", "place", "topic", "wait", "wakes_on")
+
+    def __init__(self, wait: Wait[Any], wakes_on: tuple[type, ...], topic: "Topic") -> None:
+        super().__init__(loop=asyncio.get_running_loop())
+        self.wait = wait
+        self.wakes_on = wakes_on
+        """The events that wake it; without any, only its end does."""
+        self.topic = topic
+        self.context = copy_context()
+        """That of its task: its log records and the caller's strategies run there."""
+        self.place: DueTime | Poll | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it still waits: neither done nor about to be, when its request has ended."""
+        return self in self.topic.waiters
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether it is not due yet."""
+        return isinstance(self.place, DueTime)
+
+    def is_woken_by(self, events: tuple[SnapshotEvent, ...]) -> bool:
+        """Tell whether its task is to be woken."""
+        return self.wait.is_over or any(isinstance(event, self.wakes_on) for event in events)
+
+    def move(self, place: "DueTime | Poll | None") -> "asyncio.Task[object] | None":
+        """Leave its place for another one (invariant 2); return the request that this cancels."""
+        left, self.place = self.place, place
+        if place is left:
+            return None
+        if place is not None:
+            place.waiters[self] = None
+
+        return None if left is None else left.drop(self)
+
+    def finish(self, events: tuple[SnapshotEvent, ...]) -> None:
+        """Leave, and wake the task."""
+        self._after(self._leave(), lambda: self._wake(events))
+
+    def cancel(self, msg: object = None) -> bool:
+        """Leave, and be cancelled; a second time, without waiting for the request to end."""
+        if self.done():
+            return False
+        self._after(self._leave(), lambda: super(Waiter, self).cancel(msg))
+
+        return True
+
+    def _wake(self, events: tuple[SnapshotEvent, ...]) -> None:
+        # Its task may have been cancelled while the request ended.
+        if not self.done():
+            self.set_result(events)
+
+    def _leave(self) -> "asyncio.Task[object] | None":
+        if not self.is_here:
+            return None
+        ending = self.move(None)
+        del self.topic.waiters[self]
+        self.topic.tidy()
+
+        return ending
+
+    def _after(self, ending: "asyncio.Task[object] | None", then: Callable[[], object]) -> None:
+        """Do it when the request that was for this wait alone has ended (invariant 3)."""
+        if ending is None or ending.done():
+            then()
+        else:
+            ending.add_done_callback(lambda _: then())
 
 
-@attrs.define(eq=False)
+# Memory: a thousand instances have a thousand of the next three. Nobody needs weak references.
+@attrs.define(eq=False, repr=False, weakref_slot=False)
+class DueTime:
+    """All waiters of a pool that sleep until the same time."""
+
+    at: float
+    pool: "Pool"
+    waiters: dict[Waiter, None] = attrs.field(factory=dict[Waiter, None])
+
+    def drop(self, waiter: Waiter) -> None:
+        """Let one go, and go with the last one."""
+        del self.waiters[waiter]
+        if not self.waiters:
+            due_times = self.pool.due_times
+            del due_times[bisect_left(due_times, self.at, key=_at)]
+
+
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class Topic:
-    """One snapshot, and all who wait for it."""
+    """One snapshot, and all who wait for it; the target of a get."""
 
     pool: "Pool"
     reference: str
     """Its id or name, as the first of them named it."""
     waiters: dict[Waiter, None] = attrs.field(factory=dict[Waiter, None])
-    asking: dict[Waiter, None] | None = None
-    """Those who need a get."""
     last: Snapshot | None = None
     """As it was last seen: while nothing changes, all hold this one value."""
-    request: "InFlight | None" = None
-    is_queued: bool = False
+    sent_at: float = -math.inf
+    """When the request was sent that showed it."""
+    asked: "Poll | None" = None
+    """The get that somebody asks for."""
+    in_flight: "Poll | None" = None
+
+    def tidy(self) -> None:
+        """Forget it with its last waiter, and not before its request has ended (invariant 4)."""
+        if not self.waiters and self.in_flight is None:
+            self.pool.topics.pop(self.reference.casefold(), None)
+            self.pool.tidy()
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class Pool:
-    """All who wait on one instance: whom one list can serve."""
+    """All who wait on one instance, whom one list can serve; the target of that list."""
 
-    key: tuple[str, str]
-    """The region and the instance."""
+    home: "Pools"
+    region: str
+    instance_id: str
     topics: dict[str, Topic] = attrs.field(factory=dict[str, Topic])
-    asking: dict[Waiter, None] | None = None
-    """Those who are due, and whom a list will do."""
-    request: "InFlight | None" = None
-    """The list that is in flight."""
-    is_queued: bool = False
-    wanting: dict[Topic, None] | None = None
-    """The topics of which somebody needs a get."""
-    cut: float = math.inf
-    """The first moment at which somebody has no time left for the response."""
+    due_times: list[DueTime] = attrs.field(factory=list[DueTime])
+    """In order."""
+    asked: "Poll | None" = None
+    """The list that somebody asks for."""
+    in_flight: "Poll | None" = None
     timer: Handle | None = None
     timer_at: float = math.inf
+    cut: float = math.inf
+    """No waiter who is awake runs out of time before then."""
+    cuts: list[tuple[float, int, Waiter]] | None = None
+    """When each of them does, as a heap; made when the first one does, as hardly ever one does."""
     sent_at: float = -math.inf
     """When the last request for it was sent."""
     is_spread: bool = False
-    """Whether its next poll comes at a random moment after a 429, and is not put off again."""
-    moments: list[float] = attrs.field(factory=list[float])
-    """When somebody is due, in order."""
-    sleeping: dict[float, list[Waiter]] = attrs.field(factory=dict[float, list[Waiter]])
-    """Who is due at each of them; who has left, or was woken before, is still in the list."""
+    """Whether its next poll comes at a random time after a 429, and is not put off again."""
 
-    def put_to_sleep(self, waiter: Waiter, at: float) -> None:
-        """Let it ask at that moment."""
-        waiter.at = at
-        if at not in self.sleeping:
-            self.sleeping[at] = []
-            insort(self.moments, at)
-        self.sleeping[at].append(waiter)
+    def waiters(self) -> list[Waiter]:
+        """Return all of them."""
+        return [waiter for topic in self.topics.values() for waiter in topic.waiters]
 
-    def joined(self, earliest: float, latest: float) -> float | None:
-        """Return the first moment of a span at which somebody is due anyway."""
-        place = bisect_left(self.moments, earliest)
-        if place < len(self.moments) and self.moments[place] <= latest:
-            return self.moments[place]
+    def sleep(self, waiter: Waiter, at: float) -> None:
+        """Let it sleep until then, unless it has left."""
+        if not waiter.is_here:
+            return
+        index = bisect_left(self.due_times, at, key=_at)
+        if index == len(self.due_times) or self.due_times[index].at != at:
+            self.due_times.insert(index, DueTime(at, self))
+        waiter.move(self.due_times[index])
 
-        return None
+    def pick(self, earliest: float, latest: float) -> float:
+        """Return the first time of a span at which somebody is due anyway, or a random one."""
+        if latest <= earliest:
+            return earliest
+        index = bisect_left(self.due_times, earliest, key=_at)
+        if index < len(self.due_times) and self.due_times[index].at <= latest:
+            return self.due_times[index].at
+
+        return draw(earliest, latest)
 
     def wake(self, now: float) -> list[Waiter]:
         """Return those who are due, no longer asleep."""
         due: list[Waiter] = []
-        while self.moments and self.moments[0] <= now:
-            moment = self.moments.pop(0)
-            due += (waiter for waiter in self.sleeping.pop(moment) if waiter.at == moment)
+        while self.due_times and self.due_times[0].at <= now:
+            due += self.due_times.pop(0).waiters
         for waiter in due:
-            waiter.at = None
+            waiter.place = None
 
         return due
 
+    def limit(self, waiter: Waiter, at: float) -> None:
+        """Note when a waiter that is awake runs out of time."""
+        self.cut = min(self.cut, at)
+        if self.cuts is not None:
+            heappush(self.cuts, (at, next(_number), waiter))
 
-@attrs.define(eq=False)
-class InFlight:
-    """One request that was sent, for all who wait for its response."""
+    def out_of_time(self, now: float) -> list[tuple[Waiter, "Poll"]]:
+        """Return those who have run out of time, with the polls that they wait for."""
+        if now < self.cut:
+            return []
+        if self.cuts is None:
+            self.cuts = [
+                (place.cut_of(waiter), next(_number), waiter)
+                for waiter in self.waiters()
+                if isinstance(place := waiter.place, Poll)
+            ]
+            heapify(self.cuts)
+        out: list[tuple[Waiter, Poll]] = []
+        while self.cuts and self.cuts[0][0] <= now:
+            waiter = heappop(self.cuts)[2]
+            # It may have moved on meanwhile, or its request may have been sent.
+            if isinstance(place := waiter.place, Poll) and place.cut_of(waiter) <= now:
+                out.append((waiter, place))
+        self.cut = self.cuts[0][0] if self.cuts else math.inf
 
-    pool: Pool
-    topic: Topic | None
-    """What is got; `None` for a list."""
-    sent_at: float
-    aboard: dict[Waiter, None]
-    task: "asyncio.Task[Any]" = attrs.field(init=False)
+        return out
+
+    def tidy(self) -> None:
+        """Forget it with its last topic, and not before its list has ended (invariant 4)."""
+        if not self.topics and self.in_flight is None:
+            self.home.forget(self)
+            if self.timer is not None:
+                self.timer.cancel()
+                self.timer = None
+
+
+@attrs.define(eq=False, repr=False, weakref_slot=False)
+class Poll:
+    """One request: asked for, then in flight; its waiters are the subscribers of its response."""
+
+    target: Pool | Topic
+    """What is polled: an instance by a list, a snapshot by a get."""
+    waiters: dict[Waiter, None] = attrs.field(factory=dict[Waiter, None])
+    is_last: bool = False
+    """Whether it is the last poll of one of them."""
+    sent_at: float = math.inf
+    task: "asyncio.Task[Any] | None" = None
+
+    @property
+    def pool(self) -> Pool:
+        """The pool of its subscribers."""
+        return self.target if isinstance(self.target, Pool) else self.target.pool
+
+    @property
+    def is_get(self) -> bool:
+        """Whether it is for one snapshot."""
+        return isinstance(self.target, Topic)
+
+    def cut_of(self, waiter: Waiter) -> float:
+        """Return when one of them runs out of time (invariant 8)."""
+        wait = waiter.wait
+
+        return wait.queues_until if self.task is None else wait.cut_at(self.sent_at)
+
+    def drop(self, waiter: Waiter) -> "asyncio.Task[Any] | None":
+        """Let one go; the last one takes it out of the queue, or cancels it (invariant 3)."""
+        del self.waiters[waiter]
+        if self.waiters:
+            return None
+        if self.task is None:
+            self.target.asked = None
+            self.pool.home.queue.discard(self)
+        else:
+            self.task.cancel()
+
+        return self.task
+
+
+class Queue:
+    """Polls that wait for a slot, in order; those that are somebody's last one go first."""
+
+    def __init__(self) -> None:
+        # Not plain dicts: to take the first entry of one, again and again, is quadratic.
+        self._last: OrderedDict[Poll, None] = OrderedDict()
+        self._others: OrderedDict[Poll, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._last) + len(self._others)
+
+    def add(self, poll: Poll) -> None:
+        """Put one in, or put it forward where it has become somebody's last one."""
+        if poll.is_last:
+            self._others.pop(poll, None)
+            self._last[poll] = None
+        else:
+            self._others[poll] = None
+
+    def discard(self, poll: Poll) -> None:
+        """Take one out, if it is in."""
+        self._last.pop(poll, None)
+        self._others.pop(poll, None)
+
+    def pop(self) -> Poll:
+        """Take the next one out."""
+        return (self._last or self._others).popitem(last=False)[0]
+
+
+class Pools:
+    """All pools of a session, and the queue of their polls."""
+
+    def __init__(self) -> None:
+        self.queue = Queue()
+        self._pools: dict[tuple[str, str], Pool] = {}
+
+    def __iter__(self) -> Iterator[Pool]:
+        return iter(list(self._pools.values()))
+
+    def __len__(self) -> int:
+        return len(self._pools)
+
+    def enter(self, wait: Wait[Any], wakes_on: tuple[type, ...]) -> Waiter:
+        """Return a waiter for a wait, in its pool and topic, and in no place yet."""
+        target = wait.target
+        where = target.region, target.instance_id
+        pool = self._pools.get(where)
+        if pool is None:
+            pool = self._pools[where] = Pool(self, *where)
+        key = target.snapshot_id.casefold()
+        topic = pool.topics.get(key)
+        if topic is None:
+            topic = pool.topics[key] = Topic(pool, target.snapshot_id)
+        waiter = Waiter(wait, wakes_on, topic)
+        topic.waiters[waiter] = None
+
+        return waiter
+
+    def forget(self, pool: Pool) -> None:
+        """Let go of a pool that nobody needs any more."""
+        where = pool.region, pool.instance_id
+        if self._pools.get(where) is pool:
+            del self._pools[where]

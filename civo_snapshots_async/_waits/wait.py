@@ -1,33 +1,36 @@
-"""One wait as a state machine: told the time and what a poll came to, it says what is next.
+"""One wait as a state machine: given the time and the outcome of each poll, it says what is next.
 
-It does no I/O, has no clock and knows nothing of asyncio: whoever drives it (`alone`, or the
-session's `poller`) polls at `due` and hands the outcome over::
+It does no I/O, has no clock and does not know asyncio. Whoever drives it (`alone`, or the session's
+`poller`) polls when it is due, and passes the outcome on::
 
     wait = Wait(target, COMPLETE, PollPolicy(), timeout=30.0, now=clock.now())
     while not wait.is_over:
-        wait.plan(now, draw(*wait.span(now)))                   # when to poll next
-        ...                                                     # sleep until wait.due, poll
-        events = wait.observe(now, outcome, asked_at=asked_at)
+        ...                                                     # sleep until wait.due, and poll
+        events = wait.observe(now, outcome, sent_at=sent_at)
+        wait.schedule(now, draw)                                # the next poll
     return wait.result()
 
 States::
 
-    started --> due --observe--> due (again) ... --observe--> over
-                  ^                |
-                  +---- plan ------+
+    due --poll sent--> polling --observe--> over
+     ^                    |
+     +----- schedule -----+
 
 Invariants, named by number where they are kept:
 
 1. The first poll is due at once, and the last one at the deadline, less the time that a response
-   takes; then no other follows. A process that stalled inside a poll past the deadline makes one
-   more.
-2. Only what was polled for this wait, when it was due or later, counts as its failure or uses up
-   its time. An early observation, of a poll that others made, is news or nothing.
+   takes; no poll follows it. A process that stalled inside a poll past the deadline makes one more.
+2. Only a poll that was sent when the wait was due, or later, counts as its attempt, as its failure
+   or as the end of its time. An earlier one, which others made, may show a change, and no more.
 3. Once over it stays over, and `result()` gives one and the same end.
+4. The next poll is scheduled as the response comes, at a time counted from then. A consumer of the
+   events who comes back after that time starts a new interval.
+5. What a poll waits for a slot is not its own time: it starts as it is sent, with all that it would
+   have had at its due time. For so long a wait may outlive its deadline.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from .._errors import (
@@ -57,12 +60,15 @@ from . import backoff
 T = TypeVar("T")
 E = TypeVar("E", bound=WaitError)
 
-# A poll that starts when the wait is nearly over may outlive it by this many seconds.
+# A last poll may take this many seconds longer than the one before, and outlive its wait by them.
 _GRACE = 0.25
 # The most, in seconds, that is kept back of the time for the last poll.
 _MAX_RESERVE = 5.0
 # A poll that is cut later than it should have been, by more than this, met a process that stalled.
 _STALLED = 0.1
+# The most, in seconds, that a last poll waits for a slot after the deadline: enough for a queue of
+# thousands, and little enough for a caller whose session hangs.
+_MAX_QUEUED = 5.0
 # A timeline keeps this many of its first entries, and as many of its last.
 _TIMELINE_ENDS = 25
 
@@ -114,28 +120,30 @@ class Goal(Protocol):
 class Wait(Generic[T]):
     """One wait: what it waits for, what it has seen, when it is due, and how it ended."""
 
-    # 10,000 waits are no rarity: what each holds is counted (see the benchmarks).
+    # 10,000 waits are no rarity: what each holds is counted (see the benchmarks). Times are kept as
+    # they came, since all who share a poll share them; spans are made of them when asked for.
     __slots__ = (
-        "_answered_in",
         "_changed_at",
         "_charged",
         "_end",
         "_is_stalled",
         "_last_error",
+        "_observed_at",
         "_policy",
+        "_responded_in",
+        "_scheduled_at",
         "_slept",
         "_started",
         "_timeline",
         "_timeout",
         "_unknown_states",
+        "_was_early",
+        "attempts",
         "due",
-        "elapsed",
         "failures",
         "goal",
-        "interval",
         "is_final",
         "is_over",
-        "is_planned",
         "polls",
         "seen",
         "target",
@@ -148,28 +156,27 @@ class Wait(Generic[T]):
         self.seen: T | None = None
         """What was last seen."""
         self.due = now
-        """The moment of the next poll."""
+        """The time of the next poll."""
         self.is_final = timeout == 0
         """Whether the next poll is the last one."""
-        self.is_planned = True
-        """Whether `due` is settled: an observation that counts calls for a new plan."""
         self.is_over = False
         self.polls = 0
-        """How many polls there were, early ones included."""
-        self.elapsed = 0.0
-        """The seconds from the start to the last observation."""
+        """How many outcomes of polls it was given, those of other waits' polls included."""
+        self.attempts = 0
+        """How many polls were made for it (invariant 2): tenacity's `attempt_number`."""
         self.failures = 0
         """How many polls have failed since the last one that did not."""
-        self.interval = 0.0
-        """The seconds between the last poll and the next one, as planned."""
         self.goal = goal
         self._policy = policy
         self._timeout = timeout
         self._started = now
+        self._scheduled_at = now
+        self._observed_at = now
+        self._changed_at = now
         self._slept = 0.0
-        self._answered_in = 0.0
+        self._responded_in = 0.0
         self._charged = 0
-        self._changed_at = 0.0
+        self._was_early = False
         self._is_stalled = False
         self._last_error: CivoSnapshotsError | None = None
         # Pairs flattened into one tuple, as all who wait for one snapshot share what is in them.
@@ -181,77 +188,112 @@ class Wait(Generic[T]):
 
     @property
     def deadline(self) -> float:
-        """The moment at which the wait times out; infinite for never."""
+        """The time at which the wait times out; infinite for never."""
         return math.inf if self._timeout is None else self._started + self._timeout
+
+    @property
+    def elapsed(self) -> float:
+        """The seconds from the start to the last observation."""
+        return self._observed_at - self._started
 
     @property
     def usual_interval(self) -> float:
         """The seconds between two polls, as far as they can be known before the first."""
-        return self.interval or self._policy.interval or self._policy.min_interval
+        scheduled = self.due - self._scheduled_at
 
-    def cut_at(self, asked_at: float) -> float:
-        """Return the moment until which a poll that was sent at `asked_at` may take."""
-        # Time that was up before it started, as of a saved wait, is one whole poll.
+        return scheduled or self._policy.interval or self._policy.min_interval
+
+    @property
+    def queues_until(self) -> float:
+        """Until when its poll may wait for a slot (invariant 5)."""
+        return math.inf if self._timeout == 0 else self.deadline + _MAX_QUEUED
+
+    def cut_at(self, sent_at: float) -> float:
+        """Return until when a poll that was sent at that time may take."""
+        # One that had timed out before it started, as a saved wait may have, is one whole poll.
         if self._timeout == 0:
             return math.inf
 
-        return max(self.deadline, asked_at + _GRACE)
+        return max(self.deadline, sent_at + self._reserve + _GRACE)
+
+    def is_early(self, sent_at: float) -> bool:
+        """Tell whether a poll that was sent at that time was for others (invariant 2)."""
+        return sent_at < self.due
+
+    def is_overdue(self, now: float) -> bool:
+        """Tell whether a consumer has taken longer than the interval (invariant 4)."""
+        return self.due < now and bool(self.attempts) and not self._was_early
 
     def span(self, now: float) -> tuple[float, float]:
-        """Return the earliest and the latest moment for the next poll."""
-        if not self.polls or self.is_final:
-            return self.due, self.due
+        """Return the earliest and the latest time for the poll after this one."""
         error = self._last_error
         shortest, longest = backoff.span_of(
             self._policy.strategy, self._call_state, error or self.seen
         )
-        asked = error.retry_after if isinstance(error, ApiError) and error.is_transient else None
-        at_least = asked or 0.0
+        at_least = 0.0
+        if isinstance(error, ApiError) and error.is_transient:
+            at_least = error.retry_after or 0.0
 
         return now + max(shortest, at_least), now + max(longest, at_least)
 
-    def plan(self, now: float, moment: float) -> None:
-        """Poll next at that moment, or at the end if there is no time for one more after it."""
-        self.is_planned = True
-        if not self.polls or self.is_final:
+    def schedule(self, now: float, pick: Callable[[float, float], float]) -> None:
+        """Let the next poll be due at the time that `pick` chooses from the span.
+
+        It is due at the end if no other would follow it. A strategy of the caller's that raises
+        ends the wait.
+        """
+        if self.is_over or self.is_final:
             return
-        self.interval = moment - now
-        # Kept back so that the last poll's response, if it takes as long as the one before, comes
-        # in time (invariant 1).
-        reserve = min(self._answered_in, _MAX_RESERVE)
+        try:
+            due = pick(*self.span(now))
+        except Exception as bug:  # noqa: BLE001 - whatever it is, `result` raises it
+            self.end(bug)
+            return
+        self._scheduled_at, self.due = now, due
         self.is_final = self._timeout is not None and backoff.is_past_limit(
-            self._call_state,
-            now - self._started - self.elapsed + self.interval + reserve,
-            self._timeout,
+            self._call_state, due - self._observed_at + self._reserve, self._timeout
         )
-        self.due = max(self.deadline - reserve, now) if self.is_final else moment
-        self._slept += self.interval
+        if self.is_final:
+            self.due = max(self.deadline - self._reserve, now)
 
     # ---- what
 
     def observe(
-        self, now: float, outcome: T | Exception, *, asked_at: float, is_early: bool = False
+        self, now: float, outcome: T | Exception, *, sent_at: float
     ) -> tuple[SnapshotEvent, ...]:
-        """Take in what a poll that was sent at `asked_at` came to, and return what is new.
+        """Take in the outcome of a poll that was sent at `sent_at`, and return what is new.
 
-        `is_early` is for the poll of another wait, sent before this one was due.
+        Another poll has to be scheduled then, unless it was an early one.
         """
         self.polls += 1
-        self.is_planned = self.is_planned and is_early
-        self.elapsed = now - self._started
+        self._observed_at = now
+        self._was_early = self.is_early(sent_at)
+        if not self._was_early:
+            self.attempts += 1
+            self._slept += self.due - self._scheduled_at
         if is_logged("wait.polled"):
             self._log("wait.polled", "poll %d: %s", self.polls, self._described(outcome))
         if isinstance(outcome, CivoSnapshotsError):
             events = self._failed(outcome)
         elif isinstance(outcome, Exception):
-            return self._ended(outcome)
+            self.end(outcome)
+            return ()
         else:
             events = self._saw(outcome)
-            if not is_early:
-                self._answered_in = max(now - self.due, 0.0)
-        self._conclude(now, outcome, asked_at, is_early=is_early)
+            if not self._was_early:
+                self._responded_in = now - sent_at
+        self._conclude(now, outcome, sent_at)
 
         return events
+
+    def time_out(self, now: float) -> None:
+        """End without a poll: the last one found no slot (invariant 5)."""
+        self._observed_at = now
+        self._end_with(self._timed_out("; no connection was free for the last poll"))
+
+    def end(self, error: Exception) -> None:
+        """End with an error that is not about what is waited for."""
+        self._end, self.is_over = error, True
 
     def result(self) -> T:
         """Return what was waited for, or raise why it did not come."""
@@ -260,17 +302,20 @@ class Wait(Generic[T]):
 
         return cast("T", self.seen)
 
-    def _conclude(
-        self, now: float, outcome: T | CivoSnapshotsError, asked_at: float, *, is_early: bool
-    ) -> None:
+    @property
+    def _reserve(self) -> float:
+        """What is kept back so that the last response, if as slow as the one before, is in time."""
+        return min(self._responded_in, _MAX_RESERVE)
+
+    def _conclude(self, now: float, outcome: T | CivoSnapshotsError, sent_at: float) -> None:
         if self.goal.is_met(outcome):
             self.is_over = True
         elif failure := self._hopeless(outcome):
-            self._ended(failure)
-        elif not is_early:
-            self._use_time(now, asked_at)
+            self._end_with(failure)
+        elif not self._was_early:
+            self._use_time(now, sent_at)
 
-    def _hopeless(self, outcome: T | CivoSnapshotsError) -> Exception | None:
+    def _hopeless(self, outcome: T | CivoSnapshotsError) -> CivoSnapshotsError | None:
         """Return the error that an outcome comes to which further polls would not change."""
         if not isinstance(outcome, CivoSnapshotsError):
             return self.goal.failure(self, outcome)
@@ -279,19 +324,16 @@ class Wait(Generic[T]):
 
         return self.goal.failure(self, outcome) or self._noted(outcome)
 
-    def _use_time(self, now: float, asked_at: float) -> None:
+    def _use_time(self, now: float, sent_at: float) -> None:
         """End with the time; after a stall, poll once more (invariant 1)."""
-        if now > self.cut_at(asked_at) + _STALLED and asked_at <= self.deadline:
+        if now > self.cut_at(sent_at) + _STALLED and sent_at <= self.deadline:
             self.due, self.is_final = now, True
         elif self.is_final or now >= self.deadline:
-            self._ended(self._timed_out())
+            self._end_with(self._timed_out())
 
-    def _ended(self, error: Exception) -> tuple[SnapshotEvent, ...]:
-        self._end, self.is_over = error, True
-        if isinstance(error, CivoSnapshotsError):
-            self.log_end(error)
-
-        return ()
+    def _end_with(self, error: CivoSnapshotsError) -> None:
+        self.end(error)
+        self.log_end(error)
 
     def log_end(self, error: CivoSnapshotsError) -> None:
         """Log an end without what was waited for."""
@@ -307,7 +349,7 @@ class Wait(Generic[T]):
         if _is_unknown(error):
             is_new = self._timeout != 0 and self.elapsed < self._policy.not_found_grace
             return self.seen is None and is_new
-        # Told when to come back, nothing has failed.
+        # Where Civo said when to come back, nothing has failed.
         if isinstance(error, RateLimitedError) and error.retry_after is not None:
             return True
         self._charged += 1
@@ -319,14 +361,14 @@ class Wait(Generic[T]):
         self._last_error, self.failures, self._charged = None, 0, 0
         if not isinstance(outcome, Snapshot):
             return ()
-        # A topic of the poller hands one and the same value to all who wait for it.
+        # A topic of the poller gives one and the same value to all who wait for it.
         if before is outcome or before == outcome:
             return self._stall(outcome)
 
         return tuple(self._changes(cast("Snapshot | None", before), outcome))
 
     def _stall(self, snapshot: Snapshot) -> tuple[SnapshotEvent, ...]:
-        unchanged_for = self.elapsed - self._changed_at
+        unchanged_for = self._observed_at - self._changed_at
         if self._is_stalled or unchanged_for < self._policy.stall_after:
             return ()
         self._is_stalled = True
@@ -334,12 +376,12 @@ class Wait(Generic[T]):
         return (SnapshotStalled(snapshot=snapshot, unchanged_for=unchanged_for),)
 
     def _changes(self, before: Snapshot | None, after: Snapshot) -> Iterator[SnapshotEvent]:
-        self._changed_at, self._is_stalled = self.elapsed, False
+        self._changed_at, self._is_stalled = self._observed_at, False
         new = (SnapshotSeen(snapshot=after),) if before is None else events_between(before, after)
         yield from new
         # A message may change with each poll, and would push the states out of the timeline.
         if not all(isinstance(event, DetailsChanged) for event in new):
-            self._timeline = _longer(self._timeline, self.elapsed, after)
+            self._timeline = _longer(self._timeline, self._observed_at, after)
         yield from self._unknown_words(after)
         for event in new:
             if isinstance(event, StateChanged):
@@ -360,8 +402,8 @@ class Wait(Generic[T]):
         pairs = zip(self._timeline[::2], self._timeline[1::2], strict=True)
 
         return tuple(
-            TimelineEntry.of(cast("Snapshot", snapshot), cast("float", elapsed))
-            for elapsed, snapshot in pairs
+            TimelineEntry.of(cast("Snapshot", snapshot), cast("float", at) - self._started)
+            for at, snapshot in pairs
         )
 
     @property
@@ -408,12 +450,13 @@ class Wait(Generic[T]):
     def _log(self, event: str, text: str, *args: object) -> None:
         log(event, self._about, f"%s: {text}", self.target, *args)
 
-    def _timed_out(self) -> WaitTimeoutError:
+    def _timed_out(self, why: str = "") -> WaitTimeoutError:
         failed = f"; the last poll failed: {self._last_error}" if self._last_error else ""
 
         return self.error(
             WaitTimeoutError,
-            f"{self.goal.unmet} when the time was up ({self.effort}): {self.last_seen}{failed}",
+            f"{self.goal.unmet} when the wait timed out ({self.effort}): "
+            f"{self.last_seen}{failed}{why}",
         )
 
     def _noted(self, error: CivoSnapshotsError) -> CivoSnapshotsError:
@@ -433,16 +476,16 @@ class Wait(Generic[T]):
 
     @property
     def _call_state(self) -> backoff.CallState:
-        return backoff.call_state(polls=self.polls, slept=self._slept, elapsed=self.elapsed)
+        return backoff.call_state(polls=self.attempts, slept=self._slept, elapsed=self.elapsed)
 
 
-def _longer(timeline: tuple[object, ...], elapsed: float, seen: Snapshot) -> tuple[object, ...]:
+def _longer(timeline: tuple[object, ...], at: float, seen: Snapshot) -> tuple[object, ...]:
     """Add an entry; from a full timeline, drop the one in the middle."""
     if len(timeline) < 4 * _TIMELINE_ENDS:
-        return (*timeline, elapsed, seen)
+        return (*timeline, at, seen)
     middle = 2 * _TIMELINE_ENDS
 
-    return (*timeline[:middle], *timeline[middle + 2 :], elapsed, seen)
+    return (*timeline[:middle], *timeline[middle + 2 :], at, seen)
 
 
 def _is_unknown(error: CivoSnapshotsError) -> bool:

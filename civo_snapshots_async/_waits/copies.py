@@ -1,0 +1,25 @@
+"""An error for each of several waits that one request or one bug ends."""
+
+import copy
+
+
+def copied(error: Exception) -> Exception:
+    """Return a copy that one wait may raise and add to, and no other wait ever sees.
+
+    It keeps what the error says, its cause, its notes, and where it was raised. One of a class that
+    can't be copied is returned itself.
+    """
+    try:
+        own = copy.copy(error)
+        # A class whose arguments are not those of `__init__` is built anew out of the wrong ones.
+        if type(own) is not type(error) or own.args != error.args:
+            return error
+    except Exception:  # noqa: BLE001 - whatever such a class does
+        return error
+    if notes := getattr(error, "__notes__", None):
+        own.__notes__ = [*notes]
+    own.__context__ = error.__context__
+    own.__cause__ = error.__cause__
+    own.__suppress_context__ = error.__suppress_context__
+
+    return own.with_traceback(error.__traceback__)
