@@ -308,7 +308,9 @@ class SnapshotRef:
         Raises `ValueError` where the snapshot or ref is of another instance or region.
         """
         if isinstance(snapshot, Snapshot):
-            snapshot = snapshot.ref
+            # One that a test has made may say neither its instance nor its region.
+            home = snapshot.instance_id or instance_id
+            snapshot = SnapshotRef(home, snapshot.id, snapshot.region)
         given = default_region if region is None else check.plain_name("region", region)
         if not isinstance(snapshot, SnapshotRef):
             return SnapshotRef(instance_id, snapshot, given)
