@@ -32,9 +32,9 @@
 Wrong use of our own functions is `ValueError` or `TypeError`, before anything is sent.
 """
 
-from collections.abc import Mapping
+import copyreg
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
 
 import attrs
 
@@ -46,6 +46,8 @@ _TRANSIENT_STATUSES = (
     _TIMED_OUT | {HTTPStatus.TOO_MANY_REQUESTS} | frozenset(range(500, 600)) - {501, 505}
 )
 _TRANSIENT_CODES = frozenset({"database_quota_lock_failed"})
+# How pickle makes any object without a call of its `__init__`; typeshed does not have it.
+_NEW_OBJECT: Callable[..., object] = vars(copyreg)["__newobj__"]
 
 
 @attrs.frozen(kw_only=True)
@@ -104,18 +106,8 @@ class CivoSnapshotsError(Exception):
         return False
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _unpickled, (type(self), self.args, self.__dict__)
-
-
-def _unpickled(
-    cls: type[CivoSnapshotsError], args: tuple[object, ...], values: dict[str, Any]
-) -> CivoSnapshotsError:
-    # Exceptions are pickled as a call with their args alone; ours have keyword arguments as well.
-    error = cls.__new__(cls)
-    error.args = args
-    error.__dict__.update(values)
-
-    return error
+        # Exceptions are pickled as a call with their args, and ours need keyword arguments as well.
+        return _NEW_OBJECT, (type(self),), {"args": self.args, **self.__dict__}
 
 
 class ConfigurationError(CivoSnapshotsError, ValueError):

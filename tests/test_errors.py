@@ -3,6 +3,7 @@
 import copy
 import logging
 import pickle
+import re
 import traceback
 from datetime import UTC, datetime
 
@@ -47,6 +48,7 @@ from civo_snapshots_async import (
     UnknownStateSeen,
     UnreadableEntry,
     WaitError,
+    WaitInterruptedError,
     WaitTimeoutError,
     _errors,
 )
@@ -154,6 +156,16 @@ def make_wait_error(kind: type[WaitError]) -> WaitError:
     )
 
 
+PICKLED = [
+    *(make_error(kind) for kind in PUBLIC_ERRORS),
+    *MODELS,
+    PollPolicy(),
+    PollPolicy(jitter=0.5),
+    RetryPolicy(),
+    HttpOptions(),
+]
+
+
 @pytest.mark.parametrize("kind", PUBLIC_ERRORS, ids=lambda kind: kind.__name__)
 def test_every_error_survives_pickling_with_all_it_carries(kind: type[CivoSnapshotsError]) -> None:
     """A process pool, or a queue, hands errors on as they are."""
@@ -165,6 +177,17 @@ def test_every_error_survives_pickling_with_all_it_carries(kind: type[CivoSnapsh
         assert type(again) is kind
         assert str(again) == "no; while waiting"
         assert repr(again.__dict__) == repr(error.__dict__)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("value", PICKLED, ids=lambda value: type(value).__name__)
+def test_a_pickle_holds_public_names_alone(value: object, protocol: int) -> None:
+    """What somebody has stored is read by the next version too, wherever its files are."""
+    pickled = pickle.dumps(value, protocol)
+
+    assert b"civo_snapshots_async" in pickled
+    assert re.findall(rb"civo_snapshots_async[\w.]*\._\w+|_[A-Z]\w+", pickled) == []
+    assert repr(pickle.loads(pickled)) == repr(value)  # noqa: S301 - made here
 
 
 @pytest.mark.parametrize("kind", PUBLIC_ERRORS, ids=lambda kind: kind.__name__)
@@ -243,6 +266,18 @@ def test_some_errors_are_builtin_ones_as_well(
 ) -> None:
     """`except TimeoutError` means a time-out, whoever noticed it."""
     assert issubclass(kind, builtin)
+
+
+def test_a_restore_that_was_not_sent_is_no_wait() -> None:
+    """`except WaitError` is for what may be waited for once more."""
+    assert not issubclass(SnapshotNotCompleteError, WaitError)
+
+
+def test_a_wait_that_was_interrupted_did_not_time_out() -> None:
+    """It is a wait's error, and the time was not up."""
+    assert issubclass(WaitInterruptedError, WaitError)
+    assert not issubclass(WaitInterruptedError, TimeoutError)
+    assert not make_error(WaitInterruptedError).may_have_taken_effect
 
 
 def test_an_error_of_a_wait_reads_its_volumes_from_the_snapshot() -> None:
