@@ -286,7 +286,7 @@ class TestWaiting:
     async def test_the_modules_coroutine_is_the_same(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """It takes the session's clock."""
+        """It is the session's own wait, on its clock."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=500))
 
         snapshot = await wait_until_complete(session, "web-1", "snap-1")
@@ -295,7 +295,7 @@ class TestWaiting:
         assert fake_clock.now() >= 500
 
     async def test_the_modules_coroutine_takes_a_region(self, fake_clock: FakeClock) -> None:
-        """It goes along with each look."""
+        """It goes along with each poll."""
         async with FakeCivo(clock=fake_clock, takes=0, other_regions=["FAKE2"]) as civo:
             civo.add_instance("db-1", region="FAKE2")
             civo.add_snapshot("db-1", "snap-1")

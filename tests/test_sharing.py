@@ -28,6 +28,7 @@ from civo_snapshots_async import (
     TransportError,
     UnreadableEntry,
     WaitTimeoutError,
+    wait_until_complete,
 )
 from civo_snapshots_async._http.caller import Caller
 from civo_snapshots_async._http.message import Request
@@ -212,6 +213,36 @@ class TestRequests:
             assert kinds["list"] <= 50
             assert all(snapshot.is_complete for snapshot in snapshots)
             assert 300 <= fake_clock.now() < 325
+
+    async def test_the_modules_coroutine_costs_what_the_method_costs(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """Ten waits for one snapshot, by either of them or by both."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=100))
+
+        await asyncio.gather(
+            *(wait_until_complete(session, "web-1", "snap-1", poll=EVERY[10]) for _ in range(10)),
+            *(session.wait_until_complete("web-1", "snap-1", poll=EVERY[10]) for _ in range(10)),
+        )
+
+        assert len(civo.requests) == 11
+
+    async def test_with_a_clock_of_its_own_the_modules_coroutine_polls_by_itself(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """The session's polls go by the session's clock."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=20))
+
+        await asyncio.gather(
+            *(
+                wait_until_complete(
+                    session, "web-1", "snap-1", poll=EVERY[10], clock=fake_clock, region="FAKE1"
+                )
+                for _ in range(3)
+            )
+        )
+
+        assert len(civo.requests) == 9
 
     @pytest.mark.slow
     async def test_a_thousand_waits_on_one_snapshot_cost_as_many_as_one(

@@ -26,6 +26,7 @@ from civo_snapshots_async import (
     Snapshot,
     SnapshotFailedError,
     SnapshotNotFoundError,
+    SnapshotRef,
     SnapshotVanishedError,
     TransportError,
     TransportTimeoutError,
@@ -63,6 +64,52 @@ async def wait(script: Script, poll: PollPolicy = EVERY_10_S, **more: Any) -> Sn
     return await wait_until_complete(
         Source(script), "web-1", "snap-1", clock=script.clock, poll=poll, **more
     )
+
+
+async def test_a_source_that_waits_by_itself_is_asked_to() -> None:
+    """With all that was given."""
+    given: list[object] = []
+
+    class Waits:
+        """A source of yours."""
+
+        async def get_snapshot(self, *_: object, **__: object) -> Snapshot:
+            """Never called."""
+            raise AssertionError
+
+        async def wait_until_complete(self, *ids: str, **more: object) -> Snapshot:
+            """Wait, in a way of its own."""
+            given.extend([*ids, more])
+            return COMPLETE
+
+    assert (
+        await wait_until_complete(Waits(), "web-1", "snap-1", timeout=9, region="LON1") is COMPLETE
+    )
+    assert given == [
+        "web-1", "snap-1",
+        {"timeout": 9, "poll": PollPolicy(), "on_change": None, "region": "LON1"},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "snapshot",
+    [COMPLETE, SnapshotRef("web-1", "snap-1", region="FAKE1")],
+    ids=["a snapshot", "a ref"],
+)
+async def test_what_names_a_snapshot_brings_its_region(snapshot: Snapshot | SnapshotRef) -> None:
+    """To a source of yours as to a session."""
+    given: list[object] = []
+
+    class Gets:
+        """A source of yours."""
+
+        async def get_snapshot(self, *ids: str, **more: object) -> Snapshot:
+            """Get one."""
+            given.extend([*ids, more])
+            return COMPLETE
+
+    assert await wait_until_complete(Gets(), "web-1", snapshot) is COMPLETE
+    assert given == ["web-1", "snap-1", {"region": "FAKE1"}]
 
 
 async def test_looks_at_once(fake_clock: FakeClock) -> None:

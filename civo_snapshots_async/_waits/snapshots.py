@@ -9,19 +9,19 @@ from .._checks import Seconds
 from .._clock import Clock, SystemClock
 from .._errors import SnapshotFailedError
 from .._events import DetailsChanged, SnapshotEvent, SnapshotFinished, SnapshotSeen, StateChanged
-from .._models import Snapshot, SnapshotRef
+from .._models import Snapshot, SnapshotLike, SnapshotRef
 from .._policies import PollPolicy
 from . import alone
 from .goals import COMPLETE
 from .wait import Wait
 
 OnChange = Callable[[Snapshot, Snapshot], object]
-# Whatever changes what a wait has seen: the caller is told of what lies between two of them.
+# Whatever changes what a wait has seen: a change is reported with what was seen before it.
 _CHANGES = (SnapshotSeen, StateChanged, DetailsChanged)
 
 
 class Advance(Protocol):
-    """Whatever drives a wait until it is over, or until there is news of these types."""
+    """Whatever drives a wait until it is over, or until events of these types have come."""
 
     def __call__(
         self, wait: Wait[Snapshot], wakes_on: tuple[type, ...] = (), /
@@ -31,7 +31,10 @@ class Advance(Protocol):
 
 
 class SnapshotSource(Protocol):
-    """Whatever can get a snapshot: a `SnapshotSession`, or something of yours."""
+    """Whatever can get a snapshot: a `SnapshotSession`, or something of yours.
+
+    One that has a `wait_until_complete` of its own, as a session does, waits by that.
+    """
 
     @property
     def get_snapshot(self) -> Callable[..., Awaitable[Snapshot]]:
@@ -40,9 +43,9 @@ class SnapshotSource(Protocol):
 
 
 async def wait_until_complete(
-    session: SnapshotSource,
+    source: SnapshotSource,
     instance_id: str,
-    snapshot_id: str,
+    snapshot_id: SnapshotLike,
     *,
     timeout: Seconds | None = 1800.0,
     poll: PollPolicy = PollPolicy(),
@@ -53,51 +56,65 @@ async def wait_until_complete(
     """Poll a snapshot until it and every volume in it are complete, and return it.
 
     It polls at once, then at intervals that `poll` sets. `timeout`, in seconds or as a `timedelta`,
-    bounds everything, a poll that hangs included; when it is up, there is one last poll. `None`
+    bounds everything, a poll that hangs included; at the deadline, there is one last poll. `None`
     waits for ever. `on_change(before, after)`, plain or async, is called once for each change of a
-    state; its time counts, and is not cut. `region` is handed on to `get_snapshot` where it is
-    given. `clock` is the session's own unless given.
+    state; its time counts, and is not cut.
+
+    A `source` with a `wait_until_complete` of its own, as a session, waits by that, and shares its
+    polls. Any other is polled by its `get_snapshot`, to which `region` is passed where it is given
+    or the snapshot brings one; so is a session where `clock` is given, the time to wait by.
 
     Raises `SnapshotFailedError` as soon as the snapshot or a volume in it has failed,
-    `WaitTimeoutError` when the time is up, and `SnapshotVanishedError` when Civo does not know it.
-    All carry the last snapshot, the number of polls, the time waited and a timeline of states. Any
-    other error that further polls would not change, such as `AuthenticationError`, is raised as it
-    is, with the last snapshot in `.snapshot` and what was known in its text.
+    `WaitTimeoutError` when it has timed out, and `SnapshotVanishedError` when Civo does not know
+    it. All carry the last snapshot, the number of polls, the time waited and a timeline of states.
+    Any other error that further polls would not change, such as `AuthenticationError`, is raised as
+    it is, with the last snapshot in `.snapshot` and what was known in its text.
     """
-    where = {} if region is None else {"region": region}
-    own: Clock | None = getattr(session, "clock", None)
-    time = clock or own or SystemClock()
-    wait: Wait[Snapshot] = Wait(
-        SnapshotRef(instance_id, snapshot_id, region or ""),
-        COMPLETE,
-        poll,
-        check.timeout(timeout),
-        time.now(),
-    )
+    own: Callable[..., Awaitable[Snapshot]] | None = getattr(source, "wait_until_complete", None)
+    if own is not None and clock is None:
+        return await own(
+            instance_id, snapshot_id, timeout=timeout, poll=poll, on_change=on_change, region=region
+        )
+    time = _clock_of(source, clock)
+    ref = SnapshotRef.of(instance_id, snapshot_id, region=region, default_region="")
+    wait: Wait[Snapshot] = Wait(ref, COMPLETE, poll, check.timeout(timeout), time.now())
+
+    return await until_complete(wait, _polling(source, ref, time), on_change)
+
+
+def _polling(source: SnapshotSource, ref: SnapshotRef, clock: Clock) -> Advance:
+    """Drive a wait by the polls of a source, shared with no other wait."""
+    where = {"region": ref.region} if ref.region else {}
 
     async def advance(
         wait: Wait[Snapshot], _: tuple[type, ...] = (), /
     ) -> tuple[SnapshotEvent, ...]:
         return await alone.advance(
-            wait, lambda: session.get_snapshot(instance_id, snapshot_id, **where), time
+            wait, lambda: source.get_snapshot(ref.instance_id, ref.snapshot_id, **where), clock
         )
 
-    return await until_complete(wait, advance, on_change)
+    return advance
+
+
+def _clock_of(source: SnapshotSource, given: Clock | None) -> Clock:
+    own: Clock | None = getattr(source, "clock", None)
+
+    return given or own or SystemClock()
 
 
 async def until_complete(
     wait: Wait[Snapshot], advance: Advance, on_change: OnChange | None = None
 ) -> Snapshot:
-    """Drive a wait to its end, and tell of each change of a state."""
+    """Drive a wait to its end, and report each change of a state."""
     wakes_on = () if on_change is None else _CHANGES
     while not wait.is_over:
         before = wait.seen
         events = await advance(wait, wakes_on)
         has_changed = any(isinstance(event, StateChanged) for event in events)
         if on_change is not None and has_changed and before is not None and wait.seen is not None:
-            answer = on_change(before, wait.seen)
-            if isawaitable(answer):
-                await answer
+            reporting = on_change(before, wait.seen)
+            if isawaitable(reporting):
+                await reporting
 
     return wait.result()
 
