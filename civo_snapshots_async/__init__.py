@@ -46,6 +46,7 @@ from ._events import (
     UnknownStateSeen,
     apply_events,
     diff,
+    event_from_dict,
 )
 from ._models import (
     Instance,
@@ -131,6 +132,7 @@ __all__ = [
     "__version__",
     "apply_events",
     "diff",
+    "event_from_dict",
     "plan_prune",
     "wait_until_complete",
 ]

@@ -18,6 +18,7 @@ from ._errors import (
     WaitInterruptedError,
 )
 from ._models import Snapshot, SnapshotLike, SnapshotRef
+from ._plain import Plain
 from ._policies import PollPolicy
 from ._waits.snapshots import OnChange
 
@@ -29,7 +30,7 @@ _MOST_NAMED = 10
 
 
 @attrs.frozen(kw_only=True)
-class BatchOutcome:
+class BatchOutcome(Plain):
     """What became of one item of a batch."""
 
     status: _Status
@@ -49,11 +50,16 @@ class BatchOutcome:
 
 
 @attrs.frozen(kw_only=True)
-class BatchResult:
+class BatchResult(Plain):
     """What became of a batch, item by item."""
 
     outcomes: tuple[BatchOutcome, ...]
     """One for each item, in the order in which they were given."""
+
+    @property
+    def exit_code(self) -> int:
+        """What a program may exit with: 0 where every item is completed, else 1."""
+        return 0 if len(self.completed) == len(self.outcomes) else 1
 
     @property
     def completed(self) -> tuple[BatchOutcome, ...]:
@@ -190,6 +196,11 @@ class Snapshotter(Protocol):
         ...
 
     @property
+    def ensure_snapshot(self) -> Callable[..., Awaitable[Snapshot]]:
+        """A coroutine function of `instance_id`, `name`, `description` and `region`."""
+        ...
+
+    @property
     def wait_until_complete(self) -> Callable[..., Awaitable[Snapshot]]:
         """A coroutine function of two ids, `timeout`, `poll`, `on_change` and `region`."""
         ...
@@ -220,6 +231,7 @@ def snapshot_many(
     *,
     name: str | Callable[[str], str | None] | None,
     description: str | None,
+    ensure: bool,
     max_concurrent: int,
     waiting: Waiting,
     region: str,
@@ -238,9 +250,13 @@ def snapshot_many(
         for instance_id in _several("instance_ids", instance_ids)
     ]
     _refuse_twice("instance_ids", "instance", [item.instance_id for item in items])
+    is_ensured = check.boolean("ensure", ensure)
+    if is_ensured and any(item.name is None for item in items):
+        raise ValueError("ensure=True needs a name for each instance: it is what is ensured")
+    make = session.ensure_snapshot if is_ensured else session.create_snapshot
 
     async def make_and_wait(item: _Item) -> None:
-        item.snapshot = await session.create_snapshot(
+        item.snapshot = await make(
             item.instance_id, name=item.name, description=description, region=region
         )
         item.snapshot_id = item.snapshot.id

@@ -17,7 +17,8 @@ from ._http import endpoints
 from ._http.caller import Caller
 from ._http.config import DEFAULT_API_URL, Account, Token, checked_account, find_account
 from ._http.endpoints import Request
-from ._models import Restore, Snapshot, SnapshotLike, SnapshotRef
+from ._instances import list_instances
+from ._models import Instance, Restore, Snapshot, SnapshotLike, SnapshotRef
 from ._policies import HttpOptions, RetryPolicy
 from ._restoring import restore_complete, restore_once
 from ._waits.poller import Poller
@@ -105,6 +106,11 @@ class SnapshotCalls:
     def region(self) -> str:
         """The region of every call that names no other."""
         return self._account.region
+
+    @property
+    def api_url(self) -> str:
+        """Where Civo's API is, without `/v2`."""
+        return self._account.api_url
 
     @property
     def clock(self) -> Clock:
@@ -318,6 +324,24 @@ class SnapshotCalls:
         )
         async with self._caller.scope.inside():
             return await self._creations.ensure(request, name)
+
+    async def list_instances(self, *, region: str | None = None) -> tuple[Instance, ...]:
+        """Return the instances of a region, up to 10,000 of them, page by page.
+
+        Raises what `list_snapshots` raises.
+        """
+        async with self._caller.scope.inside():
+            return await list_instances(self._caller, self._in(region))
+
+    async def find_instance(self, instance_id: str, *, region: str | None = None) -> Instance:
+        """Return an instance by its id; by its host name where Civo takes one.
+
+        Civo's page names the id alone in each path. The official CLI looks a host name up in the
+        list of instances before it calls.
+
+        Raises `InstanceNotFoundError` where there is none, and what `get_snapshot` raises.
+        """
+        return await self._call(endpoints.get_instance(instance_id, region=self._in(region)))
 
     def _ref(self, instance_id: str, snapshot: SnapshotLike, region: str | None) -> SnapshotRef:
         return SnapshotRef.of(instance_id, snapshot, region=region, default_region=self.region)

@@ -35,10 +35,12 @@ Wrong use of our own functions is `ValueError` or `TypeError`, before anything i
 import copyreg
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Any, cast
 
 import attrs
 
 from ._models import Instance, Snapshot, TimelineEntry, UnreadableEntry, Verdict, VolumeStatus
+from ._plain import to_plain
 
 _TIMED_OUT = frozenset({HTTPStatus.REQUEST_TIMEOUT})
 # Neither a method that is not implemented nor a version of HTTP comes to be with time.
@@ -94,6 +96,10 @@ class CivoSnapshotsError(Exception):
     def add_context(self, text: str) -> None:
         """Add to `context`; what is raised and what was copied from it do not share theirs."""
         self.context = (*self.context, text)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its `type`, its `message` and what it carries, ready for JSON."""
+        return cast("dict[str, Any]", to_plain(self))
 
     @property
     def is_transient(self) -> bool:

@@ -1,22 +1,34 @@
 """What happens to a snapshot, as values; applied to the first report, they give the last one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, cast, get_args
 
 import attrs
 
 from ._errors import CivoSnapshotsError
 from ._models import Snapshot, VolumeStatus
+from ._plain import Plain, from_plain
+
+
+class _Event(Plain):
+    """What all events have in common."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a dictionary that is ready for JSON; `event` is the name of its class."""
+        return {"event": type(self).__name__, **super().to_dict()}
 
 
 @attrs.frozen(kw_only=True)
-class SnapshotSeen:
+class SnapshotSeen(_Event):
     """The snapshot was seen for the first time."""
 
     snapshot: Snapshot
 
 
 @attrs.frozen(kw_only=True)
-class StateChanged:
+class StateChanged(_Event):
     """The state of a snapshot, or of one volume in it, has changed."""
 
     volume_id: str | None = None
@@ -32,7 +44,7 @@ class StateChanged:
 
 
 @attrs.frozen(kw_only=True)
-class DetailsChanged:
+class DetailsChanged(_Event):
     """Something else of the snapshot has changed, such as its name or its message."""
 
     snapshot: Snapshot
@@ -40,14 +52,14 @@ class DetailsChanged:
 
 
 @attrs.frozen(kw_only=True)
-class UnknownStateSeen:
+class UnknownStateSeen(_Event):
     """A state of unknown meaning was seen, and is taken for pending. Emitted once for each word."""
 
     state: str
 
 
 @attrs.frozen(kw_only=True)
-class PollFailed:
+class PollFailed(_Event):
     """A poll failed with a transient error; there will be another."""
 
     error: CivoSnapshotsError
@@ -56,7 +68,7 @@ class PollFailed:
 
 
 @attrs.frozen(kw_only=True)
-class SnapshotStalled:
+class SnapshotStalled(_Event):
     """Nothing has changed for a while. Emitted once, until something changes."""
 
     snapshot: Snapshot
@@ -65,7 +77,7 @@ class SnapshotStalled:
 
 
 @attrs.frozen(kw_only=True)
-class SnapshotFinished:
+class SnapshotFinished(_Event):
     """The snapshot is complete, or it has failed: nothing more will happen to it."""
 
     snapshot: Snapshot
@@ -80,6 +92,21 @@ SnapshotEvent = (
     | SnapshotStalled
     | SnapshotFinished
 )
+
+
+def event_from_dict(data: Mapping[str, object]) -> SnapshotEvent:
+    """Return the event that `to_dict` was given; fields that are not known are ignored.
+
+    The error of a `PollFailed` comes back as a `CivoSnapshotsError` with its text alone. Raises
+    `ValueError` for anything else.
+    """
+    name = data.get("event")
+    for kind in get_args(SnapshotEvent):
+        if kind.__name__ == name:
+            fields = {key: value for key, value in data.items() if key != "event"}
+            return cast("SnapshotEvent", from_plain(fields, kind))
+
+    raise ValueError(f"no event: {name!r}")
 
 
 def diff(before: Snapshot, after: Snapshot) -> tuple[StateChanged, ...]:

@@ -1,14 +1,16 @@
 """What Civo reports, and our reading of it: frozen values that know nothing of the wire."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
+from typing import Self
 
 import attrs
 
 from . import _checks as check
+from ._plain import Plain, from_plain
 
 _IGNORED_IN_STATES = re.compile(r"[\s_-]+")
 _SUCCESS = frozenset({"complete", "completed"})
@@ -57,7 +59,7 @@ def is_known(state: str) -> bool:
 
 
 @attrs.frozen(kw_only=True)
-class VolumeStatus:
+class VolumeStatus(Plain):
     """How far a snapshot has got with one volume."""
 
     id: str
@@ -71,7 +73,7 @@ class VolumeStatus:
 
 
 @attrs.frozen(kw_only=True)
-class Verdict:
+class Verdict(Plain):
     """Whether a snapshot is complete, volumes and all, and if not, why."""
 
     phase: Phase
@@ -151,7 +153,7 @@ def _one_line(message: str) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class Snapshot:
+class Snapshot(Plain):
     """A snapshot of an instance and its attached volumes, as Civo last reported it."""
 
     id: str
@@ -177,10 +179,25 @@ class Snapshot:
     """The region, as it was named in the call that gave this snapshot."""
 
     def __str__(self) -> str:
-        done = sum(volume.phase is Phase.COMPLETE for volume in self.volumes)
-        progress = f", {done} of {len(self.volumes)} volumes complete" if self.volumes else ""
+        done, total = self.progress
+        progress = f", {done} of {total} volumes complete" if total else ""
 
         return f"snapshot {self.name} ({self.id}): {self.phase.value}{progress}"
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, object]) -> Self:
+        """Return the snapshot that `to_dict` was given; fields that are not known are ignored.
+
+        Raises `ValueError` for anything else.
+        """
+        return from_plain(data, cls)
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many volumes are complete, and of how many; one without a report counts as well."""
+        volumes = (*self.volumes, *_unreported(self))
+
+        return sum(volume.phase is Phase.COMPLETE for volume in volumes), len(volumes)
 
     @property
     def verdict(self) -> Verdict:
@@ -224,7 +241,7 @@ class Snapshot:
 
 
 @attrs.frozen(kw_only=True)
-class UnreadableEntry:
+class UnreadableEntry(Plain):
     """An entry of a list that could not be read: what it is known by, and what is wrong with it."""
 
     index: int
@@ -252,7 +269,7 @@ def _may_be_equal(known: str | None, wanted: str) -> bool:
 
 
 @attrs.frozen(kw_only=True)
-class Restore:
+class Restore(Plain):
     """A restore operation: neither a snapshot nor an instance, and nothing that can be followed.
 
     Civo has no endpoint for it, so `phase` and `completed_at` stay as they were in the answer.
@@ -331,7 +348,7 @@ SnapshotLike = str | Snapshot | SnapshotRef
 
 
 @attrs.frozen(kw_only=True)
-class TimelineEntry:
+class TimelineEntry(Plain):
     """What one poll of a snapshot showed that was new."""
 
     elapsed: float
@@ -354,7 +371,7 @@ class TimelineEntry:
 
 
 @attrs.frozen(kw_only=True)
-class Instance:
+class Instance(Plain):
     """An instance, as Civo last reported it."""
 
     id: str

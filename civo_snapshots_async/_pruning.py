@@ -19,11 +19,12 @@ from ._errors import (
 )
 from ._log import About, log
 from ._models import Snapshot
+from ._plain import Plain
 from ._retention import PrunePlan
 
 
 @attrs.frozen(kw_only=True)
-class PruneOutcome:
+class PruneOutcome(Plain):
     """What became of one deletion."""
 
     snapshot: Snapshot
@@ -40,7 +41,7 @@ class PruneOutcome:
 
 
 @attrs.frozen(kw_only=True)
-class PruneResult:
+class PruneResult(Plain):
     """What became of a plan: one outcome for each snapshot to delete, in their order."""
 
     outcomes: tuple[PruneOutcome, ...] = ()

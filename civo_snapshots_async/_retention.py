@@ -9,13 +9,14 @@ import attrs
 from . import _checks as check
 from ._clock import SystemClock
 from ._models import Phase, Snapshot
+from ._plain import Plain
 
 _DAY = timedelta(days=1)
 _UNDATED = datetime.min.replace(tzinfo=UTC)
 
 
 @attrs.frozen(kw_only=True)
-class PruneEntry:
+class PruneEntry(Plain):
     """What a plan says of one snapshot."""
 
     snapshot: Snapshot
@@ -31,7 +32,7 @@ class PruneEntry:
 
 
 @attrs.frozen(kw_only=True)
-class PrunePlan:
+class PrunePlan(Plain):
     """What would be deleted and what kept, and why; the oldest first."""
 
     entries: tuple[PruneEntry, ...] = ()

@@ -244,6 +244,7 @@ class SnapshotSession(SnapshotCalls):
         *,
         name: str | Callable[[str], str | None] | None = None,
         description: str | None = None,
+        ensure: bool = False,
         max_concurrent: int = 20,
         timeout: Seconds | None = 1800.0,
         poll: PollPolicy = PollPolicy(),
@@ -257,6 +258,9 @@ class SnapshotSession(SnapshotCalls):
         snapshot is terminal: what is bounded is the work that Civo does at once. `timeout` is for
         each wait; the rest is as in `create_snapshot` and `wait_until_complete`.
 
+        With `ensure=True` no snapshot is made where one of that name exists, so that a batch that
+        was stopped can be started again.
+
         A failure of one is its outcome, and does not affect the others. What `on_change` raises
         ends the whole batch, and comes out as it is. Names and ids that can't be used, and an
         instance that is given twice, are a `ValueError` here and now, before anything is sent.
@@ -266,6 +270,7 @@ class SnapshotSession(SnapshotCalls):
             instance_ids,
             name=name,
             description=description,
+            ensure=ensure,
             max_concurrent=max_concurrent,
             waiting=_batch.Waiting.of(timeout, poll, on_change),
             region=self._in(region),

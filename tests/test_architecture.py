@@ -10,7 +10,7 @@ import civo_snapshots_async
 PACKAGE = Path(civo_snapshots_async.__file__).parent
 # The rooms from the ground up: a file may import from its own room and from rooms above it here.
 ROOMS: dict[str, tuple[str, ...]] = {
-    "ground": ("_version", "_checks", "_clock"),
+    "ground": ("_version", "_checks", "_clock", "_plain"),
     "values": ("_models", "_policies"),
     "errors": ("_errors",),
     "rules": ("_events", "_log", "_retention", "_strict_json"),
@@ -24,7 +24,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "_waits.copies", "_waits.pools", "_waits.throttle", "_waits.listing", "_waits.poller",
         "_waits.saved", "_waits.snapshots", "_waits.instances",
     ),
-    "verbs": ("_batch", "_checkpoint", "_creating", "_deleting", "_pruning", "_restoring"),
+    "verbs": (
+        "_batch", "_checkpoint", "_creating", "_deleting", "_instances", "_pruning", "_restoring",
+    ),
     "face": ("_calls", "_session"),
     "package": ("__init__",),
 }  # fmt: skip
@@ -41,7 +43,7 @@ FOREIGN: dict[str, set[str]] = {
     "aiohttp": {"_calls", "_http.caller", "_http.connections", "_http.failures", "_http.transport"},
     "yarl": {"_http.transport"},
     "aiolimiter": {"_http.connections"},
-    "cattrs": {"_http.codec"},
+    "cattrs": {"_http.codec", "_plain"},
     "tenacity": {"_http.retry", "_policies", "_waits.backoff"},
     # Python's own, and known in one place all the same: each record has its event and its fields.
     "logging": {"_log"},
@@ -73,8 +75,9 @@ def imports(file: str) -> tuple[set[str], set[str]]:
 
 def test_every_file_has_its_place() -> None:
     """A new file is drawn into the picture."""
-    paths = [path for path in PACKAGE.rglob("*.py") if "testing" not in path.parts]
-    files = {".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in paths}
+    paths = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py")]
+    above = {"testing", "cli", "__main__.py"}
+    files = {".".join(path.with_suffix("").parts) for path in paths if path.parts[0] not in above}
 
     assert files == set(FILES)
 

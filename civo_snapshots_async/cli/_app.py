@@ -1,0 +1,92 @@
+"""The command line: its commands, and how each of them ends."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from cyclopts import App, CycloptsError
+
+from .. import __version__
+from . import _around, _batches, _snapshots, _tools
+from ._common import Common
+from ._exits import Exit, sentence_of, status_of
+from ._printing import say, stderr
+
+_EPILOGUE = """\
+Settings come from CIVO_TOKEN, CIVO_REGION and CIVO_API_URL, else from the official CLI's file.
+Exit status: 0 done, 1 other error, 2 wrong use, 3 not found, 4 refused token, 5 failed,
+6 timed out, 7 refused by a guard, 8 outcome unknown, 9 part of a batch failed,
+10 policy broken, 130 interrupted."""
+
+
+def build() -> App:
+    """Return the command."""
+    app = App(
+        name="civo-snapshots",
+        help="Civo's instance snapshots: make them, wait for them, restore them safely.",
+        help_epilogue=_EPILOGUE,
+        help_format="plaintext",
+        version=f"civo-snapshots {__version__}",
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+        error_console=stderr(),
+    )
+    app.register_install_completion_command(add_to_startup=False)
+    for module in (_snapshots, _around, _batches, _tools):
+        module.register(app)
+
+    return app
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command, and return its exit status. An error is one sentence on stderr."""
+    app = build()
+    try:
+        command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        say(f"error: {sentence_of(error)}\nsee: civo-snapshots --help")
+        return Exit.WRONG_USE
+    try:
+        with _log_of(bound.arguments):
+            result = command(*bound.args, **bound.kwargs)
+            if asyncio.iscoroutine(result):
+                result = asyncio.run(cast("Coroutine[Any, Any, object]", result))
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except Exception as error:
+        status = status_of(error)
+        if status is None:
+            raise
+        say(f"error: {_one_sentence(error)}")
+        return status
+
+    return result if isinstance(result, int) else Exit.DONE
+
+
+def _one_sentence(error: Exception) -> str:
+    # A command's own text may have a second line to copy.
+    return "\n".join(" ".join(line.split()) for line in str(error).splitlines())
+
+
+@contextmanager
+def _log_of(arguments: dict[str, Any]) -> Generator[None, None, None]:
+    """Print the library's log on stderr: all of it where that was asked for, else nothing.
+
+    What a warning says is in the error as well, which is printed in any case.
+    """
+    common = arguments.get("common")
+    is_verbose = isinstance(common, Common) and common.verbose
+    handler = logging.StreamHandler() if is_verbose else logging.NullHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    logger = logging.getLogger("civo_snapshots_async")
+    level = logger.level
+    logger.addHandler(handler)
+    if is_verbose:
+        logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)

@@ -1,0 +1,184 @@
+"""The commands over many instances: batch, prune, audit."""
+
+import json
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from .. import BatchOutcome, BatchResult, PrunePlan, PruneResult, SnapshotSession, plan_prune
+from .._plain import to_plain
+from ._common import Common, Waiting
+from ._exits import Exit, Stop
+from ._printing import print_table, print_values, say
+
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+def register(app: App) -> None:
+    """Add the commands."""
+    app.command(batch)
+    app.command(prune)
+
+
+async def batch(
+    file: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    *,
+    name: str,
+    ensure: Flag = False,
+    keep_last: int | None = None,
+    report: Path | None = None,
+    max_concurrent: int = 20,
+    waiting: Waiting = Waiting(),
+    common: Common = Common(),
+) -> int:
+    """Make a snapshot of each instance that a file names, and wait until each is complete.
+
+    Parameters
+    ----------
+    file
+        A file with one instance a line, `#` for comments; `-` for stdin.
+    name
+        The name of each snapshot.
+    ensure
+        Make none where one of that name exists, so that the command can be restarted.
+    keep_last
+        Then delete all but so many complete snapshots of each instance that succeeded.
+    report
+        Where to write what became of each instance, as JSON.
+    max_concurrent
+        How many instances have a snapshot in the making at once.
+    """
+    instances = inventory(file)
+    pruned: list[PruneResult] = []
+    async with common.session() as session:
+        many = session.snapshot_many(
+            instances,
+            name=name,
+            ensure=ensure,
+            max_concurrent=max_concurrent,
+            timeout=waiting.limit,
+            poll=waiting.poll,
+        )
+        try:
+            async for outcome in many:
+                if not common.quiet:
+                    say(str(outcome))
+                if keep_last is not None and outcome.status == "completed":
+                    pruned.append(await _prune_one(session, outcome.instance_id, keep_last))
+        finally:
+            if report is not None:
+                _write_report(report, many.result, pruned)
+    _print_outcomes(common, many.result)
+    has_failed = any(result.failed for result in pruned)
+
+    return Exit.PARTLY_FAILED if many.result.exit_code or has_failed else Exit.DONE
+
+
+def inventory(file: str) -> list[str]:
+    """Return the instances that a file names, one a line."""
+    text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    instances = [line for line in lines if line]
+    if not instances:
+        raise Stop(Exit.WRONG_USE, f"{file} names no instance")
+
+    return instances
+
+
+def _write_report(report: Path, result: BatchResult, pruned: list[PruneResult]) -> None:
+    document = {**result.to_dict(), "pruned": to_plain(pruned)}
+    report.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def _print_outcomes(common: Common, result: BatchResult) -> None:
+    if common.output != "table":
+        print_values(common, result.outcomes)
+        return
+    print_table(("INSTANCE", "STATUS", "SNAPSHOT", "WHY"), [_row(each) for each in result.outcomes])
+
+
+def _row(outcome: BatchOutcome) -> tuple[str, str, str, str]:
+    why = str(outcome.error).splitlines()[0] if outcome.error else ""
+
+    return outcome.instance_id, outcome.status, outcome.snapshot_id or "-", why
+
+
+async def prune(
+    instance: str,
+    /,
+    *more: str,
+    keep_last: int | None = None,
+    keep_days: float | None = None,
+    name_prefix: str | None = None,
+    apply: Flag = False,
+    common: Common = Common(),
+) -> int:
+    """Show which snapshots would be deleted; delete them with --apply.
+
+    Parameters
+    ----------
+    keep_last
+        Keep so many of the newest complete ones.
+    keep_days
+        Keep what was made in so many days.
+    name_prefix
+        Leave alone what is called otherwise.
+    apply
+        Delete them.
+    """
+    failed = False
+    async with common.session() as session:
+        for each in (instance, *more):
+            plan = plan_prune(
+                await session.list_snapshots(each),
+                keep_last=keep_last,
+                keep_within=None if keep_days is None else timedelta(days=keep_days),
+                name_prefix=name_prefix,
+                now=session.clock.utcnow(),
+            )
+            _print_plan(common, each, plan)
+            if apply:
+                failed = await _apply(common, session, each, plan) or failed
+    if not apply and not common.quiet:
+        say("nothing was deleted: --apply does it")
+
+    return Exit.PARTLY_FAILED if failed else Exit.DONE
+
+
+def _print_plan(common: Common, instance: str, plan: PrunePlan) -> None:
+    if common.output != "table":
+        print_values(common, plan.entries)
+        return
+    rows = [
+        (
+            instance,
+            entry.snapshot.name,
+            entry.snapshot.id,
+            "delete" if entry.is_deletion else "keep",
+            entry.reason,
+        )
+        for entry in plan.entries
+    ]
+    print_table(("INSTANCE", "SNAPSHOT", "ID", "DO", "WHY"), rows)
+
+
+async def _apply(common: Common, session: SnapshotSession, instance: str, plan: PrunePlan) -> bool:
+    """Delete what the plan says, and tell whether any deletion failed."""
+    result = await session.prune(plan)
+    for outcome in result.failed:
+        say(f"not deleted: {outcome.snapshot.name}: {outcome.error}")
+    if not common.quiet:
+        say(f"{instance}: deleted {len(result.deleted)} of {len(plan.to_delete)}")
+
+    return bool(result.failed)
+
+
+async def _prune_one(session: SnapshotSession, instance: str, keep_last: int) -> PruneResult:
+    plan = plan_prune(
+        await session.list_snapshots(instance), keep_last=keep_last, now=session.clock.utcnow()
+    )
+
+    return await session.prune(plan)

@@ -1,0 +1,231 @@
+"""Following a wait: a live line per volume on a terminal, else a plain line per change."""
+
+import asyncio
+import shlex
+import time
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import aclosing, contextmanager
+from typing import Protocol, cast
+
+import attrs
+import tenacity
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from .. import (
+    Phase,
+    PollFailed,
+    PollPolicy,
+    SavedWait,
+    Snapshot,
+    SnapshotEvent,
+    SnapshotFinished,
+    SnapshotRef,
+    SnapshotSeen,
+    SnapshotSession,
+    SnapshotStalled,
+    StateChanged,
+    WaitTimeoutError,
+    apply_events,
+    diff,
+)
+from ._common import Common, Waiting
+from ._exits import Exit, Stop
+from ._printing import print_json, say, stderr
+
+_MARKS = {Phase.COMPLETE: "[green]✓[/]", Phase.FAILED: "[red]✗[/]", Phase.PENDING: "[yellow]●[/]"}
+
+
+class Reporter(Protocol):
+    """Whatever shows how a wait goes."""
+
+    def report(self, event: SnapshotEvent) -> None:
+        """Show what has happened."""
+        ...
+
+
+async def follow(
+    session: SnapshotSession, ref: SnapshotRef, common: Common, waiting: Waiting
+) -> Snapshot:
+    """Wait until a snapshot is complete, show how it goes, and return it."""
+    saved = session.save_wait(ref.instance_id, ref, timeout=waiting.limit)
+    poll = NotedPoll(waiting.poll)
+
+    async def watch(reporter: Reporter) -> Snapshot:
+        last: SnapshotEvent | None = None
+        events = session.watch(ref.instance_id, ref, timeout=waiting.limit, poll=poll.policy)
+        async with aclosing(events):
+            async for last in events:
+                reporter.report(last)
+        # It ends with that event, or raises.
+        return _complete(cast("SnapshotFinished", last).snapshot)
+
+    return await _resumable(saved, common, poll, watch)
+
+
+async def resume(session: SnapshotSession, saved: SavedWait, common: Common) -> Snapshot:
+    """Resume a saved wait, show how it goes, and return the snapshot."""
+    poll = NotedPoll(PollPolicy())
+
+    async def wait(reporter: Reporter) -> Snapshot:
+        def report(before: Snapshot, after: Snapshot) -> None:
+            for change in diff(before, after):
+                reporter.report(change)
+
+        return await session.resume(saved, poll=poll.policy, on_change=report)
+
+    return await _resumable(saved, common, poll, wait)
+
+
+async def _resumable(
+    saved: SavedWait,
+    common: Common,
+    poll: "NotedPoll",
+    wait: Callable[[Reporter], Awaitable[Snapshot]],
+) -> Snapshot:
+    """Say how to go on with a wait that ends before its snapshot does."""
+    line = f"civo-snapshots resume {shlex.quote(saved.to_json())}"
+    try:
+        with _reporter(common, saved, poll) as reporter:
+            return await wait(reporter)
+    except asyncio.CancelledError:
+        say(f"interrupted: the snapshot goes on at Civo; to wait on:\n{line}")
+        raise
+    except WaitTimeoutError as error:
+        # The deadline has passed: the line gives it as much time again.
+        raise Stop(
+            Exit.TIMED_OUT, f"{error}\nit goes on at Civo; to wait on:\n{_again(saved)}"
+        ) from None
+
+
+def _again(saved: SavedWait) -> str:
+    ref = saved.ref
+
+    return shlex.join(
+        ["civo-snapshots", "wait", ref.instance_id, ref.snapshot_id, "--region", ref.region]
+    )
+
+
+def _complete(snapshot: Snapshot) -> Snapshot:
+    if snapshot.is_failed:
+        reasons = ", ".join(snapshot.verdict.reasons)
+        raise Stop(Exit.FAILED, f"{snapshot.ref} failed: {reasons}")
+
+    return snapshot
+
+
+@contextmanager
+def _reporter(
+    common: Common, saved: SavedWait, poll: "NotedPoll"
+) -> Generator[Reporter, None, None]:
+    if common.output == "jsonl":
+        yield _JsonLines()
+    elif common.quiet:
+        yield _Silent()
+    elif stderr().is_terminal:
+        view = View(title=str(saved.ref), poll=poll)
+        with Live(view, console=stderr(), refresh_per_second=4, transient=True):
+            yield view
+    else:
+        yield _Lines()
+
+
+class _Silent:
+    """Shows nothing."""
+
+    def report(self, event: SnapshotEvent) -> None:
+        """Do nothing."""
+
+
+class _JsonLines:
+    """Prints each event as a line of JSON, on stdout."""
+
+    def report(self, event: SnapshotEvent) -> None:
+        """Print it."""
+        print_json(event, is_one_line=True)
+
+
+class _Lines:
+    """Prints each event as a line of text, on stderr."""
+
+    def report(self, event: SnapshotEvent) -> None:
+        """Print it, but for the last one: that is the command's result."""
+        if not isinstance(event, SnapshotFinished):
+            say(in_words(event))
+
+
+def in_words(event: SnapshotEvent) -> str:
+    """Return an event as a short line."""
+    match event:
+        case SnapshotSeen() | SnapshotFinished():
+            return str(event.snapshot)
+        case StateChanged():
+            return str(event)
+        case PollFailed():
+            return f"a poll failed: {event.error}"
+        case SnapshotStalled():
+            return f"nothing has changed for {event.unchanged_for:.0f} s"
+        case _:
+            return type(event).__name__
+
+
+class NotedPoll:
+    """A polling policy that notes when the next poll is due, to be shown."""
+
+    def __init__(self, policy: PollPolicy) -> None:
+        self._strategy = policy.strategy
+        self.due = time.monotonic()
+        self.policy = PollPolicy(wait=self._interval)
+
+    def _interval(self, state: tenacity.RetryCallState) -> float:
+        seconds = self._strategy(state)
+        self.due = time.monotonic() + seconds
+
+        return seconds
+
+
+@attrs.define(kw_only=True)
+class View:
+    """What a terminal shows: the snapshot, a line per volume, and when the next poll is due."""
+
+    title: str
+    poll: NotedPoll
+    started: float = attrs.field(factory=time.monotonic)
+    snapshot: Snapshot | None = None
+    note: str = ""
+    changed_at: dict[str | None, float] = attrs.field(factory=dict[str | None, float])
+
+    def report(self, event: SnapshotEvent) -> None:
+        """Take it in; it is shown at the next refresh."""
+        self.note = in_words(event) if isinstance(event, PollFailed | SnapshotStalled) else ""
+        if isinstance(event, StateChanged):
+            self.changed_at[event.volume_id] = time.monotonic()
+        if isinstance(event, SnapshotSeen):
+            self.snapshot = event.snapshot
+        elif self.snapshot is not None:
+            self.snapshot = apply_events(self.snapshot, event)
+
+    def __rich__(self) -> Group:
+        """Draw it."""
+        now = time.monotonic()
+        rows = Table.grid(padding=(0, 2))
+        if self.snapshot is not None:
+            self._add(rows, None, "snapshot", self.snapshot.state, now)
+            for volume in self.snapshot.volumes:
+                self._add(rows, volume.id, f"volume {volume.id}", volume.state, now)
+        wait = max(self.poll.due - now, 0)
+        status = f"{now - self.started:.0f} s, next poll in {wait:.0f} s"
+
+        return Group(
+            Text(self.title, style="bold"),
+            rows,
+            Text(f"{status}  {self.note}".rstrip(), style="dim"),
+        )
+
+    def _add(self, rows: Table, key: str | None, what: str, state: str, now: float) -> None:
+        since = now - self.changed_at.get(key, self.started)
+        rows.add_row(
+            _MARKS[Phase.of(state)], Text(what), Text(state or "no state yet"), f"{since:.0f} s"
+        )

@@ -1,0 +1,91 @@
+"""What a command prints: its result on stdout, everything else on stderr."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.table import Table
+
+from .. import Snapshot
+from .._plain import Plain, to_plain
+from ._common import Common
+
+# Wide enough for every column where there is no terminal, whose reader is a program.
+_WIDE = 200
+
+
+def stdout() -> Console:
+    """Return the console of results; without a terminal it has neither color nor line breaks."""
+    console = Console(highlight=False, soft_wrap=True)
+
+    return console if console.is_terminal else Console(highlight=False, width=_WIDE)
+
+
+def stderr() -> Console:
+    """Return the console of progress and errors."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Print a sentence on stderr, whatever is in it."""
+    stderr().print(text, markup=False)
+
+
+def print_snapshots(common: Common, snapshots: Sequence[Snapshot]) -> None:
+    """Print several snapshots."""
+    if common.output != "table":
+        print_values(common, snapshots)
+        return
+    rows = [
+        (each.name, each.id, each.phase.value, _volumes(each), _date(each.created_at))
+        for each in snapshots
+    ]
+    print_table(("NAME", "ID", "PHASE", "VOLUMES", "CREATED (UTC)"), rows)
+
+
+def print_value(common: Common, value: object, sentence: str | None = None) -> None:
+    """Print one value: a sentence for people, or a JSON document."""
+    if common.output == "table":
+        stdout().print(str(value) if sentence is None else sentence, markup=False)
+    else:
+        print_json(value, is_one_line=common.output == "jsonl")
+
+
+def print_values(common: Common, values: Iterable[object]) -> None:
+    """Print several values as JSON: one array, or one document a line."""
+    if common.output == "json":
+        print_json(list(values), is_one_line=False)
+        return
+    for value in values:
+        print_json(value, is_one_line=True)
+
+
+def print_json(value: object, *, is_one_line: bool) -> None:
+    """Print a value as JSON."""
+    # An event adds its name to what is in it.
+    plain = value.to_dict() if isinstance(value, Plain) else to_plain(value)
+    text = json.dumps(plain, indent=None if is_one_line else 2)
+    print(text, flush=True)
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows below a head, in columns."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in head:
+        table.add_column(title, no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    stdout().print(table, markup=False)
+
+
+def _volumes(snapshot: Snapshot) -> str:
+    if not snapshot.volumes:
+        return "-"
+    done = sum(volume.phase.value == "complete" for volume in snapshot.volumes)
+
+    return f"{done}/{len(snapshot.volumes)}"
+
+
+def _date(moment: datetime | None) -> str:
+    return "-" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"

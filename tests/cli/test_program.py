@@ -1,0 +1,154 @@
+"""The command as a program: in a pipe, on a terminal, and interrupted."""
+
+import os
+import pty
+import re
+import select
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from civo_snapshots_async.testing import FakeCivo, scripts
+
+from ..programs import complaints
+from .conftest import serving
+
+COMMAND = (sys.executable, "-X", "dev", "-W", "error", "-m", "civo_snapshots_async")
+# Long enough for a loaded machine; a test that waits for it has failed.
+_PATIENCE = 60
+
+
+@pytest.fixture
+def live(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCivo]:
+    """Return a FakeCivo on the machine's own time, which programs find in their environment."""
+    civo = FakeCivo(takes=0.2)
+    civo.add_instance("web-1")
+    with serving(civo):
+        monkeypatch.setenv("CIVO_TOKEN", civo.token)
+        monkeypatch.setenv("CIVO_REGION", civo.region)
+        monkeypatch.setenv("CIVO_API_URL", civo.api_url)
+        yield civo
+
+
+def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a pipe."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **more},
+        timeout=_PATIENCE,
+    )
+
+
+def run_on_a_terminal(*arguments: str, **more: str) -> tuple[int, str]:
+    """Run the command on a pseudo-terminal, and return its status and all that was shown."""
+    leader, follower = pty.openpty()
+    program = subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", **more},
+        close_fds=True,
+    )
+    os.close(follower)
+    shown = bytearray()
+    while select.select([leader], [], [], _PATIENCE)[0]:
+        try:
+            read = os.read(leader, 65536)
+        except OSError:
+            break
+        if not read:
+            break
+        shown += read
+    os.close(leader)
+
+    return program.wait(_PATIENCE), shown.decode()
+
+
+def test_in_a_pipe_a_line_comes_for_each_change(live: FakeCivo) -> None:
+    """Without color, and the result alone on stdout."""
+    ended = run("create", "web-1", "--name=nightly", "--wait", "--interval=0.05")
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("\n") == 1
+    assert "snapshot: Pending -> Complete" in ended.stderr
+    assert "\x1b" not in ended.stderr + ended.stdout
+    assert live.requests[0].kind == "create"
+
+
+def test_on_a_terminal_volumes_are_shown_live(live: FakeCivo) -> None:
+    """Each in a line of its own, with when the next poll is due."""
+    live.script_next("web-1", scripts.completes(takes=1.5))
+
+    status, shown = run_on_a_terminal(
+        "create", "web-1", "--name=nightly", "--wait", "--interval=0.1"
+    )
+
+    assert status == 0, shown
+    assert "volume vol-1" in shown
+    assert re.search(r"next poll in \d+ s", shown)
+    assert "complete, 2 of 2 volumes complete" in shown
+
+
+def test_no_color_is_obeyed(live: FakeCivo) -> None:
+    """On a terminal as well."""
+    live.add_snapshot("web-1", "snap-1")
+
+    _, plain = run_on_a_terminal("list", "web-1", NO_COLOR="1")
+    _, styled = run_on_a_terminal("list", "web-1")
+
+    assert "\x1b[3" not in plain
+    assert "\x1b[1m" in styled
+
+
+def test_interrupted_it_prints_how_to_wait_on(live: FakeCivo) -> None:
+    """The line is a command that works."""
+    live.add_snapshot("web-1", "snap-1", script=scripts.stuck())
+    program = subprocess.Popen(
+        [*COMMAND, "wait", "web-1", "snap-1", "--interval=0.05"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert program.stderr is not None
+    program.stderr.readline()
+    program.send_signal(signal.SIGINT)
+    _, err = program.communicate(timeout=_PATIENCE)
+
+    assert program.returncode == 130
+    assert "Traceback" not in err
+    line = complaints(err).splitlines()[-1]
+    assert shlex.split(line)[:2] == ["civo-snapshots", "resume"]
+    live.snapshot("web-1", "snap-1").script = scripts.completed()
+    again = run(*shlex.split(line)[1:])
+    assert (again.returncode, again.stdout.count("\n")) == (0, 1), again.stderr
+
+
+def test_the_demo_does_the_main_job() -> None:
+    """It ends where it should: the new instance runs, and holds what was saved."""
+    ended = run("demo", "--takes=0.4")
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == "web-1-copy is ACTIVE and holds 'release 1'\n"
+
+
+def test_fake_serve_serves_until_it_is_interrupted() -> None:
+    """For other programs."""
+    program = subprocess.Popen(
+        [*COMMAND, "fake", "serve", "--instance=db-1"], stdout=subprocess.PIPE, text=True
+    )
+    assert program.stdout is not None
+    greeting = program.stdout.readline()
+    program.send_signal(signal.SIGINT)
+    program.communicate(timeout=_PATIENCE)
+
+    assert greeting == "FakeCivo serves db-1 until Ctrl-C.\n"
+    assert program.returncode == 0
