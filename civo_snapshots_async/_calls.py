@@ -21,7 +21,7 @@ from ._instances import list_instances
 from ._models import Instance, Restore, Snapshot, SnapshotLike, SnapshotRef
 from ._policies import HttpOptions, RetryPolicy
 from ._restoring import restore_complete, restore_once
-from ._waits.poller import Poller
+from ._waits.snapshots import SnapshotWaits
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class SnapshotCalls:
         resolve_timeout = check.seconds_or_none_at_all("resolve_timeout", resolve_timeout)
         self._caller = Caller.open(self._account, http, retry, clock, http_session)
         self._creations = Creations(self._caller, clock, resolve_timeout)
-        self._poller = Poller(clock, self._caller, http.max_connections)
+        self._waits = SnapshotWaits(clock, self._caller, http.max_connections)
 
     @classmethod
     def from_env(
@@ -147,7 +147,7 @@ class SnapshotCalls:
         `http_session` stays open. Closing twice does nothing.
         """
         self._caller.scope.end()
-        await self._poller.aclose()
+        await self._waits.aclose()
         await self._caller.aclose()
 
     # ---- the six calls

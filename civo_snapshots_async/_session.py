@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager, aclosing
 from ipaddress import IPv4Address
 
 from . import _batch, _checkpoint, _pruning
-from . import _checks as check
 from ._batch import Batch
 from ._calls import SnapshotCalls
 from ._checkpoint import KeepOrDelete, KeepOrRestore
@@ -17,11 +16,9 @@ from ._policies import PollPolicy
 from ._pruning import PruneResult
 from ._restoring import restore_once
 from ._retention import PrunePlan
-from ._waits.goals import COMPLETE, DELETED, TERMINAL
 from ._waits.instances import wait_for_restored_instance, wait_until_active
 from ._waits.saved import SavedWait
 from ._waits.snapshots import OnChange, until_complete, watch
-from ._waits.wait import Goal, Wait
 
 
 class SnapshotSession(SnapshotCalls):
@@ -66,10 +63,10 @@ class SnapshotSession(SnapshotCalls):
 
         It is the module's `wait_until_complete`, which says it all, with this session.
         """
-        wait = self._wait(COMPLETE, self._ref(instance_id, snapshot_id, region), timeout, poll)
+        wait = self._waits.complete(self._ref(instance_id, snapshot_id, region), timeout, poll)
         if on_change is not None:
-            return await until_complete(wait, self._poller.advance, on_change)
-        await self._poller.advance(wait)
+            return await until_complete(wait, self._waits.advance, on_change)
+        await self._waits.advance(wait)
 
         return wait.result()
 
@@ -93,8 +90,8 @@ class SnapshotSession(SnapshotCalls):
 
         Leave it early with `contextlib.aclosing`, so that it ends there and then.
         """
-        wait = self._wait(TERMINAL, self._ref(instance_id, snapshot_id, region), timeout, poll)
-        async with aclosing(watch(wait, self._poller.advance)) as events:
+        wait = self._waits.terminal(self._ref(instance_id, snapshot_id, region), timeout, poll)
+        async with aclosing(watch(wait, self._waits.advance)) as events:
             async for event in events:
                 yield event
 
@@ -111,14 +108,7 @@ class SnapshotSession(SnapshotCalls):
         The deadline is fixed now, as a date. After a wait that has timed out, it gives more time:
         `session.save_wait(error.instance_id, error.snapshot_id, timeout=600)`.
         """
-        ref = self._ref(instance_id, snapshot_id, region)
-
-        return SavedWait.starting(
-            ref,
-            timeout=timeout,
-            now=self._clock.utcnow(),
-            included_volumes=self._caller.ledger.volumes_named(ref),
-        )
+        return self._waits.save(self._ref(instance_id, snapshot_id, region), timeout)
 
     async def resume(
         self,
@@ -131,11 +121,9 @@ class SnapshotSession(SnapshotCalls):
 
         Past its deadline, there is one last poll, and then `WaitTimeoutError`.
         """
-        self._caller.ledger.bring(saved.ref, saved.included_volumes)
-        left = saved.remaining(self._clock.utcnow())
-        wait = Wait[Snapshot](saved.ref, COMPLETE, poll, left, self._clock.now())
+        wait = self._waits.resumed(saved, poll)
 
-        return await until_complete(wait, self._poller.advance, on_change)
+        return await until_complete(wait, self._waits.advance, on_change)
 
     async def restore_when_complete(
         self,
@@ -187,8 +175,8 @@ class SnapshotSession(SnapshotCalls):
 
         Raises `WaitTimeoutError`, with the last snapshot, when the time is up.
         """
-        wait = self._wait(DELETED, self._ref(instance_id, snapshot_id, region), timeout, poll)
-        await self._poller.advance(wait)
+        wait = self._waits.deleted(self._ref(instance_id, snapshot_id, region), timeout, poll)
+        await self._waits.advance(wait)
         wait.result()
 
     async def wait_until_active(
@@ -352,8 +340,3 @@ class SnapshotSession(SnapshotCalls):
         before anything is sent.
         """
         return await _pruning.prune(self, plan)
-
-    def _wait(
-        self, goal: Goal, ref: SnapshotRef, timeout: Seconds | None, poll: PollPolicy
-    ) -> Wait[Snapshot]:
-        return Wait(ref, goal, poll, check.timeout(timeout), self._clock.now())

@@ -33,10 +33,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 # The files of a room by which others get into it.
 DOORS: dict[str, set[str]] = {
     "http": {"_http.caller", "_http.config", "_http.endpoints"},
-    "waits": {
-        "_waits.goals", "_waits.instances", "_waits.poller", "_waits.saved", "_waits.snapshots",
-        "_waits.wait",
-    },
+    "waits": {"_waits.instances", "_waits.saved", "_waits.snapshots"},
 }  # fmt: skip
 # Each foreign library, and the files that may know it.
 FOREIGN: dict[str, set[str]] = {

@@ -9,11 +9,14 @@ from .._checks import Seconds
 from .._clock import Clock, SystemClock
 from .._errors import SnapshotFailedError
 from .._events import DetailsChanged, SnapshotEvent, SnapshotFinished, SnapshotSeen, StateChanged
+from .._http.caller import Caller
 from .._models import Snapshot, SnapshotLike, SnapshotRef
 from .._policies import PollPolicy
 from . import alone
-from .goals import COMPLETE
-from .wait import Wait
+from .goals import COMPLETE, DELETED, TERMINAL
+from .poller import Poller
+from .saved import SavedWait
+from .wait import Goal, Wait
 
 OnChange = Callable[[Snapshot, Snapshot], object]
 # Whatever changes what a wait has seen: a change is reported with what was seen before it.
@@ -100,6 +103,53 @@ def _clock_of(source: SnapshotSource, given: Clock | None) -> Clock:
     own: Clock | None = getattr(source, "clock", None)
 
     return given or own or SystemClock()
+
+
+class SnapshotWaits(Poller):
+    """The waits of one session for its snapshots, which share their polls."""
+
+    def __init__(self, clock: Clock, caller: Caller, slots: int) -> None:
+        super().__init__(clock, caller, slots)
+        self._ledger = caller.ledger
+
+    def complete(
+        self, ref: SnapshotRef, timeout: Seconds | None, poll: PollPolicy
+    ) -> Wait[Snapshot]:
+        """Start a wait until the snapshot is complete."""
+        return self._start(COMPLETE, ref, timeout, poll)
+
+    def terminal(
+        self, ref: SnapshotRef, timeout: Seconds | None, poll: PollPolicy
+    ) -> Wait[Snapshot]:
+        """Start a wait until the snapshot is complete or has failed."""
+        return self._start(TERMINAL, ref, timeout, poll)
+
+    def deleted(
+        self, ref: SnapshotRef, timeout: Seconds | None, poll: PollPolicy
+    ) -> Wait[Snapshot]:
+        """Start a wait until the snapshot is gone."""
+        return self._start(DELETED, ref, timeout, poll)
+
+    def save(self, ref: SnapshotRef, timeout: Seconds | None) -> SavedWait:
+        """Return a wait that starts now, to be resumed."""
+        return SavedWait.starting(
+            ref,
+            timeout=timeout,
+            now=self._clock.utcnow(),
+            included_volumes=self._ledger.volumes_named(ref),
+        )
+
+    def resumed(self, saved: SavedWait, poll: PollPolicy) -> Wait[Snapshot]:
+        """Start a saved wait again, with the time that it has left."""
+        self._ledger.bring(saved.ref, saved.included_volumes)
+        left = saved.remaining(self._clock.utcnow())
+
+        return Wait(saved.ref, COMPLETE, poll, left, self._clock.now())
+
+    def _start(
+        self, goal: Goal, ref: SnapshotRef, timeout: Seconds | None, poll: PollPolicy
+    ) -> Wait[Snapshot]:
+        return Wait(ref, goal, poll, check.timeout(timeout), self._clock.now())
 
 
 async def until_complete(
