@@ -8,7 +8,7 @@ import itertools
 import math
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextvars import copy_context
 from heapq import heapify, heappop, heappush
 from operator import attrgetter
@@ -71,14 +71,21 @@ class Waiter(asyncio.Future[tuple[SnapshotEvent, ...]]):
         return None if left is None else left.drop(self)
 
     def finish(self, events: tuple[SnapshotEvent, ...]) -> None:
-        """Leave, and wake the task."""
-        self._after(self._leave(), lambda: self._wake(events))
+        """Leave, and wake the task when the request that was for this wait alone has ended."""
+        ending = self._leave()
+        if ending is None or ending.done():
+            self._wake(events)
+        else:
+            ending.add_done_callback(lambda _: self._wake(events))
 
     def cancel(self, msg: object = None) -> bool:
-        """Leave, and be cancelled; a second time, without waiting for the request to end."""
+        """Leave, and be canceled as it would finish; a second time, at once (invariant 3)."""
         if self.done():
             return False
-        self._after(self._leave(), lambda: super(Waiter, self).cancel(msg))
+        ending = self._leave()
+        if ending is None or ending.done():
+            return super().cancel(msg)
+        ending.add_done_callback(lambda _: super(Waiter, self).cancel(msg))
 
         return True
 
@@ -95,13 +102,6 @@ class Waiter(asyncio.Future[tuple[SnapshotEvent, ...]]):
         self.topic.tidy()
 
         return ending
-
-    def _after(self, ending: "asyncio.Task[object] | None", then: Callable[[], object]) -> None:
-        """Do it when the request that was for this wait alone has ended (invariant 3)."""
-        if ending is None or ending.done():
-            then()
-        else:
-            ending.add_done_callback(lambda _: then())
 
 
 # Memory: a thousand instances have a thousand of the next three. Nobody needs weak references.
