@@ -107,7 +107,7 @@ class TestReads:
         await calls[kind]()
 
         assert kinds(civo) == [kind] * 3
-        assert civo.unmet_faults == ()
+        assert civo.unused_faults == ()
 
     async def test_the_error_lists_every_attempt(
         self, civo: FakeCivo, session: SnapshotSession
@@ -481,7 +481,7 @@ class TestCreates:
 
         assert kinds(civo) == ["get", "create", "get", "get", "restore"]
         assert effects(civo) == ["create", "restore"]
-        assert [fault.name for fault in civo.unmet_faults] == ["stale", "stale"]
+        assert [fault.name for fault in civo.unused_faults] == ["stale", "stale"]
 
     @pytest.mark.parametrize("effect", [True, False])
     async def test_two_of_one_name_that_lose_their_answers(

@@ -206,7 +206,7 @@ class TestWaiting:
             (scripts.vanishes(after=7), SnapshotVanishedError, "is no longer there in region"),
             (scripts.stuck(), WaitTimeoutError, "volume vol-1 is Pending, volume vol-2 is Pend"),
             (scripts.complete_with_pending_volume(), WaitTimeoutError, "volume vol-2 is Pending"),
-            (scripts.says("Quiescing"), WaitTimeoutError, "the snapshot is Quiescing"),
+            (scripts.reports("Quiescing"), WaitTimeoutError, "the snapshot is Quiescing"),
         ],
     )
     async def test_ends_with_what_it_came_to(

@@ -172,7 +172,7 @@ class TestWatching:
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """Each word once."""
-        civo.add_snapshot("web-1", "snap-1", script=scripts.says("Quiescing", until=60))
+        civo.add_snapshot("web-1", "snap-1", script=scripts.reports("Quiescing", until=60))
 
         events = await collect(session)
 

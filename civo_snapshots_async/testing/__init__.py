@@ -1,4 +1,4 @@
-"""A Civo to test against, and a clock to move it.
+"""A fake of Civo to test against, and a clock to control it.
 
 FakeCivo is a local server that behaves as Civo does::
 
@@ -26,3 +26,16 @@ __all__ = [
     "faults",
     "scripts",
 ]
+
+# Where a name is defined may change: pickles, tracebacks and `help` show where it is imported from.
+for _public in (
+    Effect,
+    FakeCivo,
+    FakeClock,
+    FakeInstance,
+    FakeRestore,
+    FakeSnapshot,
+    RecordedRequest,
+):
+    _public.__module__ = __name__
+del _public

@@ -1,18 +1,17 @@
-"""The account behind FakeCivo: what is in it, and what each call does to it."""
+"""The account behind FakeCivo: what it holds, and what each call does to it."""
 
 import itertools
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import get_args
 
 import attrs
 
+from . import _checks as check
 from ._calendar import Calendar
-from ._networks import addresses, firewall_id, network_id
-from ._reading import is_complete, is_terminal
-from ._records import Effect, EffectKind, FakeInstance, FakeRestore, FakeSnapshot
-from ._refused import (
+from ._errors import (
     being_deleted,
     duplicate_hostname,
     in_process,
@@ -24,6 +23,9 @@ from ._refused import (
     quota_reached,
     snapshot_not_found,
 )
+from ._networks import addresses, firewall_id, network_id
+from ._phases import is_complete, is_terminal
+from ._records import Effect, EffectKind, FakeInstance, FakeRestore, FakeSnapshot
 from ._spelling import Spelling
 from .scripts import Script, completes
 
@@ -34,7 +36,7 @@ _MAY_BE_SNAPSHOTTED = {"ACTIVE", "SHUTOFF"}
 
 @attrs.frozen(kw_only=True)
 class RestoreOrder:
-    """What the body of a restore asks for."""
+    """What the body of a restore requests."""
 
     hostname: str | None
     private_ip: str | None
@@ -42,32 +44,35 @@ class RestoreOrder:
     overwrite_existing: bool
 
 
-class Account:
-    """Instances, their snapshots, and the restores; a call that is refused changes nothing."""
+def _check_quota(_: object, __: object, quota: int | None) -> None:
+    if quota is not None and quota < 0:
+        raise ValueError(f"snapshot_quota must be 0 or more, not {quota!r}")
 
-    def __init__(
-        self,
-        *,
-        calendar: Calendar,
-        takes: float,
-        deletes_take: float,
-        spelling: Spelling,
-        snapshot_quota: int | None,
-    ) -> None:
-        self.calendar = calendar
-        self.instances: dict[str, FakeInstance] = {}
-        self.restores: list[FakeRestore] = []
-        self.effects: list[Effect] = []
-        self._takes = takes
-        self._deletes_take = deletes_take
-        self._spelling: Spelling = spelling
-        self.snapshot_quota = snapshot_quota
-        self._snapshots: dict[str, list[FakeSnapshot]] = {}
-        # Of instances that were deleted.
-        self._left: list[FakeSnapshot] = []
-        self._scripts: dict[str, deque[Script]] = {}
-        self._numbers = itertools.count(1)
-        self._addresses = addresses()
+
+@attrs.define(kw_only=True, eq=False)
+class Account:
+    """Instances, their snapshots, and the restores; a call that raises `CivoError` changes nothing.
+
+    Its numbers are in seconds of the calendar's clock.
+    """
+
+    calendar: Calendar
+    takes: float
+    deletes_take: float
+    spelling: Spelling = attrs.field(
+        validator=check.field(check.one_of, allowed=get_args(Spelling))
+    )
+    snapshot_quota: int | None = attrs.field(validator=_check_quota)
+    instances: dict[str, FakeInstance] = attrs.field(factory=dict[str, FakeInstance], init=False)
+    restores: list[FakeRestore] = attrs.field(factory=list[FakeRestore], init=False)
+    effects: list[Effect] = attrs.field(factory=list[Effect], init=False)
+    _snapshots: dict[str, list[FakeSnapshot]] = attrs.field(
+        factory=dict[str, list[FakeSnapshot]], init=False
+    )
+    _of_deleted_instances: list[FakeSnapshot] = attrs.field(factory=list[FakeSnapshot], init=False)
+    _scripts: dict[str, deque[Script]] = attrs.field(factory=dict[str, deque[Script]], init=False)
+    _numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1), init=False)
+    _addresses: Iterator[tuple[str, str]] = attrs.field(factory=addresses, init=False)
 
     def find_instance(self, name: str, region: str | None = None) -> FakeInstance:
         """Return an instance by its id or host name, of one region or of any."""
@@ -80,11 +85,11 @@ class Account:
     def find_snapshot(self, instance: FakeInstance, name: str) -> FakeSnapshot:
         """Return a snapshot by its id, else the newest of that name."""
         held = self._snapshots[instance.id]
-        there = _newest_first([each for each in held if name in {each.id, each.name}])
-        if not there:
+        found = _newest_first([each for each in held if name in {each.id, each.name}])
+        if not found:
             raise snapshot_not_found(name)
 
-        return next((each for each in there if each.id == name), there[0])
+        return next((each for each in found if each.id == name), found[0])
 
     def snapshots(self, instance: FakeInstance) -> tuple[FakeSnapshot, ...]:
         """Return the snapshots of an instance that have not vanished, the newest first."""
@@ -92,12 +97,14 @@ class Account:
 
     def all_snapshots(self) -> tuple[FakeSnapshot, ...]:
         """Return those of all instances, also of deleted ones, the newest first."""
-        return _newest_first([*self._left, *chain.from_iterable(self._snapshots.values())])
+        return _newest_first(
+            [*self._of_deleted_instances, *chain.from_iterable(self._snapshots.values())]
+        )
 
     def has_private_ip(
         self, address: str, network: str, *, but: FakeInstance | None = None
     ) -> bool:
-        """Tell whether an instance of a network, but for one, has an address."""
+        """Return whether an instance of a network, apart from `but`, has an address."""
         return any(
             (each.private_ip, each.network_id) == (address, network)
             for each in self.instances.values()
@@ -113,7 +120,7 @@ class Account:
         volumes: tuple[str, ...],
         private_ip: str | None,
     ) -> FakeInstance:
-        """Put an instance into the network of its region."""
+        """Add an instance to the network of its region."""
         own_ip, public_ip = self._own_addresses()
 
         return self._hold(
@@ -132,9 +139,9 @@ class Account:
         )
 
     def _own_addresses(self) -> tuple[str, str]:
-        there = {each.private_ip for each in self.instances.values()}
+        taken = {each.private_ip for each in self.instances.values()}
 
-        return next(pair for pair in self._addresses if pair[0] not in there)
+        return next(pair for pair in self._addresses if pair[0] not in taken)
 
     def _hold(self, instance: FakeInstance) -> FakeInstance:
         self.instances[instance.id] = instance
@@ -153,7 +160,7 @@ class Account:
         script: Script,
         created: float | None = None,
     ) -> FakeSnapshot:
-        """Take a snapshot of an instance as it is, now by default, whatever else is going on."""
+        """Add a snapshot of an instance as it is, created now by default, whatever else runs."""
         number = next(self._numbers)
         snapshot = FakeSnapshot(
             id=_id(number) if snapshot_id is None else snapshot_id,
@@ -165,7 +172,7 @@ class Account:
             disk=instance.disk,
             created=self.calendar.now() if created is None else created,
             script=script,
-            spelling=self._spelling,
+            spelling=self.spelling,
             calendar=self.calendar,
         )
         self._snapshots[instance.id].append(snapshot)
@@ -173,13 +180,13 @@ class Account:
         return snapshot
 
     def script_next(self, instance: FakeInstance, scripts: tuple[Script, ...]) -> None:
-        """Keep scripts for the snapshots to come."""
+        """Queue scripts for the next snapshots."""
         for script in scripts:
             script(0.0, instance.volumes)
         self._scripts[instance.id].extend(scripts)
 
     def create(self, instance: FakeInstance, *, name: str | None, description: str) -> FakeSnapshot:
-        """Begin a snapshot, unless the instance is busy or the quota is reached."""
+        """Start a snapshot, unless the instance is busy or the quota is reached."""
         if instance.status not in _MAY_BE_SNAPSHOTTED:
             raise instance_busy(instance.id, instance.status)
         if any(_is_in_process(snapshot) for snapshot in self.snapshots(instance)):
@@ -187,14 +194,14 @@ class Account:
         if self.snapshot_quota is not None and len(self.all_snapshots()) >= self.snapshot_quota:
             raise quota_reached(self.snapshot_quota)
         scripts = self._scripts[instance.id]
-        script = scripts.popleft() if scripts else completes(self._takes)
+        script = scripts.popleft() if scripts else completes(self.takes)
         snapshot = self.add_snapshot(instance, name=name, description=description, script=script)
         self._took_effect("create", snapshot)
 
         return snapshot
 
     def update(self, snapshot: FakeSnapshot, *, name: str | None, description: str | None) -> None:
-        """Set what is given; unlike a name, a description may be emptied."""
+        """Set what is given; unlike a name, a description may become empty."""
         if name is None and description is None:
             return
         _require_kept(snapshot)
@@ -211,8 +218,8 @@ class Account:
             raise not_complete(snapshot.id)
         if order.hostname is not None and self._is_taken(order.hostname):
             raise duplicate_hostname(order.hostname)
-        # The page: with a host name the instance might not be overwritten. So it is not, here:
-        # a client that sends both is found out.
+        # The page: with a host name the instance might not be overwritten. Here it is not, so that
+        # the test of a client that sends both fails.
         overwrites = order.overwrite_existing and order.hostname is None
         if order.private_ip is not None and self.has_private_ip(
             order.private_ip, instance.network_id, but=instance if overwrites else None
@@ -220,19 +227,19 @@ class Account:
             raise private_ip_taken(order.private_ip)
         number = next(self._numbers)
         target = instance if overwrites else self._new_instance(instance, snapshot, order, number)
-        restore = self._begun(target, snapshot, order, number=number, overwrites=overwrites)
+        restore = self._start_restore(target, snapshot, order, number=number, overwrites=overwrites)
         self.restores.append(restore)
         self._took_effect("restore", snapshot)
 
         return restore
 
     def delete(self, instance: FakeInstance, snapshot: FakeSnapshot) -> None:
-        """Begin to delete a snapshot, unless a restore is reading it; once is enough."""
+        """Start to delete a snapshot, unless a restore is reading it; twice does nothing more."""
         if snapshot.gone_at is not None:
             return
         if any(self._reads(restore, snapshot) for restore in self.restores):
             raise in_use()
-        snapshot.gone_at = self.calendar.now() + self._deletes_take
+        snapshot.gone_at = self.calendar.now() + self.deletes_take
         self._took_effect("delete", snapshot)
         self._forget_gone(instance)
 
@@ -258,10 +265,10 @@ class Account:
         )
 
     def remove_instance(self, instance: FakeInstance) -> None:
-        """Take an instance away without a request."""
+        """Remove an instance without a request."""
         del self.instances[instance.id]
         del self._scripts[instance.id]
-        self._left += self._snapshots.pop(instance.id)
+        self._of_deleted_instances += self._snapshots.pop(instance.id)
 
     def _took_effect(self, kind: EffectKind, snapshot: FakeSnapshot) -> None:
         self.effects.append(
@@ -279,8 +286,8 @@ class Account:
     ) -> FakeInstance:
         own_ip, public_ip = self._own_addresses()
 
-        # In the same network: so the page has it. That the rest of it is the same as well is our
-        # inference, down to what it was made from: no source ties it to the snapshot.
+        # In the same network, by the page. That the rest is the same as well is our inference, its
+        # source as well: in no source of Civo's is that the snapshot.
         return self._hold(
             attrs.evolve(
                 source,
@@ -293,7 +300,7 @@ class Account:
             )
         )
 
-    def _begun(
+    def _start_restore(
         self,
         target: FakeInstance,
         snapshot: FakeSnapshot,
@@ -304,7 +311,7 @@ class Account:
     ) -> FakeRestore:
         created = self.calendar.now()
         target.disk = snapshot.disk
-        target.busy_until = created + self._takes
+        target.busy_until = created + self.takes
         target.private_ip = order.private_ip or target.private_ip
 
         return FakeRestore(
@@ -323,19 +330,17 @@ class Account:
         )
 
     def _reads(self, restore: FakeRestore, snapshot: FakeSnapshot) -> bool:
-        of_it = (restore.from_instance, restore.from_snapshot) == (
-            snapshot.instance_id,
-            snapshot.id,
-        )
+        source = (restore.from_instance, restore.from_snapshot)
+        is_source = source == (snapshot.instance_id, snapshot.id)
 
-        return of_it and self.calendar.now() < restore.completed
+        return is_source and self.calendar.now() < restore.completed
 
     def _is_taken(self, hostname: str) -> bool:
         return any(hostname in {each.id, each.hostname} for each in self.instances.values())
 
 
 def _is_in_process(snapshot: FakeSnapshot) -> bool:
-    # One that is being deleted stands in nobody's way: an inference.
+    # One that is being deleted does not prevent another: our inference.
     return snapshot.gone_at is None and not is_terminal(snapshot.status or {})
 
 
@@ -345,12 +350,12 @@ def _require_kept(snapshot: FakeSnapshot) -> None:
 
 
 def _newest_first(held: Sequence[FakeSnapshot]) -> tuple[FakeSnapshot, ...]:
-    # Of those made in the same moment, the one that came last.
-    there = [snapshot for snapshot in reversed(held) if snapshot.status is not None]
+    # Of those created at the same time, the one that was added last.
+    existing = [snapshot for snapshot in reversed(held) if snapshot.status is not None]
 
-    return tuple(sorted(there, key=lambda snapshot: snapshot.created, reverse=True))
+    return tuple(sorted(existing, key=lambda snapshot: snapshot.created, reverse=True))
 
 
 def _id(number: int) -> str:
-    # Shaped like Civo's, and the same in each run of a test.
+    # In the shape of Civo's, and the same in each run of a test.
     return str(uuid.UUID(int=number, version=4))

@@ -1,4 +1,4 @@
-"""The moments of a clock, and how Civo writes them."""
+"""The seconds of a clock as dates, and how Civo writes them."""
 
 import asyncio
 import time
@@ -14,24 +14,24 @@ GIVEN_CLOCK_STARTS = datetime(2025, 4, 1, 9, 11, 14, tzinfo=UTC)
 
 
 class Clock(Protocol):
-    """Anything that can tell the time."""
+    """Anything that knows the time."""
 
     def now(self) -> float:
-        """Return the moment, in seconds since whenever."""
+        """Return the time in seconds, from any start."""
         ...
 
 
 @runtime_checkable
 class _Sleeper(Protocol):
-    """A clock that can be waited for as well."""
+    """A clock that can sleep as well."""
 
     def sleep(self, seconds: float, /) -> Awaitable[None]:
-        """Wait that many seconds."""
+        """Sleep that many seconds."""
         ...
 
 
 class Calendar:
-    """Turns a clock's seconds into dates: those of the wall, or from the page's date on."""
+    """Turns a clock's seconds into dates: the machine's, or from the page's date on."""
 
     def __init__(self, clock: Clock | None) -> None:
         if clock is None:
@@ -42,17 +42,17 @@ class Calendar:
             self._start = GIVEN_CLOCK_STARTS
         self.sleep = clock.sleep if isinstance(clock, _Sleeper) else asyncio.sleep
 
-    def written(self, moment: float) -> str:
-        """Return a moment as Civo writes dates: `2025-04-01T09:11:14Z`."""
-        return f"{self._date(moment).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    def text(self, seconds: float) -> str:
+        """Return a second of the clock as Civo writes dates: `2025-04-01T09:11:14Z`."""
+        return f"{self._date(seconds).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
-    def moment(self, date: datetime) -> float:
+    def seconds_at(self, date: datetime) -> float:
         """Return the clock's seconds at a date with a timezone."""
         return (date - self._start).total_seconds()
 
     def http_date(self) -> str:
-        """Return this moment as HTTP writes dates: `Tue, 01 Apr 2025 09:11:14 GMT`."""
+        """Return the current time as HTTP writes dates: `Tue, 01 Apr 2025 09:11:14 GMT`."""
         return format_datetime(self._date(self.now()), usegmt=True)
 
-    def _date(self, moment: float) -> datetime:
-        return self._start + timedelta(seconds=moment)
+    def _date(self, seconds: float) -> datetime:
+        return self._start + timedelta(seconds=seconds)

@@ -11,41 +11,46 @@ from datetime import datetime, timedelta
 from ._calendar import GIVEN_CLOCK_STARTS
 from ._checks import Seconds
 
-# Turns of the event loop in which nobody asked for the time, before time jumps: more than an
-# exchange with a server on this machine takes from one such question to the next.
-_QUIET_TURNS = 25
-_QUIET_TURNS_WITHOUT_SOCKETS = 10
-# While something runs under a `timeout`, a request perhaps, the turns are this long, in seconds of
-# the wall: longer in all than any exchange with a server on this machine takes.
+__all__ = ["FakeClock"]
+
+# Turns of the event loop in which nobody reads the time, before time jumps: more than a request to
+# a server on this machine takes from one such reading to the next.
+_IDLE_TURNS = 25
+_IDLE_TURNS_WITHOUT_SOCKETS = 10
+# While something runs under a `timeout`, a request perhaps, each turn takes this many real seconds:
+# longer in all than any request to a server on this machine takes.
 _BUSY_TURN = 0.002
 
 
 class FakeClock:
     """A clock for tests: hours pass in milliseconds, in the order in which they would.
 
-    When everything is waiting, time jumps to the earliest moment that somebody waits for. With
-    `auto=False` it stands still until the test calls `advance`. Give the same one to the session
-    (`clock=`) and to `FakeCivo`. With `sockets=False` it does not allow for answers that are on
-    their way through a socket, which is quicker where a test uses none.
+    When everything is waiting, time jumps to the earliest time that something waits for. Give the
+    same clock to the session (`clock=`) and to `FakeCivo`.
+
+    - `now`: the seconds that it starts with.
+    - `auto`: with `False`, time stands still until the test calls `advance`.
+    - `sockets`: with `False`, it does not allow for responses that are on their way through a
+      socket, which is faster where a test uses none.
     """
 
     def __init__(self, now: float = 0.0, *, auto: bool = True, sockets: bool = True) -> None:
         self._now = now
         self._auto = auto
         self._sockets = sockets
-        self._quiet_turns = _QUIET_TURNS if sockets else _QUIET_TURNS_WITHOUT_SOCKETS
+        self._max_idle_turns = _IDLE_TURNS if sockets else _IDLE_TURNS_WITHOUT_SOCKETS
         self._number = itertools.count()
         self._due: list[tuple[float, int]] = []
         self._wake: dict[int, Callable[[], object]] = {}
         self._busy = 0
-        self._quiet = 0
+        self._idle_turns = 0
         self._turning: asyncio.AbstractEventLoop | None = None
         self.slept: list[float] = []
-        """The seconds of each sleep that was begun, in order."""
+        """The seconds of each sleep that was started, in order."""
 
     def now(self) -> float:
         """Return the seconds that have passed."""
-        self._quiet = 0
+        self._idle_turns = 0
 
         return self._now
 
@@ -65,7 +70,7 @@ class FakeClock:
 
     @asynccontextmanager
     async def timeout(self, seconds: float | None) -> AsyncGenerator[asyncio.Timeout]:
-        """Bound what is awaited inside, as `asyncio.timeout` does, by this clock."""
+        """Limit the time of what is awaited inside, as `asyncio.timeout` does, by this clock."""
         loop = asyncio.get_running_loop()
         self._busy += 1
         number = -1
@@ -90,9 +95,10 @@ class FakeClock:
         return _Scheduled(self._wake, number)
 
     def advance(self, seconds: Seconds) -> None:
-        """Let so much time pass, in seconds; whoever waits for a moment in it is woken.
+        """Let time pass, in seconds or as a `timedelta`, and wake all who wait for a time in it.
 
-        What they do then happens when the event loop gets to it, with all the time passed.
+        They run in the next turns of the event loop, when all of that time has passed. Raises
+        `ValueError` for a negative number.
         """
         span = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
         if span < 0:
@@ -104,23 +110,23 @@ class FakeClock:
         self._wake[number] = wake
         heapq.heappush(self._due, (self._now + max(seconds, 0.0), number))
         loop = asyncio.get_running_loop()
-        # A loop that was closed in the midst of it has taken its turns along.
+        # A loop that was closed meanwhile runs no more turns.
         if self._auto and self._turning is not loop:
             self._turning = loop
-            self._quiet = 0
+            self._idle_turns = 0
             loop.call_soon(self._turn)
 
         return number
 
     def _turn(self) -> None:
-        """Count a turn of the event loop; after enough quiet ones, jump to the next moment."""
+        """Count a turn of the event loop; after enough idle ones, jump to the next due time."""
         while self._due and self._due[0][1] not in self._wake:
             heapq.heappop(self._due)
         if not self._due:
             self._turning = None
             return
-        self._quiet += 1
-        if self._quiet > self._quiet_turns:
+        self._idle_turns += 1
+        if self._idle_turns > self._max_idle_turns:
             self._pass_until(self._due[0][0])
         loop = asyncio.get_running_loop()
         if self._busy and self._sockets:
@@ -128,21 +134,21 @@ class FakeClock:
         else:
             loop.call_soon(self._turn)
 
-    def _pass_until(self, moment: float) -> None:
-        while self._due and self._due[0][0] <= moment:
+    def _pass_until(self, time: float) -> None:
+        while self._due and self._due[0][0] <= time:
             self._now, number = heapq.heappop(self._due)
             self._wake.pop(number, lambda: None)()
-        self._now = moment
-        self._quiet = 0
+        self._now = time
+        self._idle_turns = 0
 
 
 class _Scheduled:
-    """A callback that is scheduled, and that can be called off."""
+    """A callback that is scheduled, and that can be canceled."""
 
     def __init__(self, wake: dict[int, Callable[[], object]], number: int) -> None:
         self._wake = wake
         self._number = number
 
     def cancel(self) -> None:
-        """Call it off; nothing happens where it has been called already."""
+        """Cancel it; nothing happens where it has been called already."""
         self._wake.pop(self._number, None)

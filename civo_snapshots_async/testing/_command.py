@@ -1,4 +1,4 @@
-"""Serves FakeCivo for other programs, until it is interrupted."""
+"""Serve FakeCivo for other programs, until it is interrupted."""
 
 import argparse
 import asyncio
@@ -23,8 +23,8 @@ async def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         civo = _civo(options)
-    except ValueError as exc:
-        parser.error(str(exc))
+    except ValueError as error:
+        parser.error(str(error))
     async with civo:
         interrupted = _interruption()
         print(_greeting(civo), flush=True)
@@ -34,7 +34,7 @@ async def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m civo_snapshots_async.testing",
-        description="Serve a stand-in for Civo's instance snapshots until interrupted.",
+        description="Serve a fake of Civo's instance snapshots until interrupted.",
     )
     default = FakeCivo()
     add = parser.add_argument

@@ -1,11 +1,11 @@
-"""Civo's JSON, written out by hand: nothing here may agree with a mistake of the client's."""
+"""Civo's JSON, written by hand: nothing here may agree with a mistake of the client's."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from ._calendar import Calendar
+from ._errors import CivoError
 from ._records import FakeInstance, FakeRestore, FakeSnapshot
-from ._refused import RefusedError
 
 __all__ = [
     "PastLastPage",
@@ -38,7 +38,7 @@ _FEATURES = (
     "kfaas",
     "public_ip_node_pools",
 )
-# With room for what tests do, as nothing holds these limits but that of snapshots.
+# High enough for any test: only the limit of snapshots is enforced.
 _LIMITS: Mapping[str, int] = {
     "instance_count": 10_000,
     "cpu_core": 100_000,
@@ -63,31 +63,31 @@ _LIMITS: Mapping[str, int] = {
 
 
 def created(snapshot: FakeSnapshot, calendar: Calendar) -> Document:
-    """Return the answer to a create: the only one with `included_volumes`."""
+    """Return the response to a create: the only one with `included_volumes`."""
     return {
         "id": snapshot.id,
         "name": snapshot.name,
         "description": snapshot.description,
         "included_volumes": list(snapshot.volumes),
         "status": snapshot.status or {},
-        "created_at": calendar.written(snapshot.created),
+        "created_at": calendar.text(snapshot.created),
     }
 
 
 def details(snapshot: FakeSnapshot, calendar: Calendar) -> Document:
-    """Return the answer to a get or an update."""
+    """Return the response to a get or an update."""
     return {
         "id": snapshot.id,
         "name": snapshot.name,
         "description": snapshot.description,
         "status": snapshot.status or {},
-        "created_at": calendar.written(snapshot.created),
+        "created_at": calendar.text(snapshot.created),
     }
 
 
 def summary(snapshot: FakeSnapshot, calendar: Calendar) -> Document:
-    """Return one item of a list; a status that says nothing is left out."""
-    # The official facts allow both an empty status and none: both are met, here and in details.
+    """Return one item of a list; an empty status is left out."""
+    # Civo's sources allow both an empty status and none: one stands here, one in `details`.
     item: Document = {
         "id": snapshot.id,
         "name": snapshot.name,
@@ -95,13 +95,13 @@ def summary(snapshot: FakeSnapshot, calendar: Calendar) -> Document:
     }
     if status := snapshot.status:
         item["status"] = status
-    item["created_at"] = calendar.written(snapshot.created)
+    item["created_at"] = calendar.text(snapshot.created)
 
     return item
 
 
 def restore_operation(restore: FakeRestore, calendar: Calendar) -> Document:
-    """Return the answer to a restore: an operation, neither a snapshot nor an instance."""
+    """Return the response to a restore: an operation, neither a snapshot nor an instance."""
     is_over = calendar.now() >= restore.completed
 
     return {
@@ -113,41 +113,41 @@ def restore_operation(restore: FakeRestore, calendar: Calendar) -> Document:
         "private_ipv4": restore.private_ip,
         "overwrite_existing": restore.overwrite_existing,
         "status": {"state": "complete" if is_over else "in_progress"},
-        "created_at": calendar.written(restore.created),
-        "completed_at": calendar.written(restore.completed) if is_over else None,
+        "created_at": calendar.text(restore.created),
+        "completed_at": calendar.text(restore.completed) if is_over else None,
     }
 
 
-def instance_details(shown: FakeInstance, calendar: Calendar) -> Document:
+def instance_details(instance: FakeInstance, calendar: Calendar) -> Document:
     """Return an instance, with those of its many fields that the official tools show."""
     return {
-        "id": shown.id,
-        "hostname": shown.hostname,
+        "id": instance.id,
+        "hostname": instance.hostname,
         "reverse_dns": "",
-        "size": shown.size,
-        "region": shown.region,
-        "network_id": shown.network_id,
-        "private_ip": shown.private_ip,
-        "public_ip": shown.public_ip,
-        "source_type": shown.source_type,
-        "source_id": shown.source_id,
+        "size": instance.size,
+        "region": instance.region,
+        "network_id": instance.network_id,
+        "private_ip": instance.private_ip,
+        "public_ip": instance.public_ip,
+        "source_type": instance.source_type,
+        "source_id": instance.source_id,
         "initial_user": "civo",
         "ssh_key_id": "",
-        "status": shown.status,
+        "status": instance.status,
         "notes": "",
-        "firewall_id": shown.firewall_id,
-        "tags": list(shown.tags),
+        "firewall_id": instance.firewall_id,
+        "tags": list(instance.tags),
         "script": "",
-        "cpu_cores": shown.cpu_cores,
-        "ram_mb": shown.ram_mb,
-        "disk_gb": shown.disk_gb,
-        "created_at": calendar.written(shown.created),
-        "attached_volumes": [{"id": volume} for volume in shown.volumes],
+        "cpu_cores": instance.cpu_cores,
+        "ram_mb": instance.ram_mb,
+        "disk_gb": instance.disk_gb,
+        "created_at": calendar.text(instance.created),
+        "attached_volumes": [{"id": volume} for volume in instance.volumes],
     }
 
 
 def instance_page(
-    there: Sequence[FakeInstance],
+    instances: Sequence[FakeInstance],
     calendar: Calendar,
     *,
     page: int,
@@ -155,36 +155,36 @@ def instance_page(
     past_last: PastLastPage,
 ) -> Document:
     """Return one page of the instances."""
-    # Without any instance there is one page still: what Civo says then is not known.
-    pages = max(1, -(-len(there) // per_page))
+    # Without any instance there is still one page: what Civo responds then is not known.
+    pages = max(1, -(-len(instances) // per_page))
     if page > pages and past_last == "first":
         page = 1
-    begins = (page - 1) * per_page
+    start = (page - 1) * per_page
 
     return {
         "page": page,
         "per_page": per_page,
         "pages": pages,
-        "items": [instance_details(shown, calendar) for shown in there[begins : begins + per_page]],
+        "items": [instance_details(each, calendar) for each in instances[start : start + per_page]],
     }
 
 
 def resource_snapshot(snapshot: FakeSnapshot, calendar: Calendar) -> Document:
-    """Return a snapshot as the account's list shows it, and as it is shown there alone."""
+    """Return a snapshot as the account's list shows it, alone or as an item."""
     return {
         "id": snapshot.id,
         "name": snapshot.name,
         "description": snapshot.description,
         "resource_type": "instance",
-        "created_at": calendar.written(snapshot.created),
-        # No source says whether the id in there is the snapshot's or the instance's. With this
-        # one nobody can count on learning here which instance it was.
+        "created_at": calendar.text(snapshot.created),
+        # In no source of Civo's: whether this id is the snapshot's or the instance's. With the
+        # snapshot's, nobody can rely on finding the instance here.
         "instance": created(snapshot, calendar),
     }
 
 
 def region(code: str, *, is_default: bool) -> Document:
-    """Return a region as the list of them shows it: one that can do everything."""
+    """Return a region as the list of regions shows it, with every feature."""
     return {
         "code": code,
         "name": code,
@@ -192,7 +192,7 @@ def region(code: str, *, is_default: bool) -> Document:
         "out_of_capacity": False,
         "country": "uk",
         "country_name": "United Kingdom",
-        # None of them says whether a region has snapshots.
+        # None of them is about snapshots.
         "features": dict.fromkeys(_FEATURES, True),
         "default": is_default,
     }
@@ -201,7 +201,7 @@ def region(code: str, *, is_default: bool) -> Document:
 def quota(
     instances: Collection[FakeInstance], *, snapshots: int, snapshot_limit: int | None
 ) -> Document:
-    """Return what the account may use, and what it uses: only snapshots are really limited."""
+    """Return the limits and the usage of the account: only that of snapshots is enforced."""
     used = {
         "instance_count": len(instances),
         "cpu_core": sum(each.cpu_cores for each in instances),
@@ -213,35 +213,35 @@ def quota(
         "network_count": len({each.network_id for each in instances}),
         "security_group": len({each.firewall_id for each in instances}),
     }
-    shown: Document = {
+    document: Document = {
         "id": "44aab548-61ca-11e5-860e-5cf9389be614",
         "default_user_id": "ca04ddda-06e1-469a-ad63-27ac3298c42c",
         "default_user_email_address": "johnsmith@example.com",
     }
     for what, limit in _LIMITS.items():
         usage = used.get(what, 0)
-        shown[f"{what}_limit"] = max(limit, usage)
-        shown[f"{what}_usage"] = usage
+        document[f"{what}_limit"] = max(limit, usage)
+        document[f"{what}_usage"] = usage
     if snapshot_limit is not None:
-        shown["disk_snapshot_count_limit"] = snapshot_limit
+        document["disk_snapshot_count_limit"] = snapshot_limit
 
-    return shown
+    return document
 
 
 def deleted() -> Document:
-    """Return the answer to a deletion, of a snapshot or of an instance."""
+    """Return the response to a deletion, of a snapshot or of an instance."""
     # The page promises only a 200; the official client reads this shape elsewhere in the API.
     return {"result": "success"}
 
 
-def envelope(refused: RefusedError) -> Document:
+def envelope(error: CivoError) -> Document:
     """Return the error envelope."""
-    # No `details`: the official Go client would print `reason` and `details` one after the other,
-    # and what people quote of its errors says everything once.
-    said = {"code": refused.code, "reason": refused.reason}
+    # No `details`: the official Go client prints `reason` and `details` one after the other, and in
+    # its errors as people quote them nothing stands twice.
+    texts = {"code": error.code, "reason": error.reason}
 
     return {
-        **{key: text for key, text in said.items() if text},
-        "result": refused.result,
-        "status": refused.status,
+        **{key: text for key, text in texts.items() if text},
+        "result": error.result,
+        "status": error.status,
     }

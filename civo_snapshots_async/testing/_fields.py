@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NoReturn, TypeAlias, cast
 from urllib.parse import parse_qsl
 
-from ._refused import bad_parameter
+from ._errors import bad_parameter
 
 __all__ = ["Fields", "flag", "hostname", "name", "pairs", "private_ip", "read_fields", "text"]
 
@@ -21,9 +21,9 @@ _HOSTNAME = re.compile(rf"(?=.{{1,253}}$){_LABEL.pattern}(\.{_LABEL.pattern})*",
 
 
 def read_fields(body: bytes, content_type: str) -> Fields:
-    """Return what a body says; RefusedError if it is neither an object of JSON nor a form.
+    """Return the fields of a body; `CivoError` if it is neither a JSON object nor a form.
 
-    An object of JSON is taken for one whatever the Content-Type says; an empty body is `{}`.
+    A JSON object is read as one whatever the `Content-Type`; an empty body is `{}`.
     """
     body = _decompressed(body).strip()
     if not body:
@@ -34,12 +34,12 @@ def read_fields(body: bytes, content_type: str) -> Fields:
 
 
 def pairs(query: str) -> dict[str, str]:
-    """Return the parameters of a query; the first counts of those given twice, as in Go."""
+    """Return the parameters of a query; of those given twice, the first counts, as in Go."""
     return dict(reversed(parse_qsl(query, keep_blank_values=True)))
 
 
 def text(fields: Fields, field: str) -> str | None:
-    """Return a field that must be a string, None if it is absent or null."""
+    """Return a field that must be a string; `None` if it is absent or null."""
     value = fields.get(field)
     if value is not None and not isinstance(value, str):
         raise bad_parameter(field, "it must be a string")
@@ -48,7 +48,7 @@ def text(fields: Fields, field: str) -> str | None:
 
 
 def name(fields: Fields) -> str | None:
-    """Return the name, None if there is none: the official Go client sends "" for that."""
+    """Return the name; `None` if there is none, for which the official Go client sends ""."""
     value = text(fields, "name") or None
     if value is not None and not _LABEL.fullmatch(value):
         raise bad_parameter("name", "it must conform to RFC 1123")
@@ -57,7 +57,7 @@ def name(fields: Fields) -> str | None:
 
 
 def hostname(fields: Fields) -> str | None:
-    """Return the host name of a restore, None if there is none or an empty one."""
+    """Return the host name of a restore; `None` if there is none or an empty one."""
     value = text(fields, "hostname") or None
     if value is not None and not _HOSTNAME.fullmatch(value):
         raise bad_parameter("hostname", "it must conform to RFC 1123")
@@ -66,7 +66,7 @@ def hostname(fields: Fields) -> str | None:
 
 
 def private_ip(fields: Fields) -> str | None:
-    """Return the private IP: the page says `private_ip`, the official client `private_ipv4`."""
+    """Return the private IP: `private_ip` on the page, `private_ipv4` in the official client."""
     given = {text(fields, field) or None for field in ("private_ip", "private_ipv4")} - {None}
     if len(given) > 1:
         raise bad_parameter("private_ip", "private_ip and private_ipv4 differ")
@@ -78,10 +78,10 @@ def private_ip(fields: Fields) -> str | None:
 
 
 def flag(fields: Fields, field: str) -> bool:
-    """Return a field that is a boolean, or its text in a form; False if absent, null or empty."""
+    """Return a boolean field, or its text in a form; `False` if it is absent, null or empty."""
     value = fields.get(field)
-    # Nothing but the page's "true / false": a stand-in that took "True" or 1 for true would
-    # hide a client's mistake.
+    # Nothing but the page's "true / false": a fake that read "True" or 1 as true would hide a
+    # client's mistake.
     if value in (None, "", "false") or value is False:
         return False
     if value == "true" or value is True:
@@ -91,7 +91,7 @@ def flag(fields: Fields, field: str) -> bool:
 
 
 def _decompressed(body: bytes) -> bytes:
-    # The header `Content-Encoding: gzip` says nothing: the official Go client sends it with
+    # The header `Content-Encoding: gzip` proves nothing: the official Go client sends it with
     # bodies that are not compressed.
     if not body.startswith(_GZIP):
         return body

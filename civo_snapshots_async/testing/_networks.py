@@ -1,4 +1,4 @@
-"""The networks that instances are in, and the addresses that they get there."""
+"""The networks of instances, and their addresses."""
 
 import itertools
 import uuid
@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 
 __all__ = ["addresses", "firewall_id", "network_id"]
 
-# Civo's examples begin with 10.0.0.4. The public ones are of a range that is kept for tests.
+# Civo's examples start at 10.0.0.4. The public ones are of a range that is reserved for tests.
 _FIRST = 4
 _PRIVATE = IPv4Address("10.0.0.0")
 _PUBLIC = IPv4Address("198.18.0.0")

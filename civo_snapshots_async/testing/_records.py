@@ -15,13 +15,13 @@ EffectKind: TypeAlias = Literal["create", "update", "restore", "delete", "delete
 
 @attrs.define(kw_only=True, eq=False)
 class FakeInstance:
-    """An instance; each of its fields may be set by a test.
+    """An instance; a test may set each of its fields.
 
-    `disk` stands for what the instance holds: a snapshot remembers it, and a restore writes it
-    back. `created` is a second of FakeCivo's clock, and `busy_until` the one until which the
-    instance is `BUILDING`. What else is there is what Civo's official tools show of an instance;
-    nothing depends on it, but that a private IP can be had once in a network, and that a new
-    instance made by a restore is like the old one but for its own names, volumes and addresses.
+    `disk` stands for what the instance holds: a snapshot keeps it, and a restore writes it back.
+    `created` is in seconds of FakeCivo's clock, and so is `busy_until`, until which the instance is
+    `BUILDING`. The other fields are those that Civo's official tools show. Nothing depends on them,
+    except that a private IP is unique in its network, and that a restore into a new instance copies
+    the old one apart from names, volumes and addresses.
     """
 
     id: str
@@ -50,20 +50,20 @@ class FakeInstance:
         return "BUILDING" if self._calendar.now() < self.busy_until else "ACTIVE"
 
 
-def _speaks(snapshot: "FakeSnapshot", _attribute: object, script: Script) -> None:
-    # A script that speaks of a volume which is not there fails here, in the test's own line,
-    # and not as a 500 later on.
+def _check_script(snapshot: "FakeSnapshot", _attribute: object, script: Script) -> None:
+    # A script that names a volume which does not exist fails here, in the test's own line, and not
+    # as a 500 later on.
     script(0.0, snapshot.volumes)
 
 
 @attrs.define(kw_only=True, eq=False)
 class FakeSnapshot:
-    """A snapshot; each of its fields may be set by a test.
+    """A snapshot; a test may set each of its fields.
 
-    `created` is in seconds of FakeCivo's clock, and `script` says what the snapshot is as
-    time goes by, counted from `created`. `disk` is what the instance held by then. `gone_at` is
-    the second from which it is not there any more, None while nobody has deleted it. It stays
-    when its instance is deleted.
+    `created` is in seconds of FakeCivo's clock, and `script` gives the status by the seconds since
+    then. `disk` is what the instance held at that time. `gone_at` is the second from which the
+    snapshot does not exist any more, and `None` while nobody has deleted it. It stays when its
+    instance is deleted.
     """
 
     id: str
@@ -75,13 +75,13 @@ class FakeSnapshot:
     disk: str
     created: float
     gone_at: float | None = None
-    script: Script = attrs.field(validator=_speaks, repr=False)
+    script: Script = attrs.field(validator=_check_script, repr=False)
     _spelling: Spelling = attrs.field(repr=False, alias="spelling")
     _calendar: Calendar = attrs.field(repr=False, alias="calendar")
 
     @property
     def status(self) -> Status | None:
-        """What it says of itself at this moment; None if it has vanished or is deleted."""
+        """The status that it reports now; `None` if it has vanished or is deleted."""
         now = self._calendar.now()
         if self.gone_at is not None and now >= self.gone_at:
             return None
@@ -93,11 +93,11 @@ class FakeSnapshot:
 
 @attrs.frozen(kw_only=True, eq=False)
 class FakeRestore:
-    """A restore operation that FakeCivo took on.
+    """A restore operation that FakeCivo has started.
 
-    `from_instance` and `from_snapshot` are the ids of what was restored; `instance_id` is
-    the instance that got the disk, a new one unless `overwrite_existing`.
-    `created` and `completed` are seconds of FakeCivo's clock.
+    `from_instance` and `from_snapshot` are the ids of what was restored; `instance_id` is the
+    instance that got the disk, a new one unless `overwrite_existing`. `created` and `completed` are
+    in seconds of FakeCivo's clock.
     """
 
     id: str
@@ -116,13 +116,12 @@ class FakeRestore:
 
 @attrs.frozen(kw_only=True)
 class Effect:
-    """Something that a request changed, whatever became of its answer.
+    """Something that a request changed, whatever became of its response.
 
-    A create made a snapshot, an update set a name or a description (also to what it was), a
-    restore began, a delete removed a snapshot, or an instance. `instance_id` and `snapshot_id` are
-    the ids, also where the request said names; `snapshot_name` is the name at that moment. Those
-    of the snapshot are empty where an instance was deleted. `at` is the moment on FakeCivo's
-    clock, in seconds.
+    A create made a snapshot, an update set a name or a description (also to what it was), a restore
+    started, a delete removed a snapshot, or an instance. `instance_id` and `snapshot_id` are the
+    ids, also where the request gave names; `snapshot_name` is the name at that time. Those of the
+    snapshot are empty where an instance was deleted. `at` is in seconds of FakeCivo's clock.
     """
 
     kind: EffectKind

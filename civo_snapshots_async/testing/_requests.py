@@ -1,4 +1,4 @@
-"""A request as FakeCivo got it."""
+"""A request as FakeCivo received it."""
 
 from collections.abc import Mapping
 
@@ -12,15 +12,17 @@ __all__ = ["RecordedRequest"]
 
 @attrs.frozen(kw_only=True, eq=False)
 class RecordedRequest:
-    """One request that reached FakeCivo, whether it was refused or not.
+    """One request that reached FakeCivo, whatever its response.
 
-    `path` is as it was on the wire, still percent-encoded and without the query;
-    `instance_id` and `snapshot_id` are its decoded parts, None where it has none.
-    `headers` are looked up in any case, `Authorization` is among them. `body` is as it was
-    on the wire; `fields` is what it says, from JSON or form, and empty if it cannot be read.
-    `at` is the moment on FakeCivo's clock, in seconds. `connection` is the number of the TCP
-    connection that it came on, from 1 on: requests on the same one have the same number.
-    `fault` is what it met, None if all went well.
+    - `path`: as it was on the wire, still percent-encoded and without the query; `instance_id` and
+      `snapshot_id` are its decoded parts, `None` where it has none.
+    - `headers`: by name in any case, `Authorization` among them.
+    - `body`: as it was on the wire; `fields` is what it holds, from JSON or form, and empty if it
+      can't be read.
+    - `at`: when it arrived, in seconds of FakeCivo's clock.
+    - `connection`: the number of its TCP connection, from 1; requests on the same one have the same
+      number.
+    - `fault`: the fault that it got, `None` for none.
     """
 
     kind: Kind

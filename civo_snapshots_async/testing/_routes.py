@@ -24,7 +24,7 @@ Kind: TypeAlias = Literal[
     "list_regions",
     "unknown",
 ]
-"""The six calls on snapshots, and those of Civo's other calls that are played as well;
+"""The six calls on snapshots, and those of Civo's other calls that are implemented as well;
 `"unknown"` is everything else."""
 
 _CALLS: Mapping[str, Mapping[str, Kind]] = {
@@ -36,9 +36,8 @@ _CALLS: Mapping[str, Mapping[str, Kind]] = {
     },
     "v2/instances/:instance_id/snapshots/:snapshot_id/restore": {"POST": "restore"},
 }
-# Civo lets do more at these paths. That is not played here: nothing is there then, and no word
-# of what is allowed.
-_PLAYED_IN_PART: Mapping[str, Mapping[str, Kind]] = {
+# Civo allows more methods at these paths. They are not implemented here, and not listed as allowed.
+_IMPLEMENTED_IN_PART: Mapping[str, Mapping[str, Kind]] = {
     "v2/instances": {"GET": "list_instances"},
     "v2/instances/:instance_id": {"GET": "get_instance", "DELETE": "delete_instance"},
     "v2/resourcesnapshots": {"GET": "list_resource_snapshots"},
@@ -50,7 +49,7 @@ _PLAYED_IN_PART: Mapping[str, Mapping[str, Kind]] = {
 
 @attrs.frozen(kw_only=True)
 class Route:
-    """A call, the names in its path, and the methods that this path knows."""
+    """A call, the names in its path, and the methods that this path takes."""
 
     kind: Kind
     instance_id: str | None = None
@@ -59,12 +58,12 @@ class Route:
 
 
 def route(method: str, path: str) -> Route:
-    """Return the call that a request is, from its path as it was on the wire."""
+    """Return the call that a request is, by its path as it was on the wire."""
     for pattern, calls in _CALLS.items():
         names = _names(pattern, path)
         if names is not None:
             return _route(calls.get(method, "unknown"), names, allowed=tuple(calls))
-    for pattern, calls in _PLAYED_IN_PART.items():
+    for pattern, calls in _IMPLEMENTED_IN_PART.items():
         names = _names(pattern, path)
         if names is not None and method in calls:
             return _route(calls[method], names)
@@ -91,5 +90,5 @@ def _names(pattern: str, path: str) -> dict[str, str] | None:
             names[want[1:]] = unquote(part)
         elif want != part:
             return None
-    # A server in the way would resolve dots to another call's path: they name nothing here.
+    # A server on the way would resolve dots to another call's path: they name nothing here.
     return names if {"", ".", ".."}.isdisjoint(names.values()) else None

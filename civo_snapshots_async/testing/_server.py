@@ -11,42 +11,35 @@ import attrs
 from aiohttp import web
 from yarl import URL
 
-from ._answers import Answer
 from ._calendar import Calendar
+from ._errors import CivoError
 from ._exchange import Exchange
+from ._fault_plan import FaultPlan
 from ._fields import Fields, pairs, read_fields
-from ._plan import Plan
-from ._refused import RefusedError
 from ._requests import RecordedRequest
+from ._responses import Response
 from ._routes import route
 from .faults import Fault
 
 __all__ = ["Server"]
 
-# Handlers wait for nothing but faults, which are ended first: what is still open at the end is a
-# client that never finished its request.
-_PATIENCE = 0.05
+# In seconds. Handlers wait for nothing but faults, which are ended first: what is still open at the
+# end is a client that never finished its request.
+_SHUTDOWN_TIMEOUT = 0.05
 
 
 class Server:
-    """Reads requests from a socket, hands each over as a value, writes the answers."""
+    """Reads requests from a socket, records each as a value, and writes the responses."""
 
-    def __init__(
-        self,
-        *,
-        calendar: Calendar,
-        plan: Plan,
-        record: Callable[[RecordedRequest], None],
-        answer: Callable[[RecordedRequest], Answer],
-    ) -> None:
+    def __init__(self, calendar: Calendar, respond: Callable[[RecordedRequest], Response]) -> None:
+        self.requests: list[RecordedRequest] = []
+        self.faults = FaultPlan()
         self._calendar = calendar
-        self._plan = plan
-        self._record = record
-        self._answer = answer
+        self._respond = respond
         self._runner: web.ServerRunner | None = None
         self._numbers = itertools.count(1)
         self._connections: WeakKeyDictionary[asyncio.Transport, _Connection] = WeakKeyDictionary()
-        self._meeting: set[asyncio.Transport] = set()
+        self._with_a_fault: set[asyncio.Transport] = set()
 
     @property
     def is_running(self) -> bool:
@@ -54,15 +47,15 @@ class Server:
         return self._runner is not None
 
     async def start(self, host: str, port: int) -> str:
-        """Listen, and return the URL at which."""
+        """Listen, and return the URL."""
         if self._runner is not None:
             raise RuntimeError("this FakeCivo is running already")
-        # A body is taken as it comes: the official client's `Content-Encoding: gzip` is not true.
-        # A handler whose client has gone is ended: it might hang.
+        # A body stays as it came: the official client's `Content-Encoding: gzip` is not true.
+        # A handler whose client has gone is canceled: it might hang.
         server = web.Server(
-            self._exchange, auto_decompress=False, access_log=None, handler_cancellation=True
+            self._handle, auto_decompress=False, access_log=None, handler_cancellation=True
         )
-        self._runner = web.ServerRunner(server, shutdown_timeout=_PATIENCE)
+        self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_TIMEOUT)
         try:
             await self._runner.setup()
             await web.TCPSite(self._runner, host, port).start()
@@ -77,44 +70,43 @@ class Server:
         """Close the socket and every connection."""
         runner, self._runner = self._runner, None
         if runner is not None:
-            for transport in self._meeting:
+            for transport in self._with_a_fault:
                 transport.abort()
             await runner.cleanup()
-            # The connections' tasks are cancelled by now; this lets them end.
+            # The connections' tasks are canceled by now; this lets them end.
             await asyncio.sleep(0)
 
-    async def _exchange(self, request: web.BaseRequest) -> web.StreamResponse:
-        # Everything between the network and the rules passes here, and only here.
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
-        # There is one: this task is cancelled when the client goes.
+        # There is one: this task is canceled when the client goes.
         transport = cast("asyncio.Transport", request.transport)
         connection = self._connection(transport)
         arrived = _recorded(request, body, self._calendar.now(), connection.number)
-        fault = self._plan.take(arrived.kind, is_reused=connection.requests > 1)
+        fault = self.faults.take(arrived.kind, is_reused=connection.requests > 1)
         recorded = attrs.evolve(arrived, fault=fault)
-        self._record(recorded)
+        self.requests.append(recorded)
         if fault is None:
-            return self._response(self._answer(recorded))
+            return self._web_response(self._respond(recorded))
         exchange = Exchange(
             kind=recorded.kind,
-            handle=lambda: self._answer(recorded),
+            handle=lambda: self._respond(recorded),
             date=self._calendar.http_date,
             sleep=self._calendar.sleep,
             write=request.writer.write,
             transport=transport,
         )
-        await self._meet(fault, exchange)
+        await self._apply(fault, exchange)
 
         return _Sent(keep_alive=request.keep_alive)
 
-    async def _meet(self, fault: Fault, exchange: Exchange) -> None:
-        self._meeting.add(exchange.transport)
+    async def _apply(self, fault: Fault, exchange: Exchange) -> None:
+        self._with_a_fault.add(exchange.transport)
         try:
-            # Of a client that has gone: nobody is left to tell.
+            # A client that has gone gets nothing more.
             with suppress(ConnectionError):
-                await fault.meet(exchange)
+                await fault.apply(exchange)
         finally:
-            self._meeting.remove(exchange.transport)
+            self._with_a_fault.remove(exchange.transport)
 
     def _connection(self, transport: asyncio.Transport) -> "_Connection":
         connection = self._connections.get(transport)
@@ -124,11 +116,11 @@ class Server:
 
         return connection
 
-    def _response(self, answer: Answer) -> web.Response:
+    def _web_response(self, response: Response) -> web.Response:
         return web.Response(
-            status=answer.status,
-            headers=(("Date", self._calendar.http_date()), *answer.headers),
-            body=answer.body,
+            status=response.status,
+            headers=(("Date", self._calendar.http_date()), *response.headers),
+            body=response.body,
         )
 
 
@@ -136,7 +128,7 @@ def _recorded(request: web.BaseRequest, body: bytes, at: float, connection: int)
     path, _, query = request.raw_path.partition("?")
     routed = route(request.method, path)
     fields: Fields = {}
-    with suppress(RefusedError):
+    with suppress(CivoError):
         fields = read_fields(body, request.headers.get("Content-Type", ""))
 
     return RecordedRequest(
@@ -161,7 +153,7 @@ class _Connection:
 
 
 class _Sent(web.StreamResponse):
-    """Tells aiohttp that all that is to be sent has been sent."""
+    """A response for aiohttp that sends nothing, where a fault has sent everything."""
 
     def __init__(self, *, keep_alive: bool) -> None:
         super().__init__()

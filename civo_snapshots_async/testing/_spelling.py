@@ -9,7 +9,7 @@ __all__ = ["Spelling", "spelled"]
 
 Spelling: TypeAlias = Literal["page", "lower"]
 
-# The page's own words; whatever else a test has written is what it wants to see.
+# The page's own words; any other word of a test stays as it is.
 _LOWER = {
     "Complete": "completed",
     "Completed": "completed",
@@ -19,7 +19,7 @@ _LOWER = {
 
 
 def spelled(status: Status, spelling: Spelling) -> Status:
-    """Return a status with its states, and those of its volumes, spelled so."""
+    """Return a status with its states, and those of its volumes, in a spelling."""
     if spelling == "page":
         return status
     lower = _lowered(status)

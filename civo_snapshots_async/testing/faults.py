@@ -1,10 +1,10 @@
 """What can go wrong with a request, for `FakeCivo.inject` and `FakeCivo.chaos`.
 
 Each function here makes a `Fault`: a value, equal to another one made with the same arguments.
-Where a function takes `effect`, True means that FakeCivo handles the request as always, before
-anything goes wrong with the answer: a snapshot is made, unless that is refused. False means
-that the request changes nothing; as no answer of Civo's exists then, what is cut or dripped
-is a gateway's `502 Bad Gateway`, an HTML page.
+Where a function takes `effect`, `True` means that FakeCivo handles the request as always, before
+anything goes wrong with the response: a snapshot is made, unless Civo would refuse it. `False`
+means that the request changes nothing; as Civo has no response then, what is cut or dripped is a
+gateway's `502 Bad Gateway`, an HTML page.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from typing import Literal, TypeAlias, get_args
 import attrs
 
 from . import _checks
-from ._answers import Answer, Headers
 from ._exchange import Exchange
+from ._responses import Headers, Response
 
 __all__ = [
     "USUAL",
@@ -62,11 +62,11 @@ Target: TypeAlias = Literal[
     "list_regions",
     "any",
 ]
-"""Which requests meet a fault: those of one call, or any at all."""
+"""Which requests get a fault: those of one call, or any at all."""
 
 When: TypeAlias = Literal["before", "head", "midway", "after"]
-"""Where an answer is cut: before its first byte, in the midst of its head, in the midst of its
-body with the head complete, or after its last byte."""
+"""Where a response is cut: before its first byte, in the middle of its head, in the middle of its
+body, or after its last byte."""
 
 _HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>\n"
 _JSON: Headers = (("Content-Type", "application/json"),)
@@ -75,10 +75,10 @@ _FIELD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\r\n\0]*")
 _CHUNKED = ("Transfer-Encoding", "chunked")
 _CHUNK = 65536
 _MEMBER = 4 * 2**20
-_BEGINNING, _END = b'{"name": "', b'"}'
-_FRAME = len(_BEGINNING + _END)
-# Of the wall: fast enough to keep any client busy, slow enough to leave it the event loop.
-_PAUSE = 0.001
+_START, _END = b'{"name": "', b'"}'
+_FRAME = len(_START + _END)
+# In real seconds: short enough to keep any client busy, long enough to leave it the event loop.
+_INTERVAL = 0.001
 
 
 @attrs.frozen(repr=False)
@@ -89,101 +89,102 @@ class Fault:
     arguments: tuple[tuple[str, object], ...]
     """What it was made with."""
     needs_reuse: bool
-    """Whether only a request on a connection that has carried another one before meets it."""
-    _meet: Callable[[Exchange], Awaitable[None]] = attrs.field(eq=False, alias="meet")
+    """Whether only a request on a connection that has carried another one before gets it."""
+    _apply: Callable[[Exchange], Awaitable[None]] = attrs.field(eq=False, alias="apply")
 
     def __repr__(self) -> str:
-        said = (f"{name}={reprlib.repr(value)}" for name, value in self.arguments)
+        arguments = (f"{name}={reprlib.repr(value)}" for name, value in self.arguments)
 
-        return f"{self.name}({', '.join(said)})"
+        return f"{self.name}({', '.join(arguments)})"
 
-    async def meet(self, exchange: Exchange) -> None:
-        """Go wrong: FakeCivo calls this in place of answering."""
-        await self._meet(exchange)
+    async def apply(self, exchange: Exchange) -> None:
+        """Go wrong: FakeCivo calls this in place of responding."""
+        await self._apply(exchange)
 
 
 def reset(when: When = "before", *, effect: bool | None = None) -> Fault:
-    """Cut the answer with a TCP reset.
+    """Cut the response with a TCP reset.
 
-    `effect` is by default what is likely: False with `"before"`, True where some of the answer
-    is sent. After `"after"` the client has a whole answer and a connection that is dead.
+    `effect` is by default what is likely: `False` with `"before"`, `True` where some of the
+    response is sent. After `"after"` the client has a complete response and a dead connection.
+    Raises `ValueError` for another `when`.
     """
     return _cut("reset", Exchange.reset, when, effect=effect)
 
 
 def close(when: When = "before", *, effect: bool | None = None) -> Fault:
-    """Cut the answer by closing the connection in an orderly way; as `reset` otherwise."""
+    """Cut the response by closing the connection in an orderly way; otherwise as `reset`."""
     return _cut("close", Exchange.close, when, effect=effect)
 
 
 def stale() -> Fault:
     """Drop an idle connection as this request comes, with a reset and without any effect.
 
-    Only a request on a reused connection meets this: on a fresh one it goes well, and the
-    fault stays armed for the next request of its kind, unmet until then. A request that meets
-    it is recorded, though the real Civo would never have read it: so hidden re-sends show.
+    Only a request on a reused connection gets this: on a fresh one it goes well, and the fault
+    stays for the next request of its kind. A request that gets it is recorded, though the real Civo
+    would never have read it: so hidden retries show.
     """
 
-    async def meet(exchange: Exchange) -> None:
+    async def apply(exchange: Exchange) -> None:
         exchange.reset()
 
-    return _fault("stale", meet, needs_reuse=True)
+    return _fault("stale", apply, needs_reuse=True)
 
 
 def hang(*, effect: bool = False) -> Fault:
-    """Never answer, until the client goes or FakeCivo ends."""
+    """Never respond, until the client goes or FakeCivo ends."""
 
-    async def meet(exchange: Exchange) -> None:
-        _answer(exchange, effect=effect)
+    async def apply(exchange: Exchange) -> None:
+        _respond(exchange, effect=effect)
         await asyncio.get_running_loop().create_future()
 
-    return _fault("hang", meet, effect=effect)
+    return _fault("hang", apply, effect=effect)
 
 
 def delay(seconds: _checks.Seconds, /) -> Fault:
-    """Handle the request at once, and send the answer that many seconds later.
+    """Handle the request at once, and send the response that many seconds later.
 
-    The seconds are those of FakeCivo's clock if it can `sleep`, as a `FakeClock` can; else the
-    wall's.
+    The seconds are those of FakeCivo's clock if it can `sleep`, as a `FakeClock` can, else real
+    ones.
     """
     span = _checks.seconds("seconds", seconds)
 
-    async def meet(exchange: Exchange) -> None:
-        answer = exchange.handle()
+    async def apply(exchange: Exchange) -> None:
+        response = exchange.handle()
         await exchange.sleep(span)
-        await exchange.send(answer)
+        await exchange.send(response)
 
-    return _fault("delay", meet, seconds=span)
+    return _fault("delay", apply, seconds=span)
 
 
 def drip(interval: _checks.Seconds = 1.0, *, effect: bool = True) -> Fault:
-    """Send the answer byte by byte, head and all, with `interval` seconds before each.
+    """Send the response byte by byte, its head as well, with `interval` seconds before each.
 
-    The seconds are those of FakeCivo's clock if it can `sleep`, as a `FakeClock` can; else the
-    wall's.
+    The seconds are those of FakeCivo's clock if it can `sleep`, as a `FakeClock` can, else real
+    ones.
     """
     span = _checks.seconds("interval", interval)
 
-    async def meet(exchange: Exchange) -> None:
-        written = _answer(exchange, effect=effect).written(exchange.date())
-        for byte in written:
-            # A fake clock takes its time over a sleep of 0 seconds, too.
+    async def apply(exchange: Exchange) -> None:
+        encoded = _respond(exchange, effect=effect).encoded(exchange.date())
+        for byte in encoded:
+            # A sleep of 0 seconds takes several turns on a fake clock.
             await (exchange.sleep(span) if span else asyncio.sleep(0))
             await exchange.write(bytes((byte,)))
 
-    return _fault("drip", meet, interval=span, effect=effect)
+    return _fault("drip", apply, interval=span, effect=effect)
 
 
 def endless_1xx(status: Literal[100, 102, 103] = 103, /, *, effect: bool = False) -> Fault:
-    """Send interim answers, `103 Early Hints`, for ever: about a thousand in a second."""
+    """Send interim responses, `103 Early Hints`, forever: about a thousand in a second."""
 
-    async def meet(exchange: Exchange) -> None:
-        _answer(exchange, effect=effect)
+    async def apply(exchange: Exchange) -> None:
+        _respond(exchange, effect=effect)
         while True:
             await exchange.write(f"HTTP/1.1 {status} {responses[status]}\r\n\r\n".encode())
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_INTERVAL)
 
-    return _fault("endless_1xx", meet, status=status, effect=effect)
+    return _fault("endless_1xx", apply, status=status, effect=effect)
 
 
 def status(
@@ -197,136 +198,140 @@ def status(
     retry_after: str | float | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Fault:
-    """Answer with any status from 200 to 599.
+    """Respond with any status from 200 to 599.
 
-    `body` is a document for JSON, else text or bytes: HTML if they start with `<`. Without
-    one it is Civo's error envelope, with `code` if that is given, and `reason`.
-    `retry_after` may be any number or text, absurd ones too. `headers` are sent besides, or in
-    place of those that FakeCivo would send: `Date`, `Content-Type`, `Content-Length`.
+    `body` is a document for JSON, else text or bytes: HTML if they start with `<`. Without one it
+    is Civo's error envelope, with `reason`, and with `code` if that is given. `retry_after` may be
+    any number or text, an absurd one as well. `headers` are added, or replace those that FakeCivo
+    would send: `Date`, `Content-Type`, `Content-Length`. Raises `ValueError` for another status,
+    and for what is no line of a header.
     """
     if not 200 <= status <= 599:  # noqa: PLR2004 - the statuses that end an exchange
-        raise ValueError(f"a status is 200 to 599, not {status!r}")
+        raise ValueError(f"status must be 200 to 599, not {status!r}")
     given = {} if retry_after is None else {"Retry-After": str(retry_after)}
-    said = _envelope(status, code, reason) if body is None else body
-    answer = _page(status, said, {**given, **(headers or {})})
+    content = _envelope(status, code, reason) if body is None else body
+    response = _page(status, content, {**given, **(headers or {})})
 
-    async def meet(exchange: Exchange) -> None:
-        _answer(exchange, effect=effect)
-        await exchange.send(answer)
+    async def apply(exchange: Exchange) -> None:
+        _respond(exchange, effect=effect)
+        await exchange.send(response)
 
     return _fault(
-        "status", meet, status=status, body=answer.body, headers=answer.headers, effect=effect
+        "status", apply, status=status, body=response.body, headers=response.headers, effect=effect
     )
 
 
 def rate_limited(retry_after: str | float | None = None) -> Fault:
-    """Answer 429, with `Retry-After` if that is given."""
+    """Respond with 429, with `Retry-After` if that is given."""
     return status(429, reason="Too many requests", retry_after=retry_after)
 
 
 def bad_gateway(*, effect: bool = False) -> Fault:
-    """Answer a gateway's `502 Bad Gateway`, an HTML page."""
+    """Respond with a gateway's `502 Bad Gateway`, an HTML page."""
     return status(502, body=_HTML.format("502 Bad Gateway"), effect=effect)
 
 
 def gateway_timeout(*, effect: bool = True) -> Fault:
-    """Answer a gateway's `504 Gateway Time-out`, an HTML page; Civo behind it goes on working."""
+    """Respond with a gateway's `504 Gateway Time-out`, an HTML page, while Civo goes on working."""
     return status(504, body=_HTML.format("504 Gateway Time-out"), effect=effect)
 
 
 def redirect(location: str, status: int = 307) -> Fault:
-    """Send the client elsewhere, without any effect here."""
+    """Redirect the client to `location`, without any effect here.
+
+    Raises `ValueError` for a status that is not 300 to 399.
+    """
     if not 300 <= status <= 399:  # noqa: PLR2004 - the statuses that redirect
-        raise ValueError(f"a redirect's status is 300 to 399, not {status!r}")
-    answer = _page(status, "", {"Location": location})
+        raise ValueError(f"a redirect's status must be 300 to 399, not {status!r}")
+    response = _page(status, "", {"Location": location})
 
-    async def meet(exchange: Exchange) -> None:
-        await exchange.send(answer)
+    async def apply(exchange: Exchange) -> None:
+        await exchange.send(response)
 
-    return _fault("redirect", meet, location=location, status=status)
+    return _fault("redirect", apply, location=location, status=status)
 
 
 def bad_json(body: bytes = b"{", *, effect: bool = True) -> Fault:
-    """Answer with the status of success, 201 or 200, and with any bytes at all as JSON."""
+    """Respond with the status of success, 201 or 200, and with any bytes at all as JSON."""
 
-    async def meet(exchange: Exchange) -> None:
-        _answer(exchange, effect=effect)
-        await exchange.send(Answer(_success(exchange), body, _JSON))
+    async def apply(exchange: Exchange) -> None:
+        _respond(exchange, effect=effect)
+        await exchange.send(Response(_success(exchange), body, _JSON))
 
-    return _fault("bad_json", meet, body=body, effect=effect)
+    return _fault("bad_json", apply, body=body, effect=effect)
 
 
 def huge(size: int = 200_000_000, *, declared: bool = True, effect: bool = True) -> Fault:
-    """Answer with the status of success and a body of `size` bytes: JSON with a long name.
+    """Respond with the status of success and a body of `size` bytes: JSON with a long name.
 
-    With `declared` the head says how long it is, else it comes in chunks. FakeCivo never holds
-    more than a small part of it.
+    With `declared` the head has its length, else it comes in chunks. FakeCivo never holds more than
+    a small part of it. Raises `ValueError` for a size that holds no JSON.
     """
     _require_size(size)
 
-    async def meet(exchange: Exchange) -> None:
-        _answer(exchange, effect=effect)
+    async def apply(exchange: Exchange) -> None:
+        _respond(exchange, effect=effect)
         if declared:
             await _stream(exchange, _long(size), ("Content-Length", str(size)))
         else:
             await _stream(exchange, _chunked(_long(size)), _CHUNKED)
 
-    return _fault("huge", meet, size=size, declared=declared, effect=effect)
+    return _fault("huge", apply, size=size, declared=declared, effect=effect)
 
 
 def bomb(size: int = 200_000_000, *, effect: bool = True) -> Fault:
-    """Answer as `huge` does, but with gzip, whatever the client accepts.
+    """Respond as `huge` does, but with gzip, whatever the client accepts.
 
-    On the wire it is a thousandth of `size`.
+    On the wire it is a thousandth of `size`. Raises `ValueError` for a size that holds no JSON.
     """
     _require_size(size)
     times, rest = divmod(size - _FRAME, _MEMBER)
     # gzip may have several members: most of these are one and the same, compressed once.
-    first = _gzipped(_BEGINNING + b"x" * rest)
+    first = _gzipped(_START + b"x" * rest)
     member, last = _member(), _gzipped(_END)
     length = len(first) + times * len(member) + len(last)
 
-    async def meet(exchange: Exchange) -> None:
-        _answer(exchange, effect=effect)
+    async def apply(exchange: Exchange) -> None:
+        _respond(exchange, effect=effect)
         pieces = chain((first,), repeat(member, times), (last,))
         headers = ("Content-Length", str(length)), ("Content-Encoding", "gzip")
         await _stream(exchange, pieces, *headers)
 
-    return _fault("bomb", meet, size=size, effect=effect)
+    return _fault("bomb", apply, size=size, effect=effect)
 
 
 def _fault(
     name: str,
-    meet: Callable[[Exchange], Awaitable[None]],
+    apply: Callable[[Exchange], Awaitable[None]],
     *,
     needs_reuse: bool = False,
     **arguments: object,
 ) -> Fault:
-    return Fault(name, tuple(arguments.items()), needs_reuse, meet)
+    return Fault(name, tuple(arguments.items()), needs_reuse, apply)
 
 
 def _cut(name: str, end: Callable[[Exchange], None], when: When, *, effect: bool | None) -> Fault:
     if when not in get_args(When):
-        raise ValueError(f"when is one of {', '.join(get_args(When))}, not {when!r}")
+        raise ValueError(f"when must be one of {', '.join(get_args(When))}, not {when!r}")
     has_effect = when != "before" if effect is None else effect
 
-    async def meet(exchange: Exchange) -> None:
-        answer = _answer(exchange, effect=has_effect)
+    async def apply(exchange: Exchange) -> None:
+        response = _respond(exchange, effect=has_effect)
         date = exchange.date()
-        head, written = len(answer.head(date)), answer.written(date)
+        head, encoded = len(response.head(date)), response.encoded(date)
         ends = {
             "before": 0,
             "head": head // 2,
-            "midway": (head + len(written)) // 2,
-            "after": len(written),
+            "midway": (head + len(encoded)) // 2,
+            "after": len(encoded),
         }
-        await exchange.write(written[: ends[when]])
+        await exchange.write(encoded[: ends[when]])
         end(exchange)
 
-    return _fault(name, meet, when=when, effect=has_effect)
+    return _fault(name, apply, when=when, effect=has_effect)
 
 
-def _answer(exchange: Exchange, *, effect: bool) -> Answer:
+def _respond(exchange: Exchange, *, effect: bool) -> Response:
     return exchange.handle() if effect else _BAD_GATEWAY
 
 
@@ -335,36 +340,36 @@ def _success(exchange: Exchange) -> int:
 
 
 def _envelope(status: int, code: str | None, reason: str | None) -> Mapping[str, object]:
-    said = {"reason": reason or responses.get(status, ""), "result": "failed", "status": status}
+    rest = {"reason": reason or responses.get(status, ""), "result": "failed", "status": status}
 
-    return said if code is None else {"code": code, **said}
+    return rest if code is None else {"code": code, **rest}
 
 
 def _page(
     status: int, body: Mapping[str, object] | str | bytes, headers: Mapping[str, str]
-) -> Answer:
+) -> Response:
     for name, value in headers.items():
         if not _FIELD.fullmatch(f"{name}: {value}"):
-            raise ValueError(f"{name!r}: {value!r} is not one line of a head")
+            raise ValueError(f"{name!r}: {value!r} is not one line of a header")
     if isinstance(body, Mapping):
-        written, content_type = json.dumps(body).encode(), "application/json"
+        content, content_type = json.dumps(body).encode(), "application/json"
     else:
-        written = body.encode() if isinstance(body, str) else body
-        content_type = "text/html" if written.startswith(b"<") else "text/plain"
+        content = body.encode() if isinstance(body, str) else body
+        content_type = "text/html" if content.startswith(b"<") else "text/plain"
 
     is_typed = "content-type" in map(str.lower, headers)
     added = {} if is_typed else {"Content-Type": content_type}
 
-    return Answer(status, written, tuple({**added, **headers}.items()))
+    return Response(status, content, tuple({**added, **headers}.items()))
 
 
 def _require_size(size: int) -> None:
     if size < _FRAME:
-        raise ValueError(f"size is {_FRAME} bytes or more, not {size!r}")
+        raise ValueError(f"size must be {_FRAME} bytes or more, not {size!r}")
 
 
 def _long(size: int) -> Iterator[bytes]:
-    yield _BEGINNING
+    yield _START
     chunk = b"x" * _CHUNK
     times, rest = divmod(size - _FRAME, _CHUNK)
     yield from repeat(chunk, times)
@@ -377,7 +382,7 @@ def _member() -> bytes:
 
 
 def _gzipped(data: bytes) -> bytes:
-    # The same bytes at any time of the day.
+    # The same bytes at any time.
     return gzip.compress(data, mtime=0)
 
 
@@ -388,10 +393,12 @@ def _chunked(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 async def _stream(exchange: Exchange, pieces: Iterable[bytes], *headers: tuple[str, str]) -> None:
-    await exchange.write(Answer(_success(exchange), b"", (*_JSON, *headers)).head(exchange.date()))
+    await exchange.write(
+        Response(_success(exchange), b"", (*_JSON, *headers)).head(exchange.date())
+    )
     for piece in pieces:
         await exchange.write(piece)
-        # So that the client, and the end of FakeCivo, have their turn.
+        # The client, and the end of FakeCivo, get their turn.
         await asyncio.sleep(0)
 
 
@@ -431,4 +438,4 @@ USUAL = (
     bad_json(b"\xff\xfe"),
     redirect("http://127.0.0.1:9/"),
 )
-"""Faults of all sorts, each of which ends by itself and soon: what `FakeCivo.chaos` draws from."""
+"""Faults of all sorts, each of which ends soon: what `FakeCivo.chaos` draws from."""

@@ -1,4 +1,4 @@
-"""Fixtures for tests of your own.
+"""Fixtures for your own tests.
 
 In the top `conftest.py`::
 

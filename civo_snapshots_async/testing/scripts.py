@@ -1,12 +1,13 @@
-"""What a fake snapshot says of itself as time goes by.
+"""What a fake snapshot reports as time goes by.
 
 A *script* is a function of the seconds since the snapshot was created and of the ids of its
-volumes. It returns the `status` that FakeCivo then shows, as Civo writes it: `{}` is "no
-status yet", and `None` means that the snapshot is no longer there. Give one to
+volumes. It returns the `status` that FakeCivo then shows, as Civo writes it: `{}` is "no status
+yet", and `None` means that the snapshot does not exist any more. Give one to
 `FakeCivo.script_next`, to `FakeCivo.add_snapshot`, or to `FakeSnapshot.script`.
 
 The functions here make the usual ones, and take a `timedelta` for seconds; any function of the same
-shape will do.
+shape will do. They raise `ValueError` for seconds that can't be used and for an empty state, and
+the script raises it for a volume that the snapshot does not have.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +23,7 @@ __all__ = [
     "completed",
     "completes",
     "fails",
-    "says",
+    "reports",
     "stuck",
     "timeline",
     "vanishes",
@@ -32,16 +33,16 @@ Status: TypeAlias = Mapping[str, object]
 """A snapshot's `status` as it stands in Civo's JSON."""
 
 Script: TypeAlias = Callable[[float, Sequence[str]], Status | None]
-"""`(seconds since creation, ids of the volumes)` to a status, or to None for "vanished"."""
+"""`(seconds since creation, ids of the volumes)` to a status, or to `None` for "vanished"."""
 
 
 def completes(takes: Seconds = 2.0, *, message: str = "") -> Script:
     """Complete in `takes` seconds, volume by volume.
 
-    The time is cut into equal steps: first no status at all (a Civo engineer: "usually empty
-    right after creating"), then `Pending`, then one more volume `Completed` with each
-    step, and at the end of the last step the snapshot is `Complete`, with the `message` if one is
-    given: an unmerged branch of Civo's own client has "Snapshot completed successfully".
+    `takes` is divided into equal steps: first no status at all (a Civo engineer: "usually empty
+    right after creating"), then `Pending`, then one more volume `Completed` with each step. At the
+    end of the last step the snapshot is `Complete`, with the `message` if one is given: an unmerged
+    branch of Civo's own client has "Snapshot completed successfully".
     """
     duration = seconds("takes", takes)
 
@@ -64,14 +65,14 @@ def completed() -> Script:
 
 
 def stuck() -> Script:
-    """Be `Pending` for ever, with each volume `Pending`."""
-    return says("Pending")
+    """Be `Pending` forever, with each volume `Pending`."""
+    return reports("Pending")
 
 
-def says(state: str, *, until: Seconds | None = None) -> Script:
-    """Be in the given state, whatever the word, with each volume `Pending`.
+def reports(state: str, *, until: Seconds | None = None) -> Script:
+    """Be in the given state, any word at all, with each volume `Pending`.
 
-    `until` is the second at which the snapshot is complete after all; None is "never".
+    `until` is the second at which the snapshot is complete after all; `None` is "never".
     """
     _require_word(state)
 
@@ -86,15 +87,14 @@ def fails(
 ) -> Script:
     """Be `Pending` for `after` seconds, then fail with the given state, and message if any.
 
-    With a volume's id it is that volume that fails: the others are `Completed` and the
-    snapshot itself still says `Pending`. Without one the snapshot itself fails.
+    With a volume's id it is that volume that fails: the others are `Completed` and the snapshot
+    itself is still `Pending`. Without one the snapshot itself fails.
     """
     _require_word(state)
-
     delay = seconds("after", after)
 
     def script(elapsed: float, volumes: Sequence[str]) -> Status:
-        # Made even when its time has not come: a volume that is not there is found out at once.
+        # Made before it is due as well: a volume that does not exist is an error at once.
         failed = _failed(volume, state, volumes, message)
         return failed if elapsed >= delay else _status("Pending", _all(volumes, "Pending"))
 
@@ -106,8 +106,8 @@ def complete_with_pending_volume(
 ) -> Script:
     """Be `Complete` with one volume still `Pending`, as in the page's own example.
 
-    `volume` is the id of that volume, by default the last one; `until` is the second at
-    which it is completed too, None is "never".
+    `volume` is the id of that volume, by default the last one; `until` is the second at which it is
+    completed too, and `None` is "never".
     """
 
     def script(_elapsed: float, volumes: Sequence[str]) -> Status:
@@ -118,7 +118,7 @@ def complete_with_pending_volume(
 
 
 def vanishes(after: Seconds = 0.0) -> Script:
-    """Be `Pending` for `after` seconds, then be gone: 404 `database_snapshot_not_found`."""
+    """Be `Pending` for `after` seconds, then not found: 404 `database_snapshot_not_found`."""
     delay = seconds("after", after)
 
     def script(elapsed: float, volumes: Sequence[str]) -> Status | None:
@@ -128,10 +128,10 @@ def vanishes(after: Seconds = 0.0) -> Script:
 
 
 def timeline(moments: Iterable[tuple[Seconds, Status | Script | None]]) -> Script:
-    """Be what each moment says, from its second on until the next one's.
+    """Be what each of the `moments` holds, from its second until the next one's.
 
-    A moment is a literal status, None for "vanished", or another script, whose own time starts
-    then. Before the first moment there is no status. The seconds must rise; ValueError if not.
+    A moment is a literal status, `None` for "vanished", or another script, whose own time starts
+    then. Before the first moment there is no status. Raises `ValueError` unless the seconds rise.
     """
     steps = [(seconds("a moment of the timeline", at), then) for at, then in moments]
     if not steps:
@@ -140,10 +140,10 @@ def timeline(moments: Iterable[tuple[Seconds, Status | Script | None]]) -> Scrip
         raise ValueError("the seconds of a timeline must rise from moment to moment")
 
     def script(elapsed: float, volumes: Sequence[str]) -> Status | None:
-        begun = [step for step in steps if step[0] <= elapsed]
-        if not begun:
+        started = [step for step in steps if step[0] <= elapsed]
+        if not started:
             return {}
-        at, then = begun[-1]
+        at, then = started[-1]
 
         return then(elapsed - at, volumes) if callable(then) else then
 
@@ -168,7 +168,7 @@ def _all(volumes: Sequence[str], state: str) -> list[tuple[str, str]]:
 
 def _one(volumes: Sequence[str], volume: str | None, state: str) -> list[tuple[str, str]]:
     if volume not in volumes:
-        raise ValueError(f"the script speaks of volume {volume!r}; the snapshot has {volumes!r}")
+        raise ValueError(f"the script names volume {volume!r}; the snapshot has {volumes!r}")
 
     return [(name, state if name == volume else "Completed") for name in volumes]
 

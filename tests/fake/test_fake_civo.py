@@ -235,21 +235,29 @@ def test_a_vanished_snapshot_can_come_back(empty: FakeCivo) -> None:
         pytest.param(lambda _: FakeCivo(token="a b"), "token must be one word", id="spaced-token"),
         pytest.param(lambda _: FakeCivo(region=""), "region must be one word", id="no-region"),
         pytest.param(
-            lambda _: FakeCivo(default_region="FAKE9"), "none of the regions", id="default-region"
+            lambda _: FakeCivo(default_region="FAKE9"),
+            "default_region must be 'FAKE1' or None, not 'FAKE9'",
+            id="default-region",
         ),
-        pytest.param(lambda _: FakeCivo(takes=-1.0), "takes is a number of seconds", id="takes"),
         pytest.param(
-            lambda _: FakeCivo(deletes_take=math.inf), "deletes_take is a number", id="deletes-take"
+            lambda _: FakeCivo(takes=-1.0), "takes must be a number of seconds", id="takes"
         ),
-        pytest.param(lambda _: FakeCivo(snapshot_quota=-1), "snapshot_quota is 0 or", id="quota"),
+        pytest.param(
+            lambda _: FakeCivo(deletes_take=math.inf),
+            "deletes_take must be a number",
+            id="deletes-take",
+        ),
+        pytest.param(
+            lambda _: FakeCivo(snapshot_quota=-1), "snapshot_quota must be 0 or", id="quota"
+        ),
         pytest.param(
             lambda _: FakeCivo(past_last_page=cast("Any", "last")),
-            "past_last_page is 'first' or 'empty'",
+            "past_last_page must be 'first' or 'empty'",
             id="past-last-page",
         ),
         pytest.param(
             lambda _: FakeCivo(spelling=cast("Any", "upper")),
-            "spelling is 'page' or 'lower'",
+            "spelling must be 'page' or 'lower'",
             id="spelling",
         ),
         pytest.param(lambda civo: civo.add_instance(""), "instance_id must be", id="no-id"),
@@ -265,7 +273,7 @@ def test_a_vanished_snapshot_can_come_back(empty: FakeCivo) -> None:
         ),
         pytest.param(
             lambda civo: civo.add_instance("c", region="FAKE9"),
-            "'FAKE9' is none of FAKE1, FAKE2",
+            "region must be 'FAKE1' or 'FAKE2', not 'FAKE9'",
             id="unknown-region",
         ),
         pytest.param(
@@ -278,7 +286,7 @@ def test_a_vanished_snapshot_can_come_back(empty: FakeCivo) -> None:
         ),
         pytest.param(
             lambda civo: setattr(civo, "snapshot_quota", -1),
-            "snapshot_quota is 0 or",
+            "snapshot_quota must be 0 or",
             id="set-quota",
         ),
         pytest.param(
@@ -300,26 +308,26 @@ def test_a_vanished_snapshot_can_come_back(empty: FakeCivo) -> None:
             lambda civo: civo.add_snapshot("a", age=1e12), "in the years 1 to 9999", id="too-old"
         ),
         pytest.param(
-            lambda civo: civo.add_snapshot("a", age=-1.0), "age is a number of", id="young"
+            lambda civo: civo.add_snapshot("a", age=-1.0), "age must be a number of", id="young"
         ),
         pytest.param(
             lambda civo: civo.add_snapshot("a", age=timedelta(days=-1)),
-            "age is a number of seconds",
+            "age must be a number of seconds",
             id="young-timedelta",
         ),
         pytest.param(
             lambda civo: civo.add_snapshot("a", script=scripts.fails("vol-9")),
-            "speaks of volume 'vol-9'",
+            "names volume 'vol-9'",
             id="added-script",
         ),
         pytest.param(
             lambda civo: civo.script_next("a", scripts.completed(), scripts.fails("vol-9")),
-            "speaks of volume 'vol-9'",
+            "names volume 'vol-9'",
             id="next-script",
         ),
         pytest.param(
             lambda civo: setattr(civo.snapshot("a", "snap-1"), "script", scripts.fails("vol-9")),
-            "speaks of volume 'vol-9'",
+            "names volume 'vol-9'",
             id="set-script",
         ),
     ],

@@ -201,7 +201,7 @@ async def test_a_method_that_the_path_does_not_know(
     [
         pytest.param(scripts.completes(60.0), 409, id="no-status-yet"),
         pytest.param(scripts.stuck(), 409, id="pending"),
-        pytest.param(scripts.says("Thawing"), 409, id="unknown-word"),
+        pytest.param(scripts.reports("Thawing"), 409, id="unknown-word"),
         pytest.param(scripts.complete_with_pending_volume(), 409, id="volume-pending"),
         pytest.param(scripts.completed(), 201, id="complete"),
         pytest.param(scripts.fails(), 201, id="failed"),

@@ -199,7 +199,7 @@ async def test_an_instance_request_can_meet_a_fault(civo: FakeCivo, call: Caller
     statuses = [(await call("GET", "web-1")).status for _ in range(2)]
 
     assert statuses == [503, 200]
-    assert civo.unmet_faults == ()
+    assert civo.unused_faults == ()
 
 
 @pytest.mark.parametrize("name", ["web-1", "web.example"])

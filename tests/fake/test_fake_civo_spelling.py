@@ -40,7 +40,7 @@ async def session(lower: FakeCivo, fake_clock: FakeClock) -> AsyncIterator[Snaps
             ["completed", "completed", "pending"],
             id="the-page",
         ),
-        pytest.param(scripts.says("Thawing"), ["Thawing", "pending", "pending"], id="own-word"),
+        pytest.param(scripts.reports("Thawing"), ["Thawing", "pending", "pending"], id="own-word"),
     ],
 )
 async def test_each_word_of_the_page_is_in_lower_case(

@@ -73,7 +73,7 @@ async def test_prints_what_programs_need(
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        pytest.param(["--takes", "-1"], "takes is a number of seconds", id="takes"),
+        pytest.param(["--takes", "-1"], "takes must be a number of seconds", id="takes"),
         pytest.param(["--token", "a b"], "token must be one word", id="token"),
         pytest.param(["--instance", "a", "--instance", "a"], "instance a already", id="instance"),
         pytest.param(["--port", "http"], "invalid int value", id="port"),
@@ -100,4 +100,4 @@ def test_is_run_as_a_module(
         runpy.run_module("civo_snapshots_async.testing", run_name="__main__")
 
     assert ended.value.code == 0
-    assert "stand-in for Civo's instance snapshots" in capsys.readouterr().out
+    assert "fake of Civo's instance snapshots" in capsys.readouterr().out

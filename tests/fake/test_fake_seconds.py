@@ -13,7 +13,7 @@ Span = float | timedelta
 SCRIPTS: dict[str, Callable[[Span], scripts.Script]] = {
     "completes": scripts.completes,
     "fails": lambda span: scripts.fails(after=span),
-    "says": lambda span: scripts.says("Quiescing", until=span),
+    "reports": lambda span: scripts.reports("Quiescing", until=span),
     "pending volume": lambda span: scripts.complete_with_pending_volume(until=span),
     "vanishes": scripts.vanishes,
     "timeline": lambda span: scripts.timeline([(span, None)]),
@@ -68,5 +68,5 @@ async def test_snapshots_and_deletions_take_a_timedelta(fake_clock: FakeClock) -
 
 def test_a_negative_timedelta_is_refused() -> None:
     """Like a negative number."""
-    with pytest.raises(ValueError, match=r"deletes_take is .* not -60\.0"):
+    with pytest.raises(ValueError, match=r"deletes_take must be .* not -60\.0"):
         FakeCivo(deletes_take=timedelta(minutes=-1))

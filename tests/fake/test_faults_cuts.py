@@ -138,7 +138,9 @@ async def test_what_comes_next_goes_well(civo: FakeCivo, call: Caller) -> None:
 @pytest.mark.parametrize("cut", [faults.reset, faults.close])
 def test_an_answer_cannot_be_cut_elsewhere(cut: Callable[..., Fault]) -> None:
     """A slip is told at once."""
-    with pytest.raises(ValueError, match="when is one of before, head, midway, after, not 'now'"):
+    with pytest.raises(
+        ValueError, match="when must be one of before, head, midway, after, not 'now'"
+    ):
         cut("now")
 
 
@@ -166,7 +168,7 @@ async def test_a_fresh_connection_is_never_stale(civo: FakeCivo) -> None:
     got, _ = await ask_once(civo)
 
     assert got.startswith(b"HTTP/1.1 201 ")
-    assert civo.unmet_faults == (faults.stale(),)
+    assert civo.unused_faults == (faults.stale(),)
 
 
 async def test_what_stands_behind_an_unmet_fault_waits_for_it(civo: FakeCivo) -> None:
@@ -176,7 +178,7 @@ async def test_what_stands_behind_an_unmet_fault_waits_for_it(civo: FakeCivo) ->
     endings = [await ask_once(civo, "GET") for _ in range(3)]
 
     assert [got[:12] for got, _ in endings] == [b"HTTP/1.1 200"] * 3
-    assert civo.unmet_faults == (faults.stale(), faults.close())
+    assert civo.unused_faults == (faults.stale(), faults.close())
 
 
 async def test_another_injection_does_not_wait_for_it(civo: FakeCivo) -> None:
@@ -187,7 +189,7 @@ async def test_another_injection_does_not_wait_for_it(civo: FakeCivo) -> None:
     got, _ = await ask_once(civo, "GET")
 
     assert got == b""
-    assert civo.unmet_faults == (faults.stale(),)
+    assert civo.unused_faults == (faults.stale(),)
 
 
 async def test_hidden_resends_show(civo: FakeCivo, call: Caller) -> None:
@@ -208,4 +210,4 @@ async def test_aiohttp_does_not_resend_a_post(civo: FakeCivo, call: Caller) -> N
     with pytest.raises(aiohttp.ClientOSError):
         await call("POST", "web-1/snapshots")
 
-    assert civo.unmet_faults == ()
+    assert civo.unused_faults == ()

@@ -307,10 +307,10 @@ async def test_what_is_huge_is_never_held(civo: FakeCivo, fault: Fault) -> None:
         pytest.param(
             lambda: faults.status(500, headers={"a b": "c"}), "'a b': 'c'", id="header-name"
         ),
-        pytest.param(lambda: faults.huge(11), "size is 12 bytes or more, not 11", id="huge"),
-        pytest.param(lambda: faults.bomb(-1), "size is 12 bytes or more, not -1", id="bomb"),
-        pytest.param(lambda: faults.delay(-1), "seconds is a number", id="delay"),
-        pytest.param(lambda: faults.drip(float("inf")), "interval is a number", id="drip"),
+        pytest.param(lambda: faults.huge(11), "size must be 12 bytes or more, not 11", id="huge"),
+        pytest.param(lambda: faults.bomb(-1), "size must be 12 bytes or more, not -1", id="bomb"),
+        pytest.param(lambda: faults.delay(-1), "seconds must be a number", id="delay"),
+        pytest.param(lambda: faults.drip(float("inf")), "interval must be a number", id="drip"),
     ],
 )
 def test_refuses_what_cannot_be(wrong: Callable[[], Fault], match: str) -> None:

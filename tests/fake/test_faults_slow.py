@@ -187,7 +187,7 @@ async def test_it_ends_with_fakecivo(
 ) -> None:
     """At once, though the client is still there: aiohttp's patience is not put to the test."""
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr(_server, "_PATIENCE", 3600)
+    monkeypatch.setattr(_server, "_SHUTDOWN_TIMEOUT", 3600)
     async with FakeCivo(clock=FakeClock(auto=False)) as civo:
         civo.add_instance()
         civo.inject("create", fault)
@@ -215,7 +215,7 @@ async def test_a_client_may_go_in_the_midst_of_its_request(
         await turns()
     await until(lambda: asyncio.all_tasks() == before)
 
-    assert (civo.requests, civo.unmet_faults) == ([], (faults.hang(),))
+    assert (civo.requests, civo.unused_faults) == ([], (faults.hang(),))
     assert quiet(caplog)
 
 
@@ -242,12 +242,12 @@ async def main():
         civo.add_instance()
         civo.inject("create", *met)
         async with aiohttp.ClientSession() as session:
-            while civo.unmet_faults:
+            while civo.unused_faults:
                 await ask(session, civo, 0.02)
         civo.inject("create", *endless)
         session = aiohttp.ClientSession()
         asking = [asyncio.ensure_future(ask(session, civo, 5)) for _ in endless]
-        while civo.unmet_faults:
+        while civo.unused_faults:
             await asyncio.sleep(0.01)
     await asyncio.gather(*asking)
     await session.close()

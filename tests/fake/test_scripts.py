@@ -55,7 +55,7 @@ def test_completes_without_volumes() -> None:
     [
         pytest.param(scripts.completed(), "Complete Completed Completed", id="completed"),
         pytest.param(scripts.stuck(), "Pending Pending Pending", id="stuck"),
-        pytest.param(scripts.says("Thawing"), "Thawing Pending Pending", id="says"),
+        pytest.param(scripts.reports("Thawing"), "Thawing Pending Pending", id="reports"),
         pytest.param(scripts.fails(), "Failed Pending Pending", id="fails"),
         pytest.param(
             scripts.fails(state="errored"), "errored Pending Pending", id="fails-spelling"
@@ -81,10 +81,10 @@ def test_says_the_same_for_ever(script: Script, expected: str) -> None:
     ("script", "before", "then"),
     [
         pytest.param(
-            scripts.says("Thawing", until=5.0),
+            scripts.reports("Thawing", until=5.0),
             "Thawing Pending Pending",
             "Complete Completed Completed",
-            id="says",
+            id="reports",
         ),
         pytest.param(
             scripts.fails(after=5.0),
@@ -151,13 +151,13 @@ def test_a_message_comes_with_the_end(script: Script, before: str | None, then: 
     ("wrong", "match"),
     [
         pytest.param(
-            lambda: scripts.completes(-1.0), "takes is a number of seconds", id="negative"
+            lambda: scripts.completes(-1.0), "takes must be a number of seconds", id="negative"
         ),
         pytest.param(lambda: scripts.completes(math.nan), "not nan", id="nan"),
         pytest.param(lambda: scripts.completes(math.inf), "not inf", id="infinite"),
-        pytest.param(lambda: scripts.fails(after=-1.0), "after is a number", id="fails-after"),
-        pytest.param(lambda: scripts.vanishes(-1.0), "after is a number", id="vanishes-after"),
-        pytest.param(lambda: scripts.says(" "), "must have a word", id="no-word"),
+        pytest.param(lambda: scripts.fails(after=-1.0), "after must be a number", id="fails-after"),
+        pytest.param(lambda: scripts.vanishes(-1.0), "after must be a number", id="vanishes-after"),
+        pytest.param(lambda: scripts.reports(" "), "must have a word", id="no-word"),
         pytest.param(lambda: scripts.fails(state=""), "must have a word", id="no-word-of-failure"),
         pytest.param(lambda: scripts.timeline([]), "at least one", id="empty-timeline"),
         pytest.param(
@@ -181,5 +181,5 @@ def test_refuses_what_cannot_be(wrong: Callable[[], Script], match: str) -> None
 )
 def test_speaks_only_of_volumes_that_are_there(script: Script) -> None:
     """A volume that the snapshot does not have is found out at the first look."""
-    with pytest.raises(ValueError, match="speaks of volume 'vol-9'"):
+    with pytest.raises(ValueError, match="names volume 'vol-9'"):
         script(0.0, VOLUMES)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from civo_snapshots_async import RateLimitedError, SnapshotSession
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults
-from civo_snapshots_async.testing._limit import RateLimit
-from civo_snapshots_async.testing._refused import RefusedError
+from civo_snapshots_async.testing._errors import CivoError
+from civo_snapshots_async.testing._rate_limit import RateLimit
 
 from .talk import Caller
 
@@ -141,7 +141,7 @@ class Moments:
         self.now += gap
         try:
             self.limit.take()
-        except RefusedError:
+        except CivoError:
             return False
         return True
 
@@ -180,13 +180,15 @@ def test_thousands_meet_it_as_often_each_time(asked: int, refused: int) -> None:
 @pytest.mark.parametrize(
     ("wrong", "match"),
     [
-        pytest.param(lambda: FakeCivo(rate_limit=0), "rate_limit is a number above 0", id="none"),
+        pytest.param(
+            lambda: FakeCivo(rate_limit=0), "rate_limit must be a number above 0", id="none"
+        ),
         pytest.param(lambda: FakeCivo(rate_limit=float("nan")), "above 0, not nan", id="nan"),
         pytest.param(lambda: FakeCivo(rate_limit=float("inf")), "above 0, not inf", id="infinite"),
         pytest.param(
-            lambda: FakeCivo(rate_limit=1, burst=0), "burst is 1 or more, not 0", id="no-burst"
+            lambda: FakeCivo(rate_limit=1, burst=0), "burst must be 1 or more, not 0", id="no-burst"
         ),
-        pytest.param(lambda: FakeCivo(burst=5), "there is none", id="burst-alone"),
+        pytest.param(lambda: FakeCivo(burst=5), "burst needs a rate_limit", id="burst-alone"),
     ],
 )
 def test_a_limit_that_cannot_be_is_a_value_error(wrong: Callable[[], FakeCivo], match: str) -> None:

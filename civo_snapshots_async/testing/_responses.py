@@ -1,4 +1,4 @@
-"""An answer as a value, and as the bytes that it is on the wire."""
+"""A response as a value, and as the bytes that it is on the wire."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import attrs
 
-__all__ = ["Answer", "Headers", "json_answer"]
+__all__ = ["Headers", "Response", "json_response"]
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -15,19 +15,19 @@ _WITHOUT_BODY = {204, 304}
 
 
 @attrs.frozen
-class Answer:
-    """What goes back."""
+class Response:
+    """What goes back to the client."""
 
     status: int
     body: bytes
     headers: Headers
 
-    def written(self, date: str) -> bytes:
+    def encoded(self, date: str) -> bytes:
         """Return all of it as it is on the wire."""
         return self.head(date) + (b"" if self.status in _WITHOUT_BODY else self.body)
 
     def head(self, date: str) -> bytes:
-        """Return what goes before the body; its own headers go before those added here."""
+        """Return what goes before the body; its own headers replace those that are added here."""
         own = {name.lower() for name, _ in self.headers}
         added = [(name, value) for name, value in self._added(date, own) if name.lower() not in own]
         lines = [f"{name}: {value}\r\n" for name, value in (*added, *self.headers)]
@@ -41,8 +41,10 @@ class Answer:
             yield "Content-Length", str(len(self.body))
 
 
-def json_answer(status: int, document: object, headers: Iterable[tuple[str, str]] = ()) -> Answer:
-    """Return an answer with a document in it."""
-    return Answer(
+def json_response(
+    status: int, document: object, headers: Iterable[tuple[str, str]] = ()
+) -> Response:
+    """Return a response with a JSON document as its body."""
+    return Response(
         status, json.dumps(document).encode(), (("Content-Type", "application/json"), *headers)
     )

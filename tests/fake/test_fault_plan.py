@@ -37,7 +37,7 @@ def _a_snapshot(civo: FakeCivo) -> None:
 async def test_without_injections_all_goes_well(civo: FakeCivo, call: Caller) -> None:
     """Nothing is unmet either."""
     assert await met(civo, call, "list", "get") == [WELL, WELL]
-    assert civo.unmet_faults == ()
+    assert civo.unused_faults == ()
 
 
 async def test_requests_meet_faults_in_order(civo: FakeCivo, call: Caller) -> None:
@@ -125,21 +125,21 @@ async def test_none_of_an_older_injection_goes_first_too(civo: FakeCivo, call: C
     assert await met(civo, call, "list", "list", "list") == [WELL, A, B]
 
 
-async def test_unmet_faults_are_told(civo: FakeCivo, call: Caller) -> None:
+async def test_unused_faults_are_told(civo: FakeCivo, call: Caller) -> None:
     """In the order of the injections, without those that were met, and without None."""
     civo.inject("list", A, None, B)
     civo.inject("delete", C)
     await call("GET", "web-1/snapshots")
 
-    assert civo.unmet_faults == (B, C)
+    assert civo.unused_faults == (B, C)
 
 
-async def test_unmet_faults_do_not_raise() -> None:
+async def test_unused_faults_do_not_raise() -> None:
     """Leaving `async with` says nothing of them: a test asserts."""
     async with FakeCivo() as civo:
         civo.inject("any", A)
 
-    assert civo.unmet_faults == (A,)
+    assert civo.unused_faults == (A,)
 
 
 async def test_calm_withdraws_what_was_injected(civo: FakeCivo, call: Caller) -> None:
@@ -150,7 +150,7 @@ async def test_calm_withdraws_what_was_injected(civo: FakeCivo, call: Caller) ->
     civo.calm()
 
     assert await met(civo, call, "list") == [WELL]
-    assert civo.unmet_faults == (A, B)
+    assert civo.unused_faults == (A, B)
 
 
 async def test_chaos_is_the_same_for_the_same_seed(civo: FakeCivo, call: Caller) -> None:
@@ -204,7 +204,7 @@ async def test_chaos_ends_with_calm(civo: FakeCivo, call: Caller) -> None:
     civo.calm()
 
     assert await met(civo, call, "list") == [WELL]
-    assert civo.unmet_faults == ()
+    assert civo.unused_faults == ()
 
 
 async def test_chaos_finds_no_stale_connection_among_fresh_ones(
@@ -263,4 +263,4 @@ async def test_refuses_what_cannot_be(
     with pytest.raises(error, match=match):
         wrong(civo)
 
-    assert civo.unmet_faults == ()
+    assert civo.unused_faults == ()
