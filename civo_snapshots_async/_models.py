@@ -397,6 +397,19 @@ class Instance(Plain):
 
 
 @attrs.frozen(kw_only=True)
+class SnapshotQuota(Plain):
+    """How many snapshots an account may have, and how many it has, in all of its regions."""
+
+    limit: int
+    used: int
+
+    @property
+    def left(self) -> int:
+        """How many more it may have; 0 where it has too many already."""
+        return max(self.limit - self.used, 0)
+
+
+@attrs.frozen(kw_only=True)
 class InstancePage:
     """One page of the list of instances."""
 

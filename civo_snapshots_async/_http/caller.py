@@ -123,7 +123,7 @@ class Caller:
         try:
             value: object = decode(request, response)
         except DecodeError as error:
-            error.snapshots = self._note_all(error.snapshots)
+            error.snapshots = self._note_all(request, error.snapshots)
             for entry in error.unreadable:
                 if entry.id is not None:
                     self.ledger.note_id(entry.id)
@@ -131,7 +131,7 @@ class Caller:
         if isinstance(value, Snapshot):
             value = self._noted(request, value)
         elif isinstance(value, tuple):
-            value = self._note_all(cast("tuple[Snapshot, ...]", value))
+            value = self._note_all(request, cast("tuple[Snapshot, ...]", value))
 
         return cast("T", value)
 
@@ -143,8 +143,12 @@ class Caller:
 
         return self.ledger.note_update(ref, snapshot)
 
-    def _note_all(self, snapshots: tuple[Snapshot, ...]) -> tuple[Snapshot, ...]:
-        return tuple(map(self.ledger.note, snapshots))
+    def _note_all(
+        self, request: Request[T], snapshots: tuple[Snapshot, ...]
+    ) -> tuple[Snapshot, ...]:
+        note = self.ledger.note if request.instance_id else self.ledger.note_of_account
+
+        return tuple(map(note, snapshots))
 
 
 def _server_time(response: Response) -> datetime | None:

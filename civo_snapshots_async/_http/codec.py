@@ -17,10 +17,12 @@ from .._models import (
     InstancePage,
     Restore,
     Snapshot,
+    SnapshotQuota,
     UnreadableEntry,
     VolumeStatus,
 )
 from .._strict_json import excerpt, parse_json, parse_time
+from .account_list import entries_of
 from .errors_of import error_of
 from .message import Request, Response
 
@@ -93,8 +95,10 @@ def _interpret(request: Request[object], payload: object) -> tuple[object, list[
         return _structure(Restore, payload, asked)
     if request.returns is InstancePage:
         return _read_page(payload, asked)
+    if request.returns is SnapshotQuota:
+        return _read_quota(payload)
 
-    return _read_list(payload, asked)
+    return _read_list(request, payload, asked)
 
 
 def _read_expected(
@@ -161,12 +165,36 @@ def _read_page(payload: object, asked: dict[str, str]) -> tuple[object, list[str
     return InstancePage(items=items, pages=pages), problems
 
 
-def _read_list(payload: object, asked: dict[str, str]) -> tuple[object, list[str]]:
+def _read_list(
+    request: Request[object], payload: object, asked: dict[str, str]
+) -> tuple[object, list[str]]:
+    if not request.instance_id:
+        # Of all instances: each entry names its own, if any.
+        payload, asked = entries_of(payload), {"region": request.region}
     snapshots, unreadable, problems = _read_array(Snapshot, payload, asked)
     if not problems:
         return snapshots, []
 
     return _Partial(snapshots=snapshots, unreadable=unreadable), problems
+
+
+def _read_quota(payload: object) -> tuple[object, list[str]]:
+    if not isinstance(payload, dict):
+        return None, [f"expected an object, got {_kind(payload)}"]
+    fields = cast("dict[str, object]", payload)
+    read: dict[str, int] = {}
+    problems: list[str] = []
+    for field, name in (
+        ("limit", "disk_snapshot_count_limit"),
+        ("used", "disk_snapshot_count_usage"),
+    ):
+        value = fields.get(name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            problems.append(f"{name}: expected a whole number, 0 or more, got {_kind(value)}")
+        else:
+            read[field] = value
+
+    return (None, problems) if problems else (SnapshotQuota(**read), [])
 
 
 def _read_array(

@@ -10,7 +10,15 @@ from urllib.parse import quote
 import attrs
 
 from .. import _checks as check
-from .._models import Instance, InstancePage, Restore, Snapshot, SnapshotLike, SnapshotRef
+from .._models import (
+    Instance,
+    InstancePage,
+    Restore,
+    Snapshot,
+    SnapshotLike,
+    SnapshotQuota,
+    SnapshotRef,
+)
 from .message import Request, RetrySafety
 
 __all__ = [
@@ -19,7 +27,9 @@ __all__ = [
     "delete_snapshot",
     "for_snapshot",
     "get_instance",
+    "get_quota",
     "get_snapshot",
+    "list_account_snapshots",
     "list_instances",
     "list_snapshots",
     "naming",
@@ -179,6 +189,35 @@ def list_instances(page: int, per_page: int, *, region: str) -> Request[Instance
         },
         returns=InstancePage,
         max_body=4 * 1024 * 1024,
+        instance_id="",
+    )
+
+
+def list_account_snapshots(*, region: str) -> Request[tuple[Snapshot, ...]]:
+    """GET the snapshots of all instances in a region, those of deleted instances perhaps as well.
+
+    A snapshot's `instance_id` is empty where the list does not name its instance.
+    """
+    return Request(
+        call="list_account_snapshots",
+        method="GET",
+        path="/v2/resourcesnapshots",
+        region=_region(region),
+        returns=tuple[Snapshot, ...],
+        # A snapshot is about 600 bytes here, and an account may have tens of thousands.
+        max_body=16 * 1024 * 1024,
+        instance_id="",
+    )
+
+
+def get_quota(*, region: str) -> Request[SnapshotQuota]:
+    """GET how many snapshots the account may have, and how many it has."""
+    return Request(
+        call="get_quota",
+        method="GET",
+        path="/v2/quota",
+        region=_region(region),
+        returns=SnapshotQuota,
         instance_id="",
     )
 

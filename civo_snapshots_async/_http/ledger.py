@@ -62,6 +62,18 @@ class Ledger:
 
         return attrs.evolve(snapshot, included_volumes=volumes)
 
+    def note_of_account(self, snapshot: Snapshot) -> Snapshot:
+        """Note one of the account-wide list, which names its instance by the id, or not at all.
+
+        So nothing of where it is changes: calls may name the instance otherwise.
+        """
+        self.note_id(snapshot.id)
+        known = self._creations.get(snapshot.id.casefold())
+        if snapshot.included_volumes or known is None:
+            return snapshot
+
+        return attrs.evolve(snapshot, included_volumes=known.volumes)
+
     def note_update(self, ref: SnapshotRef, snapshot: Snapshot) -> Snapshot:
         """Note what an update returned, whose id and name may be those of the request.
 

@@ -11,6 +11,7 @@ from . import _checks as check
 from . import _fields as fields
 from ._account import Account, RestoreOrder
 from ._documents import (
+    AccountListIds,
     PastLastPage,
     created,
     deleted,
@@ -65,6 +66,9 @@ class Api:
     default_region: str | None = attrs.field(validator=_check_default_region)
     past_last_page: PastLastPage = attrs.field(
         validator=check.field(check.one_of, allowed=get_args(PastLastPage))
+    )
+    account_list_ids: AccountListIds = attrs.field(
+        validator=check.field(check.one_of, allowed=get_args(AccountListIds))
     )
     rate_limit: RateLimit | None
 
@@ -154,19 +158,21 @@ def _list_instances(api: Api, region: str, request: RecordedRequest) -> Response
 
 
 def _list_resource_snapshots(api: Api, region: str, _: RecordedRequest) -> Response:
-    calendar = api.account.calendar
+    shown = [_resource_snapshot(api, each) for each in _snapshots_of(api, region)]
 
-    return json_response(
-        200, [resource_snapshot(each, calendar) for each in _snapshots_of(api, region)]
-    )
+    return json_response(200, shown)
 
 
 def _get_resource_snapshot(api: Api, region: str, request: RecordedRequest) -> Response:
     for snapshot in _snapshots_of(api, region):
         if snapshot.id == request.snapshot_id:
-            return json_response(200, resource_snapshot(snapshot, api.account.calendar))
+            return json_response(200, _resource_snapshot(api, snapshot))
 
     raise snapshot_not_found(request.snapshot_id or "")
+
+
+def _resource_snapshot(api: Api, snapshot: FakeSnapshot) -> dict[str, object]:
+    return resource_snapshot(snapshot, api.account.calendar, ids=api.account_list_ids)
 
 
 def _snapshots_of(api: Api, region: str) -> list[FakeSnapshot]:

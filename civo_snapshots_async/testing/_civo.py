@@ -11,7 +11,7 @@ from ._account import Account
 from ._api import Api
 from ._calendar import Calendar, Clock
 from ._checks import Seconds
-from ._documents import PastLastPage
+from ._documents import AccountListIds, PastLastPage
 from ._errors import CivoError
 from ._networks import network_id
 from ._rate_limit import limit_of
@@ -50,6 +50,9 @@ class FakeCivo:
       `Retry-After` unless `retry_after` is `False`.
     - `past_last_page`: what a list of instances shows for a page past the last: `"first"` is the
       first page with `"page": 1`, as the only witness has it; `"empty"` is a page without items.
+    - `account_list_ids`: whose id an entry of the account-wide list has in its `instance`: the
+      instance's, `"instance"`, as the official CLI prints it, or once more the snapshot's,
+      `"snapshot"`, as the type of the official Go client has it.
     - `host`, `port`: where to listen; port 0 is any free port.
 
     Raises `ValueError` for a value that can't be used.
@@ -74,6 +77,7 @@ class FakeCivo:
         burst: int | None = None,
         retry_after: bool = True,
         past_last_page: PastLastPage = "first",
+        account_list_ids: AccountListIds = "instance",
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
@@ -91,6 +95,7 @@ class FakeCivo:
             regions=(region, *other_regions),
             default_region=default_region,
             past_last_page=past_last_page,
+            account_list_ids=account_list_ids,
             rate_limit=limit_of(rate_limit, burst=burst, retry_after=retry_after, now=calendar.now),
         )
         self._server = Server(calendar, self._api.respond)

@@ -8,6 +8,7 @@ from ._errors import CivoError
 from ._records import FakeInstance, FakeRestore, FakeSnapshot
 
 __all__ = [
+    "AccountListIds",
     "PastLastPage",
     "created",
     "deleted",
@@ -26,6 +27,9 @@ Document: TypeAlias = dict[str, object]
 
 PastLastPage: TypeAlias = Literal["first", "empty"]
 """What a page past the last shows: the first page again, or nothing."""
+
+AccountListIds: TypeAlias = Literal["instance", "snapshot"]
+"""Whose id an entry of the account-wide list has in its `instance`."""
 
 _FEATURES = (
     "iaas",
@@ -169,17 +173,23 @@ def instance_page(
     }
 
 
-def resource_snapshot(snapshot: FakeSnapshot, calendar: Calendar) -> Document:
+def resource_snapshot(
+    snapshot: FakeSnapshot, calendar: Calendar, *, ids: AccountListIds
+) -> Document:
     """Return a snapshot as the account's list shows it, alone or as an item."""
+    inner = created(snapshot, calendar)
+    # The official CLI prints this id as "Instance ID"; the official Go client has the type of a
+    # snapshot for it.
+    if ids == "instance":
+        inner["id"] = snapshot.instance_id
+
     return {
         "id": snapshot.id,
         "name": snapshot.name,
         "description": snapshot.description,
         "resource_type": "instance",
         "created_at": calendar.text(snapshot.created),
-        # In no source of Civo's: whether this id is the snapshot's or the instance's. With the
-        # snapshot's, nobody can rely on finding the instance here.
-        "instance": created(snapshot, calendar),
+        "instance": inner,
     }
 
 

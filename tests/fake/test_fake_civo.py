@@ -251,6 +251,11 @@ def test_a_vanished_snapshot_can_come_back(empty: FakeCivo) -> None:
             lambda _: FakeCivo(snapshot_quota=-1), "snapshot_quota must be 0 or", id="quota"
         ),
         pytest.param(
+            lambda _: FakeCivo(account_list_ids=cast("Any", "volume")),
+            "account_list_ids must be 'instance' or 'snapshot'",
+            id="what the account's list has ids of",
+        ),
+        pytest.param(
             lambda _: FakeCivo(past_last_page=cast("Any", "last")),
             "past_last_page must be 'first' or 'empty'",
             id="past-last-page",

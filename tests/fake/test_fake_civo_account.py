@@ -1,6 +1,6 @@
 """The calls that show the account: its snapshots, its quota, its regions."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -27,7 +27,7 @@ async def test_a_snapshot_of_the_account(civo: FakeCivo, call: Caller) -> None:
         "resource_type": "instance",
         "created_at": "2025-04-01T09:11:14Z",
         "instance": {
-            "id": "snap-1",
+            "id": "web-1",
             "name": "nightly",
             "description": "why",
             "included_volumes": ["vol-1", "vol-2"],
@@ -41,6 +41,23 @@ async def test_a_snapshot_of_the_account(civo: FakeCivo, call: Caller) -> None:
             "created_at": "2025-04-01T09:11:14Z",
         },
     }
+
+
+@pytest.mark.parametrize(("ids", "shown"), [("instance", "web-1"), ("snapshot", "snap-1")])
+async def test_the_id_inside_is_the_instances_or_the_snapshots(
+    fake_clock: FakeClock, call: Caller, ids: Literal["instance", "snapshot"], shown: str
+) -> None:
+    """Civo's CLI reads it as the one, the type of its Go client is the other."""
+    async with FakeCivo(clock=fake_clock, account_list_ids=ids) as civo:
+        civo.add_instance("web-1")
+        civo.add_snapshot("web-1", "snap-1")
+        talk = Caller(civo, call.session)
+
+        (listed,) = (await talk("GET", SNAPSHOTS)).document
+        alone = (await talk("GET", f"{SNAPSHOTS}/snap-1")).document
+
+    assert listed == alone
+    assert (alone["id"], alone["instance"]["id"]) == ("snap-1", shown)
 
 
 async def test_the_account_has_the_snapshots_of_a_region(
