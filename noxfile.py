@@ -126,7 +126,7 @@ def install(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure what the library costs beside bare aiohttp: `nox -s bench -- --help`."""
-    session.install("--editable", ".")
+    session.install("--editable", ".", *dependency_group("bench"))
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 

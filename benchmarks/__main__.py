@@ -1,4 +1,4 @@
-"""The command: `python -m benchmarks --help`."""
+"""The command: what the library costs beside bare aiohttp and other clients."""
 
 import argparse
 import json
@@ -8,93 +8,62 @@ from pathlib import Path
 
 import attrs
 
-from .cases import CASES
-from .figures import Comparison, compare
-from .imports import HERE, measure_imports
-from .rounds import Round
-from .tables import comparison_table, control_table
-from .worker import AGAINST, OURS, Order, run
-
-IMPORT = "import"
-NAMES = (*(case.name for case in CASES), IMPORT)
-
-
-@attrs.frozen(kw_only=True)
-class Options:
-    """What was asked for on the command line."""
-
-    names: Sequence[str]
-    processes: int
-    rounds: int
-    against: Path | None
-    json: Path | None
+from .plan import NAMES, QUICK, Plan, Sizes
+from .plots import plot
+from .tables import tables
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and return 1 where the control voids the run."""
-    options = parsed(arguments)
-    comparisons = compared(options)
-    for table in (control_table(comparisons), *map(comparison_table, comparisons)):
-        print("\n".join(table), end="\n\n")
-    if options.json is not None:
-        document = {"comparisons": [attrs.asdict(each) for each in comparisons]}
-        options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    if any(each.is_void for each in comparisons):
-        print("The control is off: this run proves nothing.", file=sys.stderr)
-        return 1
-
-    return 0
-
-
-def parsed(arguments: Sequence[str] | None) -> Options:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "names", nargs="*", help=f"what to measure, all by default: {', '.join(NAMES)}; or `get`"
-    )
-    parser.add_argument("--quick", action="store_true", help="in under two minutes, less exact")
-    parser.add_argument("--processes", type=int, help="how many processes (5; quick: 2)")
-    parser.add_argument("--rounds", type=int, help="how many rounds in each (20; quick: 8)")
-    parser.add_argument("--against", type=Path, help="a checkout to compare this one with")
-    parser.add_argument("--json", type=Path, help="the file to write the results to")
+    parser = _parser()
     given = parser.parse_args(arguments)
     names = [name for name in NAMES if not given.names or _is_meant(name, given.names)]
     if not names:
         parser.error(f"no such name: {', '.join(given.names)}; there are {', '.join(NAMES)}")
-
-    return Options(
+    plan = Plan(
         names=names,
-        processes=given.processes or (2 if given.quick else 5),
-        rounds=given.rounds or (8 if given.quick else 20),
+        sizes=_sizes(given),
+        with_peers=not given.without_peers,
         against=given.against,
-        json=given.json,
     )
+    results = plan.run()
+    for table in tables(results):
+        print("\n".join(table), end="\n\n")
+    if given.json is not None:
+        text = json.dumps(attrs.asdict(results), indent=1)
+        given.json.write_text(f"{text}\n", encoding="utf-8")
+    if given.plots is not None:
+        plot(results, given.plots)
+    if results.is_void:
+        print("The control is off by more than 5 %: this run is void.", file=sys.stderr)
+
+    return int(results.is_void)
 
 
-def compared(options: Options) -> list[Comparison]:
-    """Measure each case in several processes, one after the other."""
-    order = Order(
-        cases=[name for name in options.names if name != IMPORT],
-        rounds=options.rounds,
-        against=None if options.against is None else str(options.against.resolve()),
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", help=f"what to measure, all by default: {', '.join(NAMES)}; or `get`"
     )
-    results: dict[str, list[list[Round]]] = {}
-    for number in range(options.processes if order.cases else 0):
-        for case, rounds in run(order):
-            print(f"process {number + 1} of {options.processes}: {case}", file=sys.stderr)
-            results.setdefault(case, []).append(rounds)
-    if IMPORT in options.names:
-        results[IMPORT] = [measure_imports(_modules(options), options.rounds)]
+    parser.add_argument("--quick", action="store_true", help="in under two minutes, less exact")
+    parser.add_argument("--processes", type=int, help="in how many processes to compare")
+    parser.add_argument("--rounds", type=int, help="how many rounds to make in each")
+    parser.add_argument("--without-peers", action="store_true", help="leave other clients out")
+    parser.add_argument("--against", type=Path, help="a checkout to compare this one with")
+    parser.add_argument("--json", type=Path, help="the file to write the results to")
+    parser.add_argument("--plots", type=Path, help="the folder to write plots to, as SVG")
 
-    return [compare(case, processes) for case, processes in results.items()]
+    return parser
 
 
-def _modules(options: Options) -> dict[str, tuple[str, Path]]:
-    modules = {OURS: ("civo_snapshots_async", HERE)}
-    if options.against is not None:
-        modules[AGAINST] = ("civo_snapshots_async", options.against)
+def _sizes(given: argparse.Namespace) -> Sizes:
+    sizes = QUICK if given.quick else Sizes()
 
-    return modules
+    return attrs.evolve(
+        sizes,
+        processes=given.processes or sizes.processes,
+        rounds=given.rounds or sizes.rounds,
+    )
 
 
 def _is_meant(name: str, wanted: Sequence[str]) -> bool:

@@ -7,8 +7,8 @@ import attrs
 
 from .clients.client import Call, Client
 
-Sample = Callable[[Client], Awaitable[object] | None]
-"""Make the calls of one sample with a client, or return `None` where it can't."""
+Sample = Callable[[Client, int], Awaitable[object] | None]
+"""Make so many calls with a client, or return `None` where it can't."""
 
 
 @attrs.frozen(kw_only=True)
@@ -17,43 +17,57 @@ class Case:
 
     name: str
     sample: Sample
-    units: int
-    """How many calls, polls or items one sample is."""
+    calls: int
+    """How many calls, or polls, one sample is."""
+    callers: int = 1
+    """How many make them at once."""
+    with_peers: bool = False
+
+    async def warm_up(self, client: Client) -> bool:
+        """Make a tenth of the calls; tell whether this client can make them."""
+        sample = self.sample(client, max(self.callers, self.calls // 10))
+        if sample is None:
+            return False
+        await sample
+
+        return True
 
 
-def _in_flight(callers: int, calls: int) -> Case:
-    def sample(client: Client) -> Awaitable[object] | None:
-        call = client.get if callers == 1 else client.get_beside_others or client.get
+def _in_flight(callers: int, calls: int, *, with_peers: bool = False) -> Case:
+    def sample(client: Client, calls: int) -> Awaitable[object]:
+        if callers == 1:
+            return _repeated(client.get, calls)
 
-        return _repeated(call, calls) if callers == 1 else _by_many(call, callers, calls)
+        return _by_many(client.get_beside_others or client.get, callers, calls)
 
-    return Case(name=f"get {callers}", sample=sample, units=calls)
+    return Case(
+        name=f"get {callers}", sample=sample, calls=calls, callers=callers, with_peers=with_peers
+    )
 
 
-def _listed(items: int, calls: int) -> Case:
-    def sample(client: Client) -> Awaitable[object] | None:
+def _listed(items: int, calls: int, *, with_peers: bool = False) -> Case:
+    def sample(client: Client, calls: int) -> Awaitable[object] | None:
         list_of = client.list_of
 
         return None if list_of is None else _repeated(lambda: list_of(items), calls)
 
-    return Case(name=f"list {items}", sample=sample, units=calls)
+    return Case(name=f"list {items}", sample=sample, calls=calls, with_peers=with_peers)
 
 
 def _polled(polls: int) -> Case:
-    return Case(
-        name="poll",
-        sample=lambda client: None if client.poll is None else client.poll(polls),
-        units=polls,
-    )
+    def sample(client: Client, calls: int) -> Awaitable[object] | None:
+        return None if client.poll is None else client.poll(calls)
+
+    return Case(name="poll", sample=sample, calls=polls, with_peers=True)
 
 
-def _once(name: str, of: Callable[[Client], Call | None], calls: int) -> Case:
-    def sample(client: Client) -> Awaitable[object] | None:
+def _repeating(name: str, of: Callable[[Client], Call | None], calls: int) -> Case:
+    def sample(client: Client, calls: int) -> Awaitable[object] | None:
         call = of(client)
 
         return None if call is None else _repeated(call, calls)
 
-    return Case(name=name, sample=sample, units=calls)
+    return Case(name=name, sample=sample, calls=calls)
 
 
 async def _repeated(call: Call, calls: int) -> None:
@@ -68,16 +82,16 @@ async def _by_many(call: Call, callers: int, calls: int) -> None:
 
 
 CASES = (
-    _in_flight(1, 150),
-    _in_flight(10, 200),
-    _in_flight(100, 400),
-    _in_flight(1000, 2000),
-    _listed(1, 150),
-    _listed(10, 100),
-    _listed(100, 60),
-    _listed(1000, 8),
+    _in_flight(1, 50, with_peers=True),
+    _in_flight(10, 60),
+    _in_flight(100, 200, with_peers=True),
+    _in_flight(1000, 1000),
+    _listed(1, 50),
+    _listed(10, 40),
+    _listed(100, 15, with_peers=True),
+    _listed(1000, 3),
     _listed(10_000, 1),
-    _polled(150),
-    _once("create", lambda client: client.create, 60),
-    _once("restore", lambda client: client.restore, 40),
+    _polled(50),
+    _repeating("create", lambda client: client.create, 25),
+    _repeating("restore", lambda client: client.restore, 15),
 )

@@ -5,9 +5,10 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from .rounds import BARE, CONTROL, Round, turned
+import attrs
+
+from .rounds import BARE, CONTROL, Round, shuffled
 
 HERE = Path(__file__).parents[1]
 
@@ -19,34 +20,35 @@ print(time.process_time() - begun)
 """
 
 
-def measure_imports(modules: Mapping[str, tuple[str, Path]], rounds: int) -> list[Round]:
-    """Return the CPU seconds of each client's import: its module, from the folder it is found in.
+@attrs.frozen(kw_only=True)
+class Import:
+    """A module, and the folder in which Python finds it before any other of its name."""
 
-    The first import of each may have to compile and to read from the disk, and does not count.
-    """
-    imported = {BARE: ("aiohttp", HERE), CONTROL: ("aiohttp", HERE), **modules}
-    names = list(imported)
-    with TemporaryDirectory() as compiled:
-        all_rounds = [
-            {name: import_cpu(*imported[name], Path(compiled)) for name in turned(names, number)}
-            for number in range(rounds + 1)
-        ]
+    module: str
+    folder: Path = HERE
 
-    return all_rounds[1:]
+    def cpu(self) -> float:
+        """Return the CPU seconds that a new interpreter takes for it, or 0 where it can't."""
+        # An environment that forbids to keep what was compiled would have it compiled each time.
+        forbidding = "PYTHONDONTWRITEBYTECODE"
+        environment = {name: text for name, text in os.environ.items() if name != forbidding}
+        ended = subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-c", _PROGRAM.format(self.module)],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        return 0.0 if ended.returncode else float(ended.stdout)
 
 
-def import_cpu(module: str, folder: Path, compiled: Path) -> float:
-    """Return the CPU seconds that a new interpreter takes to import a module."""
-    # An environment that forbids to keep what was compiled would have it compiled each time.
-    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(compiled)}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    ended = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", _PROGRAM.format(module)],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
+def measure_imports(imports: Mapping[str, Import], rounds: int) -> list[Round]:
+    """Return the CPU seconds of each client's import, without those that can't be imported."""
+    bare = Import(module="aiohttp")
+    imports = {BARE: bare, CONTROL: bare, **imports}
+    # The first import of each may compile it, and reads it from the disk.
+    able = [name for name, each in imports.items() if each.cpu()]
 
-    return float(ended.stdout)
+    return [{name: imports[name].cpu() for name in shuffled(able)} for _ in range(rounds)]

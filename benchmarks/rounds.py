@@ -7,8 +7,9 @@ several processes.
 """
 
 import gc
+import random
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from .cases import Case
 from .clients.client import Client
@@ -19,50 +20,50 @@ CONTROL = "aiohttp again"
 """The same once more: what differs between these two is chance."""
 
 Round = dict[str, float]
-"""The CPU seconds of one unit, by the client's name."""
+"""The CPU seconds of one call, by the client's name."""
 
 
-async def measure(case: Case, clients: Mapping[str, Client], rounds: int) -> list[Round]:
-    """Return the rounds of a case, over those clients that can do it."""
-    able = [name for name, client in clients.items() if await _try(case, client)]
-    # What stands is not looked at again: a collection costs each client what it has made itself.
+async def measure(
+    case: Case, clients: Mapping[str, Client], rounds: int, *, peers_every: int
+) -> list[Round]:
+    """Return the rounds of a case, over those clients that can do it.
+
+    The peers are in one of `peers_every` rounds: they are here to be compared with, and are slow.
+    """
+    able = [
+        name
+        for name, client in clients.items()
+        if (case.with_peers or not client.is_peer) and await case.warm_up(client)
+    ]
     gc.collect()
+    # What stands is not looked at again: a collection costs each client what it has made itself.
     gc.freeze()
     try:
-        return [await _round(case, clients, turned(able, number)) for number in range(rounds)]
+        return [
+            {
+                name: await cpu_of_a_call(case, clients[name])
+                for name in shuffled(able)
+                if number % peers_every == 0 or not clients[name].is_peer
+            }
+            for number in range(rounds)
+        ]
     finally:
         gc.unfreeze()
 
 
-def turned(names: list[str], number: int) -> list[str]:
-    """Return the names in another order each round: who comes first may have it easier."""
-    forward = names if number % 2 == 0 else names[::-1]
-    first = number // 2 % len(names)
-
-    return forward[first:] + forward[:first]
-
-
-async def _try(case: Case, client: Client) -> bool:
-    """Open the connections and fill the caches of a client; tell whether it can do this."""
-    sample = case.sample(client)
-    if sample is None:
-        return False
-    await sample
-
-    return True
-
-
-async def _round(case: Case, clients: Mapping[str, Client], order: list[str]) -> Round:
-    return {name: await _sample(case, clients[name]) for name in order}
-
-
-async def _sample(case: Case, client: Client) -> float:
-    sample = case.sample(client)
-    if sample is None:
-        raise TypeError(f"{case.name}: a client can't do it any more")
-    # Nobody pays for another's garbage.
+async def cpu_of_a_call(case: Case, client: Client) -> float:
+    """Return the CPU seconds of one call, the mean of a sample."""
+    # Nobody pays for another's garbage, nor for the caches that it has left.
     gc.collect()
+    await case.warm_up(client)
+    sample = case.sample(client, case.calls)
     begun = time.process_time()
-    await sample
+    if sample is not None:
+        await sample
 
-    return (time.process_time() - begun) / case.units
+    return (time.process_time() - begun) / case.calls
+
+
+def shuffled(names: Collection[str]) -> list[str]:
+    """Return the names in another order each round: who comes after whom makes a difference."""
+    return random.sample(list(names), len(names))

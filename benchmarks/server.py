@@ -1,62 +1,79 @@
 """A server in a process of its own that answers from prepared bytes.
 
 It is no stand-in for Civo, as FakeCivo is: it does as little as a server can, and answers all
-clients alike. The path alone decides what it answers:
+clients alike. What is asked for decides what it answers:
 
-- a snapshot called `pending-…` is pending for ever, one called `after-N-…` is pending for N
-  requests and then complete, and any other is complete;
-- an instance called `pending-N` lists N pending snapshots, and one called `list-N` N complete ones.
+- whatever is called `pending-…` is pending for ever, `after-N-…` for N requests, and then complete
+  (`N000000` and on where an id is a number); anything else is complete;
+- an instance called `pending-N` or `list-N` has N snapshots;
+- `/requests` is how many requests have come so far, without those for it.
 """
 
 import asyncio
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 
-from . import documents
+from .apis import amazon, civo, digitalocean, hetzner, openstack, scaleway
+from .apis.api import Routes, compact
 
-Handler = Callable[..., object]
+ROUTES: Routes = {
+    **civo.ROUTES,
+    **amazon.ROUTES,
+    **digitalocean.ROUTES,
+    **hetzner.ROUTES,
+    **openstack.ROUTES,
+    **scaleway.ROUTES,
+}
 
+_END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_COUNTED = re.compile(r"\bafter-(\d+)-|/actions/(\d+)\d{6}\b")
+_PENDING = re.compile(r"\bpending-")
 _HEAD = (
     b"HTTP/1.1 %s\r\nServer: nginx\r\nDate: Tue, 01 Apr 2025 09:11:14 GMT\r\n"
-    b"Content-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n"
+    b"Content-Type: %s; charset=utf-8\r\nContent-Length: %d\r\n"
     b"X-Request-Id: 6f1c2a52-94cc-4f0e-a1a3-0d1c5a5ff3b1\r\n\r\n%s"
 )
 
 
 class Answers:
-    """What is answered to which request; each response is made once and kept."""
+    """What is answered to which request; each response is made once and kept, but for creates."""
 
     def __init__(self) -> None:
         self._kept: dict[bytes, bytes] = {}
-        self._left: dict[bytes, int] = {}
+        self._left: dict[str, int] = {}
+        self._requests = 0
 
-    def answer(self, line: bytes) -> bytes:
-        """Return the response to a request line."""
-        kept = self._kept.get(line)
+    def answer(self, head: bytes, body: bytes) -> bytes:
+        """Return the response to a request."""
+        line = head.partition(b" HTTP/1.1\r\n")[0]
+        if line == b"GET /requests":
+            return _http(b"%d" % self._requests)
+        self._requests += 1
+        # What a create is given does not matter; the query API has all in the body.
+        key = line + b" " + body if line == b"POST /" else line
+        kept = self._kept.get(key)
         if kept is not None:
             return kept
-        method, target, _ = line.split(b" ", 2)
-        path = target.partition(b"?")[0].decode()
-        if counted := re.search(r"/after-(\d+)-[^/]+$", path):
-            return self._count_down(line, path, int(counted[1]))
-        response = _response(method.decode(), path)
-        self._kept[line] = response
+        asked = key.decode()
+        if counted := _COUNTED.search(asked):
+            return _response(asked, pending=self._count_down(asked, int(counted[1] or counted[2])))
+        response = _response(asked, pending=_PENDING.search(asked) is not None)
+        if not asked.startswith("POST /v2"):
+            self._kept[key] = response
 
         return response
 
-    def _count_down(self, line: bytes, path: str, requests: int) -> bytes:
-        left = self._left.get(line, requests)
-        if left == 0:
-            del self._left[line]
-        else:
-            self._left[line] = left - 1
-        state = "Pending" if left else "Complete"
+    def _count_down(self, asked: str, requests: int) -> bool:
+        """Tell whether it is pending still; once complete, it would begin anew."""
+        left = self._left.pop(asked, requests)
+        if left:
+            self._left[asked] = left - 1
 
-        return _http(documents.snapshot(path.rpartition("/")[2], state=state))
+        return left > 0
 
 
 class Connection(asyncio.Protocol):
@@ -74,16 +91,17 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer every request that is complete."""
+        assert self._transport is not None  # noqa: S101 - for the type checkers
         self._received += data
-        while (end := self._received.find(b"\r\n\r\n")) >= 0:
-            head = self._received[:end]
+        while _END in self._received:
+            begins = self._received.index(_END) + len(_END)
+            head = self._received[:begins]
             length = _LENGTH.search(head)
-            ends = end + 4 + (int(length[1]) if length else 0)
+            ends = begins + (int(length[1]) if length else 0)
             if len(self._received) < ends:
                 return
-            self._received = self._received[ends:]
-            assert self._transport is not None  # noqa: S101 - for the type checkers
-            self._transport.write(self._answers.answer(head.partition(b"\r\n")[0]))
+            body, self._received = self._received[begins:ends], self._received[ends:]
+            self._transport.write(self._answers.answer(head, body))
 
 
 @contextmanager
@@ -102,36 +120,21 @@ def served() -> Generator[str]:
             process.terminate()
 
 
-def _http(document: object, status: bytes = b"200 OK") -> bytes:
-    body = documents.compact(document)
+def _response(asked: str, *, pending: bool) -> bytes:
+    for pattern, answer in ROUTES.items():
+        if matched := re.fullmatch(pattern, asked):
+            body = answer(matched, pending)
+            status = b"201 Created" if asked.startswith("POST /v2") else b"200 OK"
+            return _http(body if isinstance(body, bytes) else compact(body), status)
 
-    return _HEAD % (status, len(body), body)
-
-
-def _response(method: str, path: str) -> bytes:
-    for pattern, status, make in _ROUTES:
-        if matched := re.fullmatch(pattern, f"{method} {path}"):
-            return _http(make(*matched.groups()), status)
-
-    return _http({"code": "unknown", "reason": f"{method} {path}"}, b"404 Not Found")
+    # No client takes this for an answer, not even one that looks at no status.
+    return _http(asked.encode(), b"404 Not Found")
 
 
-def _get(snapshot_id: str) -> object:
-    state = "Pending" if snapshot_id.startswith("pending-") else "Complete"
+def _http(body: bytes, status: bytes = b"200 OK") -> bytes:
+    media = b"text/xml" if body.startswith(b"<") else b"application/json"
 
-    return documents.snapshot(snapshot_id, state=state)
-
-
-def _list(state: str, count: str) -> object:
-    return documents.snapshots(int(count), state="Pending" if state == "pending" else "Complete")
-
-
-_ROUTES: tuple[tuple[str, bytes, Handler], ...] = (
-    (r"GET /v2/instances/[^/]+/snapshots/([^/]+)", b"200 OK", _get),
-    (r"GET /v2/instances/(pending|list)-(\d+)/snapshots", b"200 OK", _list),
-    (r"POST /v2/instances/[^/]+/snapshots", b"201 Created", documents.created),
-    (r"POST /v2/instances/[^/]+/snapshots/[^/]+/restore", b"201 Created", documents.restore),
-)
+    return _HEAD % (status, media, len(body), body)
 
 
 async def _main() -> None:

@@ -1,24 +1,25 @@
-"""One process of the benchmark: it opens all clients, measures cases, and prints the rounds."""
+"""One process of the benchmark: it opens all clients, and measures cases over them."""
 
 import asyncio
-import json
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
+from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import Any, Literal
 
 import attrs
 
+from . import programs
 from .cases import CASES
-from .clients import bare, ours
+from .clients import PEERS, bare, ours
 from .clients.client import Client, Opener
 from .rounds import BARE, CONTROL, Round, measure
 from .server import served
 
 OURS = "this library"
 AGAINST = "the other checkout"
+
+Loop = Literal["asyncio", "uvloop"]
 
 
 @attrs.frozen(kw_only=True)
@@ -27,36 +28,59 @@ class Order:
 
     cases: Sequence[str]
     rounds: int
-    """How many rounds of a case that costs what a bare get costs; of a dearer one, fewer."""
+    peers_every: int = 3
+    with_peers: bool = True
     against: str | None = None
     """Another checkout, whose library is measured as well."""
+    loop: Loop = "asyncio"
 
 
-def run(order: Order) -> Iterator[tuple[str, list[Round]]]:
-    """Give the rounds of each case, as a process of its own has measured them."""
-    with subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "benchmarks.worker", json.dumps(attrs.asdict(order))],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        for line in process.stdout or ():
-            case, rounds = cast("tuple[str, list[Round]]", json.loads(line))
-            yield case, rounds
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, process.args)
+@attrs.frozen(kw_only=True)
+class Measured:
+    """What a worker reports of one case."""
+
+    case: str
+    rounds: list[Round]
+    skipped: dict[str, str]
+    """Why which peers could not be used."""
+
+
+def run(order: Order) -> Iterator[Measured]:
+    """Give what a process of its own measures, case by case."""
+    for measured in programs.run("worker", attrs.asdict(order)):
+        yield Measured(**measured)
 
 
 async def work(order: Order, url: str) -> None:
-    """Measure what is ordered, and print each case when it is done."""
-    openers = _openers(order)
+    """Measure what is ordered, and report each case when it is done."""
     async with AsyncExitStack() as stack:
-        clients: dict[str, Client] = {
-            name: await stack.enter_async_context(opened(url)) for name, opened in openers.items()
+        clients = {
+            name: await stack.enter_async_context(opened(url))
+            for name, opened in _openers(order).items()
         }
+        skipped: dict[str, str] = {}
+        for peer in PEERS if order.with_peers else ():
+            opened = await _open(peer.opened, url, stack)
+            if isinstance(opened, Client):
+                clients[peer.name] = opened
+            else:
+                skipped[peer.name] = opened
         for case in CASES:
             if case.name in order.cases:
-                rounds = await measure(case, clients, order.rounds)
-                print(json.dumps([case.name, rounds]), flush=True)
+                rounds = await measure(case, clients, order.rounds, peers_every=order.peers_every)
+                measured = Measured(case=case.name, rounds=rounds, skipped=skipped)
+                programs.report(attrs.asdict(measured))
+
+
+def main(ordered: dict[str, Any]) -> None:
+    """Measure in this process, and report it."""
+    order = Order(**ordered)
+    programs.share_a_core()
+    with served() as url:
+        if order.loop == "uvloop":
+            import_module("uvloop").run(work(order, url))
+        else:
+            asyncio.run(work(order, url))
 
 
 def _openers(order: Order) -> dict[str, Opener]:
@@ -68,6 +92,16 @@ def _openers(order: Order) -> dict[str, Opener]:
     return openers
 
 
+async def _open(opened: Opener, url: str, stack: AsyncExitStack) -> Client | str:
+    """Open a peer and try it, or return why it can't be used."""
+    try:
+        client = await stack.enter_async_context(opened(url))
+        await client.get()
+    except Exception as exc:  # noqa: BLE001 - whatever another release of it may raise
+        return f"{type(exc).__name__}: {exc}"
+
+    return client
+
+
 if __name__ == "__main__":
-    with served() as place:
-        asyncio.run(work(Order(**json.loads(sys.argv[1])), place))
+    main(*programs.arguments())

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from benchmarks.documents import INSTANCE_ID, SNAPSHOT_ID
+from benchmarks.apis.api import INSTANCE_ID, SNAPSHOT_ID
 
 from .client import Client
 

@@ -24,8 +24,12 @@ class Client:
     """List so many of them with one request."""
     poll: CallOf | None = None
     """Wait for one that is complete after so many polls."""
+    wait: Call | None = None
+    """Wait, as often as its defaults say, for one that stays pending."""
     create: Call | None = None
     restore: Call | None = None
+    is_peer: bool = False
+    """Whether it is here to be compared with: it is measured in fewer rounds."""
 
 
 Opener = Callable[[str], AbstractAsyncContextManager[Client]]

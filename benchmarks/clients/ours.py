@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol, cast
 
-from benchmarks.documents import INSTANCE_ID, SNAPSHOT_ID
-from benchmarks.hurried import HurriedClock
+from benchmarks.apis.api import INSTANCE_ID, SNAPSHOT_ID
+from benchmarks.clocks import HurriedClock
 from civo_snapshots_async import PollPolicy, SnapshotSession
 
 from .client import Client, Opener

@@ -1,0 +1,182 @@
+"""What many waits cost at once: the bytes of each, and the CPU of its polls."""
+
+import asyncio
+import gc
+import time
+import tracemalloc
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+
+import attrs
+
+from civo_snapshots_async import PollPolicy, SnapshotSession
+
+from .apis.api import INSTANCE_ID, SNAPSHOT_ID
+from .clients.ours import REGION, TOKEN
+from .clocks import HeldClock
+from .programs import arguments, report, share_a_core
+from .server import served
+
+Make = Callable[[int], Coroutine[object, object, object]]
+"""Make the coroutine of a number."""
+
+# The instance and the snapshot of the wait of a number, among so many.
+LAYOUTS: dict[str, Callable[[int, int], tuple[str, str]]] = {
+    "one snapshot": lambda _, __: (INSTANCE_ID, "pending-0"),
+    "one instance": lambda number, count: (f"pending-{count}", f"snapshot-{number}"),
+    "an instance each": lambda number, _: (f"web-{number}", "pending-0"),
+}
+
+_CONNECTIONS = 100
+_POLL = PollPolicy(interval=HeldClock.LONG)
+
+
+@attrs.frozen(kw_only=True)
+class Waits:
+    """What one wait among many costs: bytes, and seconds of CPU."""
+
+    layout: str
+    count: int
+    held: float
+    """The bytes of a wait beyond those of a task that only sleeps."""
+    start: float
+    """The CPU until its first poll is done."""
+    poll: float
+    """The CPU of a further poll."""
+    cancel: float
+    """The CPU of its end, cancelled."""
+    get: float
+    """The CPU of a get by the same session, 100 in flight."""
+
+
+class Tasks:
+    """Many tasks, and the CPU of what is done with them."""
+
+    def __init__(self, make: Make, count: int) -> None:
+        self._make = make
+        self._count = count
+        self._tasks: list[asyncio.Task[object]] = []
+
+    async def begin(self) -> float:
+        """Return the CPU seconds that each takes until it waits."""
+        begun = time.process_time()
+        self._tasks = [asyncio.create_task(self._make(each)) for each in range(self._count)]
+
+        return (await _idle() - begun) / self._count
+
+    async def after(self, event: Callable[[], object]) -> float:
+        """Return the CPU seconds that each takes for something that concerns all of them."""
+        begun = time.process_time()
+        event()
+
+        return (await _idle() - begun) / self._count
+
+    async def cancel(self) -> float:
+        """Return the CPU seconds that each takes to end, cancelled."""
+        begun = time.process_time()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+        self._tasks = []
+
+        return (time.process_time() - begun) / self._count
+
+    async def held(self) -> float:
+        """Return the bytes that each holds while it waits."""
+        gc.collect()
+        tracemalloc.start()
+        await self.begin()
+        gc.collect()
+        held = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        await self.cancel()
+
+        return held / self._count
+
+
+async def measure(layout: str, count: int, url: str) -> Waits:
+    """Return what each of so many waits costs."""
+    await _prepare(layout, count, url)
+    async with _opened(url) as (session, clock):
+        begun = time.process_time()
+        await _get(session, 20)
+        get = (time.process_time() - begun) / (20 * _CONNECTIONS)
+        waits = Tasks(_waiting(session, layout, count), count)
+        start = await waits.begin()
+        polls = [await waits.after(lambda: clock.pass_by(HeldClock.LONG)) for _ in range(3)]
+        cancel = await waits.cancel()
+    # In a session of its own: what another one has noted of these snapshots is theirs as well.
+    async with _opened(url) as (session, _):
+        sleeping = await Tasks(lambda _: asyncio.sleep(3600), count).held()
+        waiting = await Tasks(_waiting(session, layout, count), count).held()
+
+    return Waits(
+        layout=layout,
+        count=count,
+        held=waiting - sleeping,
+        start=start,
+        poll=sorted(polls)[1],
+        cancel=cancel,
+        get=get,
+    )
+
+
+@asynccontextmanager
+async def _opened(url: str) -> AsyncGenerator[tuple[SnapshotSession, HeldClock]]:
+    """Open a session with all its connections."""
+    clock = HeldClock()
+    async with SnapshotSession(TOKEN, region=REGION, api_url=url, clock=clock) as session:
+        await _get(session, 1)
+        yield session, clock
+
+
+def _waiting(session: SnapshotSession, layout: str, count: int) -> Make:
+    place = LAYOUTS[layout]
+
+    def make(number: int) -> Coroutine[object, object, object]:
+        return session.wait_until_complete(*place(number, count), poll=_POLL, timeout=None)
+
+    return make
+
+
+async def _get(session: SnapshotSession, times: int) -> None:
+    """Get a snapshot so many times on each connection."""
+
+    async def get() -> None:
+        for _ in range(times):
+            await session.get_snapshot(INSTANCE_ID, SNAPSHOT_ID)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(_CONNECTIONS):
+            group.create_task(get())
+
+
+async def _prepare(layout: str, count: int, url: str) -> None:
+    """Let the server make its answers now, while nothing is measured."""
+    instance, snapshot = LAYOUTS[layout](0, count)
+    async with SnapshotSession(TOKEN, region=REGION, api_url=url) as session:
+        await session.get_snapshot(instance, snapshot)
+        if instance.startswith("pending-"):
+            await session.list_snapshots(instance)
+
+
+async def _idle() -> float:
+    """Wait until this process has had nothing to do for a while; return its CPU seconds then."""
+    quiet = 0
+    while quiet < 5:  # noqa: PLR2004 - a quarter of a second: no response takes as long
+        before = time.process_time()
+        await asyncio.sleep(0.05)
+        quiet = quiet + 1 if time.process_time() - before < 0.001 else 0  # noqa: PLR2004 - a sleep's
+
+    return time.process_time()
+
+
+def main(layout: str, count: int) -> None:
+    """Measure in this process, and report it."""
+    share_a_core()
+    with served() as url:
+        report(attrs.asdict(asyncio.run(measure(layout, count, url))))
+
+
+if __name__ == "__main__":
+    main(*arguments())
