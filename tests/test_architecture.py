@@ -42,6 +42,7 @@ FOREIGN: dict[str, set[str]] = {
     "yarl": {"_http.transport"},
     "aiolimiter": {"_http.connections"},
     "cattrs": {"_http.codec", "_plain"},
+    "orjson": {"_strict_json"},
     "tenacity": {"_http.retry", "_policies", "_waits.backoff"},
     # Python's own, and known in one place all the same: each record has its event and its fields.
     "logging": {"_log"},

@@ -1,13 +1,34 @@
 """Strict JSON and strict times."""
 
 import json
+import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from civo_snapshots_async._strict_json import excerpt, parse_json, parse_time
+from civo_snapshots_async import _strict_json
+from civo_snapshots_async._strict_json import exact_parser, excerpt, parse_json, parse_time
+
+Parser = Callable[[bytes], object]
+
+
+@pytest.fixture(params=["with orjson", "without"])
+def parse(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Parser:
+    """Give `parse_json` with and without the extra `[speed]`."""
+    if request.param == "without":
+        monkeypatch.setattr(_strict_json, "_parse_exactly", None)
+    else:
+        assert _strict_json._parse_exactly is not None
+    return parse_json
+
+
+def parse_strictly(body: bytes) -> object:
+    """Parse as without the extra."""
+    return _strict_json._parse_strictly(body)
 
 
 @pytest.mark.parametrize(
@@ -65,34 +86,114 @@ def test_reads_back_every_time_that_python_writes(moment: datetime) -> None:
     assert parsed.tzinfo is UTC
 
 
+PLAIN_TIMES = st.from_regex(
+    r"(20[0-9]{2}|0001|9999)-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]"
+    r"(\.[0-9]{1,12})?[Zz]",
+    fullmatch=True,
+)
+
+
+@given(PLAIN_TIMES)
+def test_the_short_way_reads_what_the_long_way_reads(text: str) -> None:
+    """`fromisoformat` is given only what it reads right; an offset takes the long way."""
+
+    def outcome(text: str) -> object:
+        try:
+            return parse_time(text)
+        except ValueError:
+            return ValueError
+
+    assert outcome(text) == outcome(f"{text[:-1]}+00:00")
+
+
 @pytest.mark.parametrize(
     "body",
     [
         b"", b"{", b"NaN", b'{"a": Infinity}', b'{"a": 1, "a": 2}', b"\xff\xfe{}", b"\x80",
-        b"[" * 100_000, b'{"a":' * 100_000, b"1" * 5_000, b"<html>",
+        b"[" * 100_000, b'{"a":' * 100_000, b"1" * 5_000, b"<html>", b"1e999", b'{"a":1,"a":1}',
+        b"[-1e999]",
     ],
     ids=lambda body: repr(body[:16]),
 )  # fmt: skip
-def test_guesses_no_json(body: bytes) -> None:
+def test_guesses_no_json(body: bytes, parse: Parser) -> None:
     """What two parsers could read apart, or none can, is a ValueError and nothing else."""
     with pytest.raises(ValueError, match=r".+"):
-        parse_json(body)
+        parse(body)
 
 
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(),
-        lambda children: st.lists(children) | st.dictionaries(st.text(), children),
-    )
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda children: st.lists(children) | st.dictionaries(st.text(), children),
 )
-def test_reads_back_all_json_that_python_writes(value: object) -> None:
-    """Reading is the inverse of writing."""
-    assert parse_json(json.dumps(value).encode("utf-8")) == value
+SPELLINGS = st.fixed_dictionaries(
+    {
+        "ensure_ascii": st.booleans(),
+        "separators": st.sampled_from([(",", ":"), (", ", ": "), (" , ", " : ")]),
+    }
+)
 
 
-def test_accepts_a_byte_order_mark() -> None:
+@given(JSON, SPELLINGS, st.sampled_from(["", "\n", " \r\n"]))
+def test_reads_back_all_json_that_python_writes(
+    value: object, spelling: dict[str, Any], end: str
+) -> None:
+    """Reading is the inverse of writing, with orjson and without, however it is spelled."""
+    body = f"{json.dumps(value, **spelling)}{end}".encode()
+
+    assert parse_json(body) == parse_strictly(body) == value
+
+
+@given(st.binary() | st.text('{}[]":,1e9.-+ \nabtrufl\\').map(str.encode))
+def test_orjson_changes_nothing(body: bytes) -> None:
+    """Whatever the bytes are, with it comes what comes without it: the same value, or none."""
+
+    def outcome(parse: Parser) -> tuple[str, object]:
+        try:
+            return "value", repr(parse(body))
+        except ValueError:
+            return "no value", None
+
+    assert outcome(parse_json) == outcome(parse_strictly)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":1,"a":1}', b"18446744073709551616", b"9007199254740993.0", b"-0", b"1.10", b"[1, 2]",
+        b'"\\u0061"', b"[" * 300 + b"]" * 300, b'\xef\xbb\xbf"a"',
+    ],
+    ids=lambda body: repr(body[:24]),
+)  # fmt: skip
+def test_what_does_not_come_out_as_it_went_in_proves_nothing(body: bytes) -> None:
+    """A key given twice is dropped, a number rounded: the strict parser has to decide."""
+    parse_exactly = exact_parser()
+    assert parse_exactly is not None
+
+    assert parse_exactly(body) is _strict_json._UNPROVEN
+
+
+def test_what_comes_out_as_it_went_in_is_taken() -> None:
+    """With the line end that Go puts after a document."""
+    parse_exactly = exact_parser()
+    assert parse_exactly is not None
+
+    assert parse_exactly(b'{"a":[1,2.5,"\xc3\xa9",null]}\n') == {"a": [1, 2.5, "é", None]}
+
+
+def test_without_orjson_there_is_only_the_strict_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra is optional."""
+    monkeypatch.setitem(sys.modules, "orjson", None)
+
+    assert exact_parser() is None
+
+
+def test_accepts_a_byte_order_mark(parse: Parser) -> None:
     """Some gateways put one there."""
-    assert parse_json(b"\xef\xbb\xbf{}") == {}
+    assert parse(b"\xef\xbb\xbf{}") == {}
 
 
 def test_an_excerpt_is_one_short_line() -> None:
