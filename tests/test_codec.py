@@ -322,10 +322,10 @@ def test_accepts_the_snapshot_that_was_asked_for(fields: dict[str, str]) -> None
     assert read_snapshot(**fields).id == fields["id"]
 
 
-def test_refuses_a_snapshot_that_was_not_asked_for() -> None:
+def test_refuses_a_snapshot_that_was_not_requested() -> None:
     """A mix-up before us must not become a restore from the wrong snapshot."""
     with pytest.raises(
-        DecodeError, match=r"id: got 'snap-2' \(name 'nightly'\), asked for 'snap-1'"
+        DecodeError, match=r"id: got 'snap-2' \(name 'nightly'\), requested 'snap-1'"
     ):
         read_snapshot(id="snap-2")
 
@@ -334,7 +334,7 @@ def test_refuses_a_creation_of_another_name() -> None:
     """It may be somebody else's; the session then looks for its own."""
     create = endpoints.create_snapshot("web-1", region="LON1", name="weekly")
 
-    with pytest.raises(DecodeError, match="asked for 'weekly'"):
+    with pytest.raises(DecodeError, match="requested 'weekly'"):
         decode(create, answer(MINIMAL))
 
 
@@ -374,7 +374,7 @@ def test_says_what_came_in_place_of_json(content_type: str, media_type: str, say
 
 
 def test_refuses_a_compressed_body() -> None:
-    """None was asked for, and unpacked it could be of any size."""
+    """None was requested, and unpacked it could be of any size."""
     with pytest.raises(DecodeError, match="the body is compressed"):
         decode(GET, answer(MINIMAL, encoding="gzip"))
 

@@ -1,5 +1,14 @@
-"""A response becomes a model or an error. The one place that knows cattrs."""
+"""A response becomes a model or an error. The one place that knows cattrs.
 
+Each payload is read by the quick converter, which stops at the first problem; only where there is
+one, by the thorough converter, which finds them all. Of the CPU of a list, half is spent here:
+
+- `_flat` gives each field to the quick converter, which so need not search for them;
+- the hooks of fields are called by cattrs' generated code, with no wrapper around them;
+- both converters are made when they are first needed: an import needs neither.
+"""
+
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -7,8 +16,8 @@ from typing import Any, TypeVar, cast
 
 import attrs
 import cattrs
+from cattrs import gen
 from cattrs.cols import homogenous_tuple_structure_factory
-from cattrs.gen import make_dict_structure_fn, override
 
 from .._checks import is_plain_name
 from .._errors import DecodeError
@@ -30,20 +39,22 @@ T = TypeVar("T")
 M = TypeVar("M", Snapshot, Restore, Instance)
 N = TypeVar("N", Snapshot, Instance)
 Hook = Callable[[object, Any], object]
-Structure = Callable[[Mapping[str, Any], Any], object]
+
+# cattrs leaves parts of its types open.
+_gen: Any = gen
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # RFC 6838, with the stars that a masked token leaves.
 _MEDIA_TYPE = re.compile(r"([\w!#$&^.+*-]{1,127}/[\w!#$&^.+*-]{1,127})\s*(?:;|$)", re.ASCII)
 _JSON = re.compile(r"[/+]json$")
-_MOST_PROBLEMS = 20
+_MAX_PROBLEMS = 20
 _SHOWN_PROBLEMS = 3
 # More than these are no slip in somebody's snapshot, but a shape that is not known.
 _MAX_UNREADABLE = 1000
 # What the wire nests in an object called `status`, and the models do not.
 _OF_STATUS = frozenset({"state", "volumes", "message"})
 _NESTED = frozenset[type]({Snapshot, Restore})
-# Such an answer may hold an instance's first password: no part of it is shown.
+# Such a response may hold an instance's first password: no part of it is shown.
 _CONFIDENTIAL = frozenset[object]({Instance, InstancePage})
 
 
@@ -56,16 +67,16 @@ class _Partial:
 
 
 def decode(request: Request[T], response: Response) -> T:
-    """Return what the answer says, or raise what it means."""
+    """Return the model that a response holds, or raise the error that it means."""
     if not response.is_success:
         raise error_of(request, response)
-    answer, problems = _read(request, response)
-    # Raised here and not where it was noticed: a parser's error holds the whole body.
+    value, problems = _read(request, response)
+    # Raised here and not where it was found: a parser's error holds the whole body.
     if problems:
-        part = answer if isinstance(answer, _Partial) else _Partial()
+        part = value if isinstance(value, _Partial) else _Partial()
         raise _undocumented(request, response, problems, part)
 
-    return cast("T", answer)
+    return cast("T", value)
 
 
 def _read(request: Request[object], response: Response) -> tuple[object, list[str]]:
@@ -74,8 +85,8 @@ def _read(request: Request[object], response: Response) -> tuple[object, list[st
     if response.is_cut:
         return None, [f"the body is longer than {request.max_body} bytes"]
     if response.headers.get("content-encoding", "identity") != "identity":
-        return None, ["the body is compressed, which was not asked for"]
-    if not response.body.strip():
+        return None, ["the body is compressed, which was not requested"]
+    if not response.body or response.body.isspace():
         return None, ["the body is empty"]
     try:
         payload = parse_json(response.body)
@@ -86,31 +97,31 @@ def _read(request: Request[object], response: Response) -> tuple[object, list[st
 
 
 def _interpret(request: Request[object], payload: object) -> tuple[object, list[str]]:
-    asked = {"instance_id": request.instance_id, "region": request.region}
+    address = {"instance_id": request.instance_id, "region": request.region}
     if request.returns is Snapshot:
-        return _read_expected(Snapshot, request, payload, asked)
+        return _read_expected(Snapshot, request, payload, address)
     if request.returns is Instance:
-        return _read_expected(Instance, request, payload, asked)
+        return _read_expected(Instance, request, payload, address)
     if request.returns is Restore:
-        return _structure(Restore, payload, asked)
+        return _structure(Restore, payload, address)
     if request.returns is InstancePage:
-        return _read_page(payload, asked)
+        return _read_page(payload, address)
     if request.returns is SnapshotQuota:
         return _read_quota(payload)
 
-    return _read_list(request, payload, asked)
+    return _read_list(request, payload, address)
 
 
 def _read_expected(
-    model: type[N], request: Request[object], payload: object, asked: dict[str, str]
+    model: type[N], request: Request[object], payload: object, address: dict[str, str]
 ) -> tuple[object, list[str]]:
-    read, problems = _structure(model, _filled(payload, request.known), asked)
+    read, problems = _structure(model, _filled(payload, request.known), address)
     if read is None or not request.expected:
         return read, problems
     name = read.name if isinstance(read, Snapshot) else read.hostname
     if not _fits(request, read.id, name, cast("dict[str, object]", payload)):
         wanted = " or ".join(sorted(map(repr, request.expected)))
-        problems = [f"id: got {read.id!r} (name {name!r}), asked for {wanted}"]
+        problems = [f"id: got {read.id!r} (name {name!r}), requested {wanted}"]
 
     return read, problems
 
@@ -118,46 +129,48 @@ def _read_expected(
 def _filled(payload: object, known: Mapping[str, str]) -> object:
     if not known or not isinstance(payload, dict):
         return payload
-    said = cast("dict[str, object]", payload)
+    fields = cast("dict[str, object]", payload)
 
-    return {**known, **{key: value for key, value in said.items() if _is_said(key, value)}}
+    return {**known, **{key: value for key, value in fields.items() if _is_given(key, value)}}
 
 
-def _is_said(key: str, value: object) -> bool:
-    """Tell null, and Go's empty id or name, from something that is said."""
+def _is_given(key: str, value: object) -> bool:
+    """Distinguish null, and Go's empty id or name, from a value."""
     return value is not None and not (value == "" and key in {"id", "name"})
 
 
 def _fits(request: Request[object], read_id: str, name: str, payload: dict[str, object]) -> bool:
+    if read_id in request.expected and not request.known:
+        return True
     # Ids are compared without case: a server may write a UUID its own way.
     expected = {wanted.casefold() for wanted in request.expected}
     if not request.known:
         return not expected.isdisjoint((read_id.casefold(), name.casefold()))
-    # Of an update, what was filled in proves nothing.
+    # In the response to an update, what was filled in proves nothing.
     requested = request.known["id"].casefold()
     if _is_uuid(requested) or not _is_uuid(read_id.casefold()):
         return read_id.casefold() == requested or (
             not _is_uuid(requested)
-            and _is_said("name", payload.get("name"))
+            and _is_given("name", payload.get("name"))
             and name.casefold() in expected
         )
 
     # The snapshot was requested by its name: whatever its id is, nothing contradicts it.
-    return not _is_said("name", payload.get("name")) or name.casefold() in expected
+    return not _is_given("name", payload.get("name")) or name.casefold() in expected
 
 
 def _is_uuid(text: str) -> bool:
     return _UUID.fullmatch(text) is not None
 
 
-def _read_page(payload: object, asked: dict[str, str]) -> tuple[object, list[str]]:
+def _read_page(payload: object, address: dict[str, str]) -> tuple[object, list[str]]:
     if not isinstance(payload, dict):
         return None, [f"expected an object, got {_kind(payload)}"]
     page = cast("dict[str, object]", payload)
     missing = [f"{name}: missing" for name in ("items", "pages") if name not in page]
     if missing:
         return None, missing
-    items, _, problems = _read_array(Instance, page["items"], asked, at="items")
+    items, _, problems = _read_array(Instance, page["items"], address, at="items")
     pages = page["pages"]
     if isinstance(pages, bool) or not isinstance(pages, int):
         return None, [*problems, f"pages: expected a whole number, got {_kind(pages)}"]
@@ -166,12 +179,12 @@ def _read_page(payload: object, asked: dict[str, str]) -> tuple[object, list[str
 
 
 def _read_list(
-    request: Request[object], payload: object, asked: dict[str, str]
+    request: Request[object], payload: object, address: dict[str, str]
 ) -> tuple[object, list[str]]:
     if not request.instance_id:
         # Of all instances: each entry names its own, if any.
-        payload, asked = entries_of(payload), {"region": request.region}
-    snapshots, unreadable, problems = _read_array(Snapshot, payload, asked)
+        payload, address = entries_of(payload), {"region": request.region}
+    snapshots, unreadable, problems = _read_array(Snapshot, payload, address)
     if not problems:
         return snapshots, []
 
@@ -198,9 +211,9 @@ def _read_quota(payload: object) -> tuple[object, list[str]]:
 
 
 def _read_array(
-    model: type[N], payload: object, asked: dict[str, str], *, at: str = ""
+    model: type[N], payload: object, address: dict[str, str], *, at: str = ""
 ) -> tuple[tuple[N, ...], tuple[UnreadableEntry, ...], list[str]]:
-    """Read the entries that can be read, and say what the others are known by."""
+    """Read the entries that can be read, and report what the others are known by."""
     if payload is None:
         return (), (), []
     if not isinstance(payload, list):
@@ -210,17 +223,19 @@ def _read_array(
     unreadable: list[UnreadableEntry] = []
     problems: list[str] = []
     for index, item in enumerate(cast("list[object]", payload)):
-        is_thorough = len(problems) < _MOST_PROBLEMS
-        read, found = _structure(model, item, asked, at=f"{at}[{index}]", is_thorough=is_thorough)
+        read = _read_quickly(model, item, address)
         if read is not None:
             models.append(read)
             continue
+        # Once there are problems enough, no more are searched for.
+        is_searched = len(problems) < _MAX_PROBLEMS
+        found = _find_problems(model, item, address, f"{at}[{index}]") if is_searched else []
         problems += found
         unreadable.append(_unreadable(index, item, found))
         if len(unreadable) > _MAX_UNREADABLE:
-            return (), (), problems[:_MOST_PROBLEMS]
+            return (), (), problems[:_MAX_PROBLEMS]
 
-    return tuple(models), tuple(unreadable), problems[:_MOST_PROBLEMS]
+    return tuple(models), tuple(unreadable), problems[:_MAX_PROBLEMS]
 
 
 def _unreadable(index: int, item: object, problems: list[str]) -> UnreadableEntry:
@@ -243,47 +258,65 @@ def _known_text(value: object) -> str | None:
 
 
 def _structure(
-    model: type[M],
-    payload: object,
-    asked: dict[str, str],
-    *,
-    at: str = "",
-    is_thorough: bool = True,
+    model: type[M], payload: object, address: dict[str, str]
 ) -> tuple[M | None, list[str]]:
+    read = _read_quickly(model, payload, address)
+    if read is not None:
+        return read, []
+
+    return None, _find_problems(model, payload, address)
+
+
+def _read_quickly(model: type[M], payload: object, address: dict[str, str]) -> M | None:
+    """Read a documented shape; `None` for any other one, without where it differs."""
+    try:
+        return cast("M", _QUICK[model](_flat(model, payload, address), model))
+    # A payload that is no object is a TypeError.
+    except (_MismatchError, KeyError, TypeError):
+        return None
+
+
+def _flat(model: type[M], payload: object, address: dict[str, str]) -> dict[str, object]:
+    """Give every field of a model: those in `status` beside the others, absent ones null or empty.
+
+    The quick converter can then take each without checking whether it is there.
+    """
+    fields = {**_ABSENT[model], **cast("dict[str, object]", payload), **address}
+    if model is Instance:
+        return fields
+    status = fields.get("status")
+    if isinstance(status, dict):
+        reported = cast("dict[str, object]", status).get
+        fields["state"] = reported("state")
+        fields["volumes"] = reported("volumes")
+        fields["message"] = reported("message")
+    elif status is None or status == "":
+        fields["state"] = fields["volumes"] = fields["message"] = None
+    else:
+        raise _MismatchError("an object", status)
+
+    return fields
+
+
+def _find_problems(
+    model: type[M], payload: object, address: dict[str, str], at: str = ""
+) -> list[str]:
+    """Read it again with a converter that goes on after a problem, and locates each."""
     problems: list[str] = []
+    flat = payload
     if isinstance(payload, dict):
-        payload = {**cast("dict[str, object]", payload), **asked}
-        if model is not Instance:
-            problems = _unnest_status(payload, at)
+        fields = cast("dict[str, object]", payload)
+        try:
+            flat = _flat(model, fields, address)
+        except _MismatchError as error:
+            problems.append(f"{at}.status: {error}" if at else f"status: {error}")
+            flat = _flat(model, {**fields, "status": None}, address)
     try:
-        if not problems:
-            return cast("M", _QUICK[model](payload, model)), []
-    except (_MismatchError, KeyError):
-        # The quick converter stops at the first problem and does not say where it is.
-        pass
-    if not is_thorough:
-        return None, []
-    try:
-        _THOROUGH.structure(payload, model)
+        _thorough().structure(flat, model)
     except (_MismatchError, cattrs.BaseValidationError) as error:
         problems += _problems(error, at)
 
-    return None, problems[:_MOST_PROBLEMS]
-
-
-def _unnest_status(payload: dict[str, object], at: str) -> list[str]:
-    """Move what `status` holds to where the models have it, and say if it is no object."""
-    status = payload.get("status")
-    if status is None or status == "":
-        status = {}
-    fields = cast("dict[str, object]", status) if isinstance(status, dict) else {}
-    for name in _OF_STATUS:
-        payload[name] = fields.get(name)
-    if isinstance(status, dict):
-        return []
-
-    problem = f"status: expected an object, got {_kind(status)}"
-    return [f"{at}.{problem}" if at else problem]
+    return problems[:_MAX_PROBLEMS]
 
 
 def _problems(error: Exception, at: str) -> Iterator[str]:
@@ -293,8 +326,8 @@ def _problems(error: Exception, at: str) -> Iterator[str]:
             name = f"status.{note.name}" if is_nested else note.name
             yield from _problems(inner, f"{at}.{name}" if at else name)
     elif isinstance(error, cattrs.IterableValidationError):
-        for inner, place in error.group_exceptions()[0]:
-            yield from _problems(inner, f"{at}[{place.index}]")
+        for inner, item in error.group_exceptions()[0]:
+            yield from _problems(inner, f"{at}[{item.index}]")
     else:
         text = "missing" if isinstance(error, KeyError) else str(error)
         yield f"{at}: {text}" if at else text
@@ -306,12 +339,12 @@ def _undocumented(
     shown = "; ".join(problems[:_SHOWN_PROBLEMS])
     more = len(problems) - _SHOWN_PROBLEMS
     content_type = _media_type(response.headers.get("content-type", ""))
-    # A page of a proxy's or a gateway's, most likely: that it is one says more than its problems.
+    # A page of a proxy's or a gateway's, most likely: its type says more than its problems.
     got = f" (got {content_type})" if content_type and not _JSON.search(content_type) else ""
 
     return DecodeError(
         f"{request.method} {request.path}: Civo answered {response.status} in an undocumented "
-        f"shape{got}: {shown}{f'; and {more} more' if more > 0 else ''}{_said_of(part)}",
+        f"shape{got}: {shown}{f'; and {more} more' if more > 0 else ''}{_unread_part(part)}",
         status=response.status,
         method=request.method,
         path=request.path,
@@ -331,7 +364,7 @@ def _media_type(content_type: str) -> str:
     return match[1].lower() if match else ""
 
 
-def _said_of(part: _Partial) -> str:
+def _unread_part(part: _Partial) -> str:
     if not part.unreadable:
         return ""
     total = len(part.unreadable) + len(part.snapshots)
@@ -367,21 +400,20 @@ def _text(value: object, _: object) -> str:
     if not isinstance(value, str):
         raise _MismatchError("a string", value)
     if not value.isascii():
-        _refuse_half_surrogates(value)
+        _check_surrogates(value)
 
     return value
 
 
 def _id(value: object, _: object) -> str:
-    text = _text(value, _)
-    # No call could name it, and a restore must be able to.
-    if not is_plain_name(text):
-        raise _MismatchError("an id that a path can hold", value)
+    # No call could name another one, and a restore must be able to.
+    if isinstance(value, str) and is_plain_name(value):
+        return value
+    _text(value, _)
+    raise _MismatchError("an id that a path can hold", value)
 
-    return text
 
-
-def _refuse_half_surrogates(value: str) -> None:
+def _check_surrogates(value: str) -> None:
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -398,10 +430,11 @@ def _text_or_empty(value: object, _: object) -> str:
 
 def _message(value: object, _: object) -> str:
     # It decides nothing, so no shape of it is worth losing the snapshot for.
-    text = value if isinstance(value, str) else ""
+    if not value or not isinstance(value, str):
+        return ""
 
     # Half a surrogate pair could not be printed.
-    return text.encode(errors="replace").decode()
+    return value if value.isascii() else value.encode(errors="replace").decode()
 
 
 def _boolean_or_none(value: object, _: object) -> bool | None:
@@ -412,53 +445,68 @@ def _boolean_or_none(value: object, _: object) -> bool | None:
 
 
 def _time_or_none(value: object, _: object) -> datetime | None:
-    if not value and value in (None, ""):
+    if value is None or value == "":
         return None
     try:
-        return parse_time(_text(value, _))
+        return parse_time(value if isinstance(value, str) else _text(value, _))
     except ValueError:
         raise _MismatchError("an RFC 3339 time", value) from None
 
 
 def _converter(*, detailed_validation: bool) -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=detailed_validation)
-    state = word = override(struct_hook=_text_or_empty)
+    state = word = gen.override(struct_hook=_text_or_empty)
     converter.register_structure_hook(str, _text)
-    converter.register_structure_hook(str | None, _text_or_none)
-    converter.register_structure_hook(bool | None, _boolean_or_none)
-    converter.register_structure_hook(datetime | None, _time_or_none)
-    _register_array(tuple[str, ...], converter)
-    volume = make_dict_structure_fn(VolumeStatus, converter, state=state)
-    converter.register_structure_hook(VolumeStatus, _object(volume))
-    _register_array(tuple[VolumeStatus, ...], converter)
-    snapshot = make_dict_structure_fn(
-        Snapshot,
-        converter,
-        id=override(struct_hook=_id),
-        state=state,
-        message=override(struct_hook=_message),
-    )
-    converter.register_structure_hook(Snapshot, _object(snapshot))
-    restore = make_dict_structure_fn(Restore, converter, state=state)
-    converter.register_structure_hook(Restore, _object(restore))
-    instance = make_dict_structure_fn(Instance, converter, hostname=word, status=word)
-    converter.register_structure_hook(Instance, _object(instance))
+    _register(converter, str | None, _text_or_none)
+    _register(converter, bool | None, _boolean_or_none)
+    _register(converter, datetime | None, _time_or_none)
+    _register_array(converter, tuple[str, ...])
+    volume: Hook = _gen.make_dict_structure_fn(VolumeStatus, converter, state=state)
+    _register_object(converter, VolumeStatus, volume)
+    _register_array(converter, tuple[VolumeStatus, ...])
+    hooks: dict[type[Snapshot | Restore | Instance], dict[str, Any]] = {
+        Snapshot: {
+            "id": gen.override(struct_hook=_id),
+            "state": state,
+            "message": gen.override(struct_hook=_message),
+        },
+        Restore: {"state": state},
+        Instance: {"hostname": word, "status": word},
+    }
+    for model, of_fields in hooks.items():
+        # Each field is there, if only as null: `_flat` sees to that.
+        fields = [field.evolve(default=attrs.NOTHING) for field in attrs.fields(model)]
+        structure: Hook = _gen.make_dict_structure_fn_from_attrs(
+            fields, model, converter, **of_fields
+        )
+        _register_object(converter, model, structure)
 
     return converter
 
 
-def _object(structure: Structure) -> Hook:
-    def hook(value: object, model: type) -> object:
+def _register(
+    converter: cattrs.Converter,
+    type_: Any,  # noqa: ANN401 - what `str | None` is has no type of its own
+    hook: Hook,
+) -> None:
+    # `register_structure_hook` puts a dispatcher of cattrs before the hook of a union, and takes no
+    # `tuple[str, ...]`.
+    converter.register_structure_hook_func(lambda address: address == type_, hook)
+
+
+def _register_object(converter: cattrs.Converter, model: type, structure: Hook) -> None:
+    def hook(value: object, _: object) -> object:
         if not isinstance(value, dict):
             raise _MismatchError("an object", value)
-        return structure(cast("dict[str, object]", value), model)
+        return structure(cast("object", value), model)
 
-    return hook
+    # The quick one needs no check: it raises a TypeError for what is no object.
+    converter.register_structure_hook(model, hook if converter.detailed_validation else structure)
 
 
 def _register_array(
-    type_: Any,  # noqa: ANN401 - what tuple[str, ...] is has no type of its own
     converter: cattrs.Converter,
+    type_: Any,  # noqa: ANN401 - what `tuple[str, ...]` is has no type of its own
 ) -> None:
     structure = homogenous_tuple_structure_factory(type_, converter)
 
@@ -469,12 +517,30 @@ def _register_array(
             raise _MismatchError("an array", value)
         return structure(value, type_)
 
-    converter.register_structure_hook_func(lambda asked: asked == type_, hook)
+    _register(converter, type_, hook)
 
 
-_THOROUGH = _converter(detailed_validation=True)
-_QUICK: dict[type, Hook] = {
-    model: converter.get_structure_hook(model)
-    for converter in [_converter(detailed_validation=False)]
+class _Quick(dict[type, Hook]):
+    """The quick hook of each model, made when it is first needed."""
+
+    def __missing__(self, model: type) -> Hook:
+        converter = _converter(detailed_validation=False)
+        self.update({each: converter.get_structure_hook(each) for each in _ABSENT})
+
+        return self[model]
+
+
+@functools.cache
+def _thorough() -> cattrs.Converter:
+    return _converter(detailed_validation=True)
+
+
+_QUICK = _Quick()
+_ABSENT: dict[type, dict[str, str | None]] = {
+    model: {
+        field.name: "" if field.type is str else None
+        for field in attrs.fields(model)
+        if field.default is not attrs.NOTHING
+    }
     for model in (Snapshot, Restore, Instance)
 }

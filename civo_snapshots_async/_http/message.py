@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
-from http import HTTPStatus
 from typing import Generic, Literal, Protocol, TypeVar
 
 import attrs
@@ -11,6 +10,9 @@ import attrs
 from .._errors import Attempt
 
 T_co = TypeVar("T_co", covariant=True)
+
+# Where each hundred of statuses begins.
+_SUCCESSES, _REDIRECTS, _ERRORS = 200, 300, 400
 
 
 class RetrySafety(Enum):
@@ -76,12 +78,12 @@ class Response:
     @property
     def is_redirect(self) -> bool:
         """Whether the status is any 3xx."""
-        return HTTPStatus.MULTIPLE_CHOICES <= self.status < HTTPStatus.BAD_REQUEST
+        return _REDIRECTS <= self.status < _ERRORS
 
 
 def is_2xx(status: int) -> bool:
     """Tell whether a status is success: Civo documents 200 and 201, and any 2xx will do."""
-    return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+    return _SUCCESSES <= status < _REDIRECTS
 
 
 class Transport(Protocol):
