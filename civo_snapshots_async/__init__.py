@@ -48,6 +48,7 @@ from ._events import (
     diff,
     event_from_dict,
 )
+from ._learning import LearnedPoll
 from ._models import (
     Instance,
     Phase,
@@ -87,6 +88,7 @@ __all__ = [
     "InstanceFailedError",
     "InstanceNotFoundError",
     "InvalidRequestError",
+    "LearnedPoll",
     "NotFoundError",
     "OutcomeUnknownError",
     "PermissionDeniedError",

@@ -12,6 +12,7 @@ import tenacity
 from tenacity.wait import wait_base
 
 from . import _checks as check
+from ._learning import LearnedPoll
 
 WaitStrategy = Callable[[tenacity.RetryCallState], float | int]
 
@@ -130,8 +131,8 @@ class PollPolicy:
 
     By default the interval grows with the time waited: its square root, but at least
     `min_interval` and at most `max_interval`, and then up to `jitter` (a fraction) shorter or
-    longer, so that many waits that started together spread out. These three go neither with
-    `interval` nor with `wait`.
+    longer, so that many waits that started together spread out. These three go with none of
+    `interval`, `wait` and `learned`.
     """
 
     min_interval: float = attrs.field(
@@ -153,6 +154,9 @@ class PollPolicy:
         default=None, validator=attrs.validators.optional(check.field(check.wait_strategy))
     )
     """A tenacity wait strategy, such as `wait_exponential(max=30)`, in place of both."""
+    # What it has learned changes, and so would a hash of it.
+    learned: LearnedPoll | None = attrs.field(default=None, hash=False)
+    """Poll when the end is likely, learned from the last snapshots, in place of all of these."""
     max_consecutive_failures: int = attrs.field(default=5, validator=check.field(check.count))
     """How many polls in a row may fail with a transient error (lost connection, timeout, 429, 5xx).
     """
@@ -172,7 +176,9 @@ class PollPolicy:
             for name in ("min_interval", "max_interval", "jitter")
             if not isinstance(getattr(self, name), _Default)
         ]
-        single = [name for name in ("interval", "wait") if getattr(self, name) is not None]
+        single = [
+            name for name in ("interval", "wait", "learned") if getattr(self, name) is not None
+        ]
         ways = [*single, *growing[:1]]
         if len(ways) > 1:
             raise ValueError(f"{ways[0]} and {ways[1]} exclude each other: give one of them")

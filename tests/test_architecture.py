@@ -10,10 +10,10 @@ import civo_snapshots_async
 PACKAGE = Path(civo_snapshots_async.__file__).parent
 # The rooms from the ground up: a file may import from its own room and from rooms above it here.
 ROOMS: dict[str, tuple[str, ...]] = {
-    "ground": ("_version", "_checks", "_clock", "_plain"),
+    "ground": ("_version", "_checks", "_clock", "_plain", "_strict_json", "_learning"),
     "values": ("_models", "_policies"),
     "errors": ("_errors",),
-    "rules": ("_events", "_log", "_retention", "_strict_json"),
+    "rules": ("_events", "_log", "_retention"),
     "http": (
         "_http.__init__", "_http.token", "_http.config", "_http.message", "_http.failures",
         "_http.connections", "_http.transport", "_http.errors_of", "_http.retry",

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import civo_snapshots_async
 from civo_snapshots_async import (
     HttpOptions,
+    LearnedPoll,
     PollPolicy,
     Restore,
     RetryPolicy,
@@ -95,6 +97,7 @@ SETTINGS: dict[str, Call] = {
         f"PollPolicy({name})": set_by(PollPolicy, name)
         for name in ("min_interval", "max_interval", "interval", "stall_after")
     },
+    "LearnedPoll(max_interval)": set_by(LearnedPoll, "max_interval"),
     **{
         f"RetryPolicy({name})": set_by(RetryPolicy, name) for name in ("min_backoff", "max_backoff")
     },
@@ -103,8 +106,19 @@ SETTINGS: dict[str, Call] = {
         for name in ("request_timeout", "connect_timeout", "call_timeout")
     },
 }
+
+
+def learn(_: SnapshotSession, took: Any) -> Any:
+    """Learn from one snapshot, and return what is known of it."""
+    learned = LearnedPoll()
+    learned.learn("web-1", took)
+
+    return SimpleNamespace(took=learned.durations("web-1")[0])
+
+
 # Here 0 is "not at all".
 GRACES: dict[str, Call] = {
+    "LearnedPoll.learn(took)": learn,
     "PollPolicy(not_found_grace)": set_by(PollPolicy, "not_found_grace"),
     "SnapshotSession(resolve_timeout)": lambda s, v: new_session(s, resolve_timeout=v),
     "SnapshotSession.from_env(resolve_timeout)": lambda s, v: SnapshotSession.from_env(
@@ -115,7 +129,7 @@ ARGUMENTS = {**LIMITS, **SETTINGS, **GRACES}
 # Spans of time that were measured, in values and errors that nobody makes but the library.
 MEASURED = {"elapsed", "unchanged_for", "retry_after"}
 # Public numbers that are no spans of time.
-NO_SPANS = {"PollPolicy(jitter)", "HttpOptions(requests_per_second)"}
+NO_SPANS = {"LearnedPoll.span(jitter)", "PollPolicy(jitter)", "HttpOptions(requests_per_second)"}
 
 NO_SPAN_AT_ALL: dict[str, object] = {"a string": "30", "a boolean": True}
 NEVER: dict[str, tuple[object, str]] = {

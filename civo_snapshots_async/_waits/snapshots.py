@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from inspect import isawaitable
 from typing import Protocol
 
+import attrs
+
 from .. import _checks as check
 from .._checks import Seconds
 from .._clock import Clock, SystemClock
@@ -143,6 +145,9 @@ class SnapshotWaits(Poller):
         """Start a saved wait again, with the time that it has left."""
         self._ledger.bring(saved.ref, saved.included_volumes)
         left = saved.remaining(self._clock.utcnow())
+        if poll.learned is not None:
+            # How long the snapshot has taken already is not known.
+            poll = attrs.evolve(poll, learned=None)
 
         return Wait(saved.ref, COMPLETE, poll, left, self._clock.now())
 

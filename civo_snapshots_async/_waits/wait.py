@@ -227,9 +227,14 @@ class Wait(Generic[T]):
     def span(self, now: float) -> tuple[float, float]:
         """Return the earliest and the latest time for the poll after this one."""
         error = self._last_error
-        shortest, longest = backoff.span_of(
-            self._policy.strategy, self._call_state, error or self.seen
-        )
+        if self._policy.learned is not None:
+            shortest, longest = self._policy.learned.span(
+                self._learned_by, now - self._started, self._policy.jitter
+            )
+        else:
+            shortest, longest = backoff.span_of(
+                self._policy.strategy, self._call_state, error or self.seen
+            )
         at_least = 0.0
         if isinstance(error, ApiError) and error.is_transient:
             at_least = error.retry_after or 0.0
@@ -266,7 +271,7 @@ class Wait(Generic[T]):
         Another poll has to be scheduled then, unless it was an early one.
         """
         self.polls += 1
-        self._observed_at = now
+        pending_at, self._observed_at = self._observed_at, now
         self._was_early = self.is_early(sent_at)
         if not self._was_early:
             self.attempts += 1
@@ -279,6 +284,7 @@ class Wait(Generic[T]):
             self.end(outcome)
             return ()
         else:
+            self._teach(pending_at, now, outcome)
             events = self._saw(outcome)
             if not self._was_early:
                 self._responded_in = now - sent_at
@@ -301,6 +307,18 @@ class Wait(Generic[T]):
             raise self._end
 
         return cast("T", self.seen)
+
+    def _teach(self, pending_at: float, now: float, outcome: T) -> None:
+        """Let the policy learn how long a snapshot took that was seen to become complete."""
+        learned = self._policy.learned
+        if learned is None or not isinstance(self.seen, Snapshot) or self.seen.is_complete:
+            return
+        if isinstance(outcome, Snapshot) and outcome.is_complete:
+            learned.learn(self._learned_by, (pending_at + now) / 2 - self._started)
+
+    @property
+    def _learned_by(self) -> str:
+        return f"{self.target.region}/{self.target.instance_id}"
 
     @property
     def _reserve(self) -> float:
