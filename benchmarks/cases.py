@@ -34,11 +34,12 @@ class Case:
 
 
 def _in_flight(callers: int, calls: int, *, with_peers: bool = False) -> Case:
-    def sample(client: Client, calls: int) -> Awaitable[object]:
-        if callers == 1:
-            return _repeated(client.get, calls)
+    def sample(client: Client, calls: int) -> Awaitable[object] | None:
+        call = client.get if callers == 1 else client.get_beside_others or client.get
+        if call is None:
+            return None
 
-        return _by_many(client.get_beside_others or client.get, callers, calls)
+        return _repeated(call, calls) if callers == 1 else _by_many(call, callers, calls)
 
     return Case(
         name=f"get {callers}", sample=sample, calls=calls, callers=callers, with_peers=with_peers

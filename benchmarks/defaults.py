@@ -56,7 +56,7 @@ class _Time:
 async def measure(opened: Opener, url: str) -> Default | None:
     """Return what one wait of this client asks for, or `None` where it has none."""
     async with opened(url) as client:
-        if client.wait is None:
+        if client.get is None or client.wait is None:
             return None
         # What a client asks for once, at its first request, is not the wait's.
         await client.get()

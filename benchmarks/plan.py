@@ -172,7 +172,7 @@ def _only(module: str, *arguments: object) -> Any:  # noqa: ANN401 - as JSON is
 
 def _median(measured: Sequence[Waits]) -> Waits:
     """Return the medians of what several processes have measured of the same waits."""
-    figures = ("held", "start", "poll", "cancel", "get")
+    figures = ("held", "snapshot", "start", "poll", "cancel", "get")
 
     return attrs.evolve(
         measured[0],

@@ -76,7 +76,7 @@ def items(listed: Sequence[Comparison]) -> list[str]:
 
 def waits(measured: Sequence[Waits]) -> list[str]:
     """Return what one wait among many costs."""
-    rows: list[Row] = [("", "waits", "bytes", "start", "poll", "cancel", "a get")]
+    rows: list[Row] = [("", "waits", "bytes", "snapshot", "start", "poll", "cancel", "a get")]
     for each in measured:
         times = (each.start, each.poll, each.cancel, each.get)
         rows.append(
@@ -84,12 +84,13 @@ def waits(measured: Sequence[Waits]) -> list[str]:
                 each.layout,
                 f"{each.count:,}",
                 f"{each.held:,.0f}",
+                f"{each.snapshot:,.0f}",
                 *(f"{seconds * 1e6:,.1f}" for seconds in times),
             )
         )
 
     return [
-        "One wait among many: its bytes beyond a sleeping task's, and its CPU in µs",
+        "One wait among many: its bytes beyond a sleeping task's, with the snapshot; its CPU in µs",
         *_aligned(rows),
     ]
 

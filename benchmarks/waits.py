@@ -28,6 +28,7 @@ LAYOUTS: dict[str, Callable[[int, int], tuple[str, str]]] = {
 }
 
 _CONNECTIONS = 100
+_LISTED = 1000
 _POLL = PollPolicy(interval=HeldClock.LONG)
 
 
@@ -39,6 +40,8 @@ class Waits:
     count: int
     held: float
     """The bytes of a wait beyond those of a task that only sleeps."""
+    snapshot: float
+    """Of those, the bytes of the snapshot last seen."""
     start: float
     """The CPU until its first poll is done."""
     poll: float
@@ -82,13 +85,10 @@ class Tasks:
         return (time.process_time() - begun) / self._count
 
     async def held(self) -> float:
-        """Return the bytes that each holds while it waits."""
-        gc.collect()
-        tracemalloc.start()
+        """Return the bytes that each holds while it waits, of what is traced."""
+        before = _traced()
         await self.begin()
-        gc.collect()
-        held = tracemalloc.get_traced_memory()[0]
-        tracemalloc.stop()
+        held = _traced() - before
         await self.cancel()
 
         return held / self._count
@@ -105,20 +105,35 @@ async def measure(layout: str, count: int, url: str) -> Waits:
         start = await waits.begin()
         polls = [await waits.after(lambda: clock.pass_by(HeldClock.LONG)) for _ in range(3)]
         cancel = await waits.cancel()
-    # In a session of its own: what another one has noted of these snapshots is theirs as well.
-    async with _opened(url) as (session, _):
-        sleeping = await Tasks(lambda _: asyncio.sleep(3600), count).held()
-        waiting = await Tasks(_waiting(session, layout, count), count).held()
+    held, snapshot = await _bytes(layout, count, url)
 
     return Waits(
         layout=layout,
         count=count,
-        held=waiting - sleeping,
+        held=held,
+        snapshot=snapshot,
         start=start,
         poll=sorted(polls)[1],
         cancel=cancel,
         get=get,
     )
+
+
+async def _bytes(layout: str, count: int, url: str) -> tuple[float, float]:
+    """Return the bytes of a wait beyond those of a task that sleeps, and of a snapshot in it."""
+    # A session of its own, as what one has noted of these snapshots is theirs as well. It is
+    # traced before it is opened: what each connection keeps of its last response is not theirs.
+    tracemalloc.start()
+    async with _opened(url) as (session, _):
+        before = _traced()
+        listed = await session.list_snapshots(f"pending-{_LISTED}")
+        snapshot = (_traced() - before) / len(listed)
+        del listed
+        sleeping = await Tasks(lambda _: asyncio.sleep(3600), count).held()
+        waiting = await Tasks(_waiting(session, layout, count), count).held()
+    tracemalloc.stop()
+
+    return waiting - sleeping, snapshot
 
 
 @asynccontextmanager
@@ -158,6 +173,12 @@ async def _prepare(layout: str, count: int, url: str) -> None:
         await session.get_snapshot(instance, snapshot)
         if instance.startswith("pending-"):
             await session.list_snapshots(instance)
+
+
+def _traced() -> int:
+    gc.collect()
+
+    return tracemalloc.get_traced_memory()[0]
 
 
 async def _idle() -> float:

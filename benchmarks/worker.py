@@ -18,6 +18,7 @@ from .server import served
 
 OURS = "this library"
 AGAINST = "the other checkout"
+AFRESH = "aiohttp, a new connection each"
 
 Loop = Literal["asyncio", "uvloop"]
 
@@ -85,6 +86,7 @@ def main(ordered: dict[str, Any]) -> None:
 
 def _openers(order: Order) -> dict[str, Opener]:
     openers: dict[str, Opener] = {BARE: bare.opened, CONTROL: bare.opened}
+    openers[AFRESH] = bare.opened_afresh
     openers[OURS] = ours.of_this_checkout()
     if order.against is not None:
         openers[AGAINST] = ours.of_checkout(Path(order.against))
@@ -96,7 +98,8 @@ async def _open(opened: Opener, url: str, stack: AsyncExitStack) -> Client | str
     """Open a peer and try it, or return why it can't be used."""
     try:
         client = await stack.enter_async_context(opened(url))
-        await client.get()
+        if client.get is not None:
+            await client.get()
     except Exception as exc:  # noqa: BLE001 - whatever another release of it may raise
         return f"{type(exc).__name__}: {exc}"
 

@@ -16,7 +16,7 @@ class Client:
     What is `None` is not there: not every API has such a thing.
     """
 
-    get: Call
+    get: Call | None = None
     """Get one snapshot, or whatever this API has that is most like one."""
     get_beside_others: Call | None = None
     """The same for many callers at once, where `get` would block the event loop."""
