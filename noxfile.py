@@ -74,10 +74,11 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Check types with mypy and pyright, both strict."""
+    """Check types with mypy and pyright, both strict, and that every public name has its type."""
     session.install("--editable", ".", *dependency_group("typing"))
     session.run("mypy")
     session.run("pyright")
+    session.run("pyright", "--verifytypes", "civo_snapshots_async", "--ignoreexternal")
 
 
 @nox.session

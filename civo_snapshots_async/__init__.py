@@ -140,7 +140,7 @@ __all__ = [
 ]
 
 # Where a name is defined may change: pickles, tracebacks and `help` show where it is imported from.
-for _name in __all__:
-    if isinstance(globals()[_name], (type, FunctionType)):
-        globals()[_name].__module__ = __name__
-del FunctionType, _name
+for _public in map(globals().get, __all__):
+    if isinstance(_public, (type, FunctionType)):
+        _public.__module__ = __name__
+del FunctionType

@@ -358,7 +358,7 @@ class OutcomeUnknownError(CivoSnapshotsError):
         self.region = region
         self.snapshot_id = snapshot_id
         """The snapshot to restore or to delete, as it was given; empty for a create."""
-        self.requested = dict(requested)
+        self.requested: dict[str, str | bool] = dict(requested)
         """What was sent in the body."""
         self.existing = existing
         """The instance's other snapshots, as last listed: those that can't be it."""
@@ -386,7 +386,7 @@ class SnapshotNotCompleteError(CivoSnapshotsError):
         self.instance_id = instance_id
         self.snapshot_id = snapshot_id
         """The snapshot to restore, as it was given."""
-        self.snapshot = snapshot
+        self.snapshot: Snapshot | None = snapshot
         """As it was when it was checked; `snapshot.verdict` has the reasons."""
 
 

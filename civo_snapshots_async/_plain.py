@@ -1,5 +1,6 @@
 """Values as plain dictionaries, ready for JSON, and back. No value holds a secret."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache
@@ -47,8 +48,11 @@ def _converter() -> cattrs.Converter:
     return converter
 
 
-def _is(kind: type) -> Any:  # noqa: ANN401 - cattrs asks with types of any sort
-    return lambda asked: isinstance(asked, type) and issubclass(asked, kind)
+def _is(kind: type) -> Callable[[object], bool]:
+    def is_kind(given: object) -> bool:
+        return isinstance(given, type) and issubclass(given, kind)
+
+    return is_kind
 
 
 def _text(value: object, _: object) -> str:

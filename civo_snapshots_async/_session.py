@@ -4,16 +4,15 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from ipaddress import IPv4Address
 
-from . import _batch, _checkpoint, _pruning
-from ._batch import Batch
+from ._batch import Batch, Waiting, snapshot_many, wait_many
 from ._calls import SnapshotCalls
-from ._checkpoint import KeepOrDelete, KeepOrRestore
+from ._checkpoint import KeepOrDelete, KeepOrRestore, checkpoint
 from ._checks import Seconds
 from ._events import SnapshotEvent
 from ._http import endpoints
 from ._models import Instance, Restore, Snapshot, SnapshotLike, SnapshotRef
 from ._policies import PollPolicy
-from ._pruning import PruneResult
+from ._pruning import PruneResult, prune
 from ._restoring import restore_once
 from ._retention import PrunePlan
 from ._waits.instances import wait_for_restored_instance, wait_until_active
@@ -253,14 +252,14 @@ class SnapshotSession(SnapshotCalls):
         ends the whole batch, and comes out as it is. Names and ids that can't be used, and an
         instance that is given twice, are a `ValueError` here and now, before anything is sent.
         """
-        return _batch.snapshot_many(
+        return snapshot_many(
             self,
             instance_ids,
             name=name,
             description=description,
             ensure=ensure,
             max_concurrent=max_concurrent,
-            waiting=_batch.Waiting.of(timeout, poll, on_change),
+            waiting=Waiting.of(timeout, poll, on_change),
             region=self._in(region),
         )
 
@@ -279,10 +278,10 @@ class SnapshotSession(SnapshotCalls):
         little and one that is stuck must not keep another from its time. Otherwise it is as
         `snapshot_many`.
         """
-        return _batch.wait_many(
+        return wait_many(
             self,
             snapshots,
-            waiting=_batch.Waiting.of(timeout, poll, on_change),
+            waiting=Waiting.of(timeout, poll, on_change),
             region=region,
         )
 
@@ -316,7 +315,7 @@ class SnapshotSession(SnapshotCalls):
         body ends by any other exception, such as `SystemExit`. When the snapshot does not become
         complete, the body does not run; the error is that of the create or of the wait.
         """
-        return _checkpoint.checkpoint(
+        return checkpoint(
             self,
             instance_id,
             name=name,
@@ -339,4 +338,4 @@ class SnapshotSession(SnapshotCalls):
         Instance and region are those of the plan. Raises `ValueError` for a plan of several,
         before anything is sent.
         """
-        return await _pruning.prune(self, plan)
+        return await prune(self, plan)

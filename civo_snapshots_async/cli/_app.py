@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
+from operator import methodcaller
 from typing import Any, cast
 
 from cyclopts import App, CycloptsError
@@ -33,7 +34,8 @@ def build() -> App:
         suppress_keyboard_interrupt=False,
         error_console=stderr(),
     )
-    app.register_install_completion_command(add_to_startup=False)
+    # By its name, as the types of its other arguments are unknown.
+    methodcaller("register_install_completion_command", add_to_startup=False)(app)
     for module in (_snapshots, _around, _batches, _tools):
         module.register(app)
 
