@@ -21,6 +21,7 @@ from civo_snapshots_async import (
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock
 
+from .calls import SIX_CALLS, Call
 from .make import make_snapshot
 from .raw_server import http, raw_server, says
 
@@ -43,22 +44,18 @@ async def prune(session: SnapshotSession) -> None:
     raise result.failed[2].error or AssertionError("it was deleted")
 
 
-CALLS: dict[str, Callable[[SnapshotSession], Any]] = {
-    "create": lambda s: s.create_snapshot("web-1", name="nightly"),
-    "list": lambda s: s.list_snapshots("web-1"),
-    "get": lambda s: s.get_snapshot("web-1", "snap-1"),
-    "update": lambda s: s.update_snapshot("web-1", "snap-1", description="x"),
+CALLS: dict[str, Call] = {
+    **SIX_CALLS,
     "overwrite": lambda s: s.restore_snapshot(
         "web-1", "snap-1", overwrite_existing=True, require_complete=False
     ),
-    "delete": lambda s: s.delete_snapshot("web-1", "snap-1"),
     "ensure": lambda s: s.ensure_snapshot("web-1", name="nightly"),
     "prune": prune,
     "wait": lambda s: s.wait_until_complete("web-1", "snap-1"),
     "wait for a deletion": lambda s: s.wait_until_deleted("web-1", "snap-1"),
     "wait for an instance": lambda s: s.wait_until_active("web-1"),
 }
-every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 
 def server_context(cert: trustme.LeafCert) -> ssl.SSLContext:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from civo_snapshots_async import ConfigurationError, HttpOptions, SnapshotSession
+from civo_snapshots_async._http.config import Token, find_account
+from civo_snapshots_async.testing import FakeCivo
 
 TOKEN = "secret-token-of-the-argument-0001"
 ENVIRONMENT_TOKEN = "secret-token-of-the-environment-2"
@@ -36,10 +38,31 @@ def cli_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def used(session: SnapshotSession) -> tuple[str, str, str]:
-    """Return which token, region and URL a session uses."""
-    account = session._account
+def found(
+    *, token: str | None = None, region: str | None = None, api_url: str | None = None
+) -> tuple[str, str, str]:
+    """Return the token, region and URL of the session that `from_env` makes."""
+    account = find_account(
+        token=Token.of(token), region=region, api_url=api_url, allow_insecure_http=False
+    )
     return account.token.authorization.removeprefix("bearer "), account.region, account.api_url
+
+
+async def test_a_session_uses_what_is_found(
+    civo: FakeCivo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Token, region and URL."""
+    monkeypatch.setenv("CIVO_TOKEN", civo.token)
+    monkeypatch.setenv("CIVO_REGION", civo.region)
+    monkeypatch.setenv("CIVO_API_URL", civo.api_url)
+
+    async with SnapshotSession.from_env() as session:
+        await session.list_snapshots("web-1")
+
+    (request,) = civo.requests
+    assert request.headers["Authorization"] == f"bearer {civo.token}"
+    assert request.query == {"region": civo.region}
+    assert (session.region, session.api_url) == (civo.region, civo.api_url)
 
 
 @pytest.mark.usefixtures("cli_file")
@@ -49,9 +72,9 @@ def test_the_arguments_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIVO_REGION", "FRA1")
     monkeypatch.setenv("CIVO_API_URL", "https://environment.example")
 
-    session = SnapshotSession.from_env(**GOOD, api_url="https://argument.example")
+    account = found(**GOOD, api_url="https://argument.example")
 
-    assert used(session) == (TOKEN, "LON1", "https://argument.example")
+    assert account == (TOKEN, "LON1", "https://argument.example")
 
 
 @pytest.mark.usefixtures("cli_file")
@@ -61,15 +84,15 @@ def test_then_comes_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIVO_REGION", "FRA1")
     monkeypatch.setenv("CIVO_API_URL", "https://environment.example/")
 
-    session = SnapshotSession.from_env()
+    account = found()
 
-    assert used(session) == (ENVIRONMENT_TOKEN, "FRA1", "https://environment.example")
+    assert account == (ENVIRONMENT_TOKEN, "FRA1", "https://environment.example")
 
 
 @pytest.mark.usefixtures("cli_file")
 def test_then_comes_the_file_of_the_cli() -> None:
     """The token is the key that the CLI says is current."""
-    assert used(SnapshotSession.from_env()) == (FILE_TOKEN, "PHX1", "https://private.example")
+    assert found() == (FILE_TOKEN, "PHX1", "https://private.example")
 
 
 @pytest.mark.usefixtures("cli_file")
@@ -78,7 +101,7 @@ def test_each_value_is_looked_for_by_itself(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("CIVO_REGION", "FRA1")
     monkeypatch.setenv("CIVO_API_URL", "")
 
-    assert used(SnapshotSession.from_env(token=TOKEN)) == (TOKEN, "FRA1", "https://private.example")
+    assert found(token=TOKEN) == (TOKEN, "FRA1", "https://private.example")
 
 
 def test_the_file_is_in_the_home_folder(
@@ -89,12 +112,12 @@ def test_the_file_is_in_the_home_folder(
     monkeypatch.setenv("HOME", str(tmp_path))
     cli_file.rename(tmp_path / ".civo.json")
 
-    assert used(SnapshotSession.from_env())[0] == FILE_TOKEN
+    assert found()[0] == FILE_TOKEN
 
 
 def test_without_a_file_the_url_is_civos() -> None:
     """Most people name no URL."""
-    assert used(SnapshotSession.from_env(**GOOD))[2] == "https://api.civo.com"
+    assert found(**GOOD)[2] == "https://api.civo.com"
 
 
 @pytest.mark.parametrize(
@@ -149,16 +172,16 @@ def test_a_home_that_is_none_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> N
     """A path that can't be is a file that is not there."""
     monkeypatch.setenv("CIVO_CONFIG", "~no-such-user-at-all/civo.json")
 
-    assert used(SnapshotSession.from_env(**GOOD))[0] == TOKEN
+    assert found(**GOOD)[0] == TOKEN
 
 
 def test_a_file_that_is_not_needed_is_not_read(cli_file: Path) -> None:
     """A broken file is no trouble for those who set all three."""
     cli_file.write_text("{")
 
-    session = SnapshotSession.from_env(**GOOD, api_url="https://api.civo.com")
+    account = found(**GOOD, api_url="https://api.civo.com")
 
-    assert used(session)[0] == TOKEN
+    assert account[0] == TOKEN
 
 
 @pytest.mark.parametrize(
@@ -243,7 +266,7 @@ def test_refuses_http_options_that_cannot_be_used(
 )
 def test_accepts_https_and_this_machine(api_url: str) -> None:
     """A trailing slash does not matter."""
-    assert used(SnapshotSession(**GOOD, api_url=api_url))[2] == api_url.rstrip("/")
+    assert SnapshotSession(**GOOD, api_url=api_url).api_url == api_url.rstrip("/")
 
 
 def test_accepts_plain_http_elsewhere_when_told_to() -> None:
@@ -252,7 +275,7 @@ def test_accepts_plain_http_elsewhere_when_told_to() -> None:
         **GOOD, api_url="http://civo.internal:8080", http=HttpOptions(allow_insecure_http=True)
     )
 
-    assert used(session)[2] == "http://civo.internal:8080"
+    assert session.api_url == "http://civo.internal:8080"
 
 
 def assert_tells_no_token(error: BaseException) -> None:

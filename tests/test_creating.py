@@ -65,6 +65,14 @@ class Server:
         self.listed_at: list[float] = []
         self.shows_its_time = True
         self.attempts: tuple[Attempt, ...] = ()
+        self.creations = Creations(cast("Caller", self), clock, 60.0)
+
+    def create(
+        self, request: Request[Snapshot], send: Callable[[], Awaitable[Any]]
+    ) -> Awaitable[Snapshot]:
+        """Create a snapshot by a request that is sent so."""
+        self.sends.append(send)
+        return self.creations.create(request)
 
     async def call_counted(self, request: Request[Any]) -> tuple[Any, tuple[Attempt, ...]]:
         """Do what the test of this create does."""
@@ -93,20 +101,6 @@ def server(fake_clock: FakeClock) -> Server:
     return Server(fake_clock)
 
 
-@pytest.fixture
-def creations(fake_clock: FakeClock, server: Server) -> Creations:
-    """Return the creates of a session."""
-    return Creations(cast("Caller", server), fake_clock, 60.0)
-
-
-def create(
-    creations: Creations, request: Request[Snapshot], send: Callable[[], Awaitable[Any]]
-) -> Awaitable[Snapshot]:
-    """Create a snapshot by a request that is sent so."""
-    cast("Server", creations._caller).sends.append(send)
-    return creations.create(request)
-
-
 async def lose(*_: object) -> Snapshot:
     """Send, and lose the answer."""
     raise LOST
@@ -121,7 +115,7 @@ class TestResolved:
     """A snapshot that can only be ours is ours."""
 
     async def test_a_new_snapshot_of_that_name_is_adopted(
-        self, creations: Creations, server: Server, caplog: pytest.LogCaptureFixture
+        self, server: Server, caplog: pytest.LogCaptureFixture
     ) -> None:
         """It is listed at once, and said in the log."""
         server.snapshots = [
@@ -130,27 +124,27 @@ class TestResolved:
             made(3600, "b", "b"),
         ]
 
-        snapshot = await create(creations, REQUEST, lose)
+        snapshot = await server.create(REQUEST, lose)
 
         assert snapshot.id == "snap-1"
         assert server.listed_at == [3600]
         assert "adopted snapshot nightly (snap-1)" in caplog.text
 
-    async def test_it_may_take_its_time(self, creations: Creations, server: Server) -> None:
+    async def test_it_may_take_its_time(self, server: Server) -> None:
         """An empty list is no proof: it is looked for again and again."""
-        task = asyncio.ensure_future(create(creations, REQUEST, lose))
+        task = asyncio.ensure_future(server.create(REQUEST, lose))
         await server.clock.sleep(40)
         server.snapshots = [made(3635)]
 
         assert (await task).id == "snap-1"
         assert len(server.listed_at) > 4
 
-    async def test_a_list_may_fail_in_passing(self, creations: Creations, server: Server) -> None:
+    async def test_a_list_may_fail_in_passing(self, server: Server) -> None:
         """The network that lost the answer may lose these as well."""
         server.errors = [LOST, refused(ServerError, status=502)]
         server.snapshots = [made(3600)]
 
-        assert (await create(creations, REQUEST, lose)).id == "snap-1"
+        assert (await server.create(REQUEST, lose)).id == "snap-1"
         assert len(server.listed_at) == 3
 
     @pytest.mark.parametrize(
@@ -167,7 +161,7 @@ class TestResolved:
         ids=["lost", "502", "500", "500 with a code", "500 no instance", "408", "unreadable"],
     )
     async def test_every_lost_answer_is_settled(
-        self, creations: Creations, server: Server, lost: CivoSnapshotsError
+        self, server: Server, lost: CivoSnapshotsError
     ) -> None:
         """Whatever hid it."""
         server.snapshots = [made(3600)]
@@ -175,10 +169,10 @@ class TestResolved:
         async def send() -> Snapshot:
             raise lost
 
-        assert (await create(creations, REQUEST, send)).id == "snap-1"
+        assert (await server.create(REQUEST, send)).id == "snap-1"
 
     async def test_a_list_that_we_got_meanwhile_is_no_reason_against_it(
-        self, creations: Creations, server: Server
+        self, server: Server
     ) -> None:
         """Another task of the session may list while the create is under way."""
         server.snapshots = [made(3600)]
@@ -187,7 +181,7 @@ class TestResolved:
             server.ledger.note(server.snapshots[0])
             raise LOST
 
-        assert (await create(creations, REQUEST, send)).id == "snap-1"
+        assert (await server.create(REQUEST, send)).id == "snap-1"
 
 
 class TestUnresolved:
@@ -203,13 +197,13 @@ class TestUnresolved:
         ],
     )
     async def test_what_does_not_fit_is_no_candidate(
-        self, creations: Creations, server: Server, snapshots: list[Snapshot]
+        self, server: Server, snapshots: list[Snapshot]
     ) -> None:
         """The error says what was there."""
         server.snapshots = snapshots
 
         with pytest.raises(OutcomeUnknownError, match="No new snapshot like it was seen") as caught:
-            await create(creations, REQUEST, lose)
+            await server.create(REQUEST, lose)
 
         assert (caught.value.candidates, caught.value.existing) == ((), tuple(snapshots))
         assert 3650 < server.listed_at[-1] <= 3660
@@ -224,7 +218,6 @@ class TestUnresolved:
     )
     async def test_the_error_lists_what_it_may_be(
         self,
-        creations: Creations,
         server: Server,
         snapshots: list[Snapshot],
         shows_its_time: bool,  # noqa: FBT001
@@ -233,47 +226,43 @@ class TestUnresolved:
         server.snapshots, server.shows_its_time = snapshots, shows_its_time
 
         with pytest.raises(OutcomeUnknownError, match=r"This may be it: nightly \(snap-1\)") as got:
-            await create(creations, REQUEST, lose)
+            await server.create(REQUEST, lose)
 
         assert got.value.candidates == tuple(snapshots)
 
-    async def test_a_list_that_knows_no_instance_either_settles_it(
-        self, creations: Creations, server: Server
-    ) -> None:
+    async def test_a_list_that_knows_no_instance_either_settles_it(self, server: Server) -> None:
         """A server that failed may be wrong; where the list agrees, no snapshot can have come."""
         server.errors = [refused(InstanceNotFoundError, code="database_instance_find")]
 
         with pytest.raises(InstanceNotFoundError) as caught:
-            await create(creations, REQUEST, no_instance)
+            await server.create(REQUEST, no_instance)
 
         assert caught.value.__cause__ is NO_INSTANCE
         assert not caught.value.may_have_taken_effect
         assert len(server.listed_at) == 1
 
     async def test_a_lost_response_is_not_settled_by_a_missing_instance(
-        self, creations: Creations, server: Server
+        self, server: Server
     ) -> None:
         """The snapshot may have been made before the instance went."""
         server.errors = [refused(InstanceNotFoundError, code="database_instance_find")]
 
         with pytest.raises(OutcomeUnknownError, match="could not be listed"):
-            await create(creations, REQUEST, lose)
+            await server.create(REQUEST, lose)
 
-    async def test_a_snapshot_that_was_seen_before_is_not_ours(
-        self, creations: Creations, server: Server
-    ) -> None:
+    async def test_a_snapshot_that_was_seen_before_is_not_ours(self, server: Server) -> None:
         """Not even one of the same second and name."""
         server.snapshots = [made(3600)]
         server.ledger.note(*server.snapshots)
         await server.clock.sleep(0.5)
 
         with pytest.raises(OutcomeUnknownError) as caught:
-            await create(creations, REQUEST, lose)
+            await server.create(REQUEST, lose)
 
         assert caught.value.candidates == ()
 
     async def test_the_servers_time_is_of_when_its_list_began(
-        self, creations: Creations, server: Server, monkeypatch: pytest.MonkeyPatch
+        self, server: Server, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A list that takes long to come does not make an older snapshot a new one."""
         server.snapshots = [made(3596)]
@@ -287,13 +276,11 @@ class TestUnresolved:
         monkeypatch.setattr(server, "poll_list", slowly)
 
         with pytest.raises(OutcomeUnknownError) as caught:
-            await create(creations, REQUEST, lose)
+            await server.create(REQUEST, lose)
 
         assert caught.value.candidates == ()
 
-    async def test_after_a_repetition_it_is_not_known_since_when(
-        self, creations: Creations, server: Server
-    ) -> None:
+    async def test_after_a_repetition_it_is_not_known_since_when(self, server: Server) -> None:
         """Somebody else's may have been made in the pause."""
         server.snapshots = [made(3600)]
         lost = TransportError(
@@ -305,44 +292,38 @@ class TestUnresolved:
             raise lost
 
         with pytest.raises(OutcomeUnknownError) as caught:
-            await create(creations, REQUEST, send)
+            await server.create(REQUEST, send)
 
         assert len(caught.value.candidates) == 1
 
-    async def test_without_a_name_it_could_be_anybodys(
-        self, creations: Creations, server: Server
-    ) -> None:
+    async def test_without_a_name_it_could_be_anybodys(self, server: Server) -> None:
         """It is a candidate, and no more."""
         server.snapshots = [made(3600)]
         unnamed = endpoints.create_snapshot("web-1", region="FAKE1")
 
         with pytest.raises(OutcomeUnknownError, match="name None") as caught:
-            await create(creations, unnamed, lose)
+            await server.create(unnamed, lose)
 
         assert len(caught.value.candidates) == 1
         assert server.listed_at == [3600]
 
-    async def test_a_refused_list_ends_the_search(
-        self, creations: Creations, server: Server
-    ) -> None:
+    async def test_a_refused_list_ends_the_search(self, server: Server) -> None:
         """With what it was, and what is still unknown."""
         denied = refused(AuthenticationError, code="database_account_not_found")
         server.errors = [denied]
 
         with pytest.raises(OutcomeUnknownError, match="could not be listed: no") as caught:
-            await create(creations, REQUEST, lose)
+            await server.create(REQUEST, lose)
 
         assert caught.value.last_error is denied
         assert len(server.listed_at) == 1
 
-    async def test_the_error_holds_all_that_is_known(
-        self, creations: Creations, server: Server
-    ) -> None:
+    async def test_the_error_holds_all_that_is_known(self, server: Server) -> None:
         """What was asked, what it met, what was seen, and what to do."""
         server.snapshots = [made(0, "old")]
 
         with pytest.raises(OutcomeUnknownError) as caught:
-            await create(creations, REQUEST, lose)
+            await server.create(REQUEST, lose)
 
         error = caught.value
         assert str(error) == (
@@ -359,10 +340,10 @@ class TestUnresolved:
 
     async def test_a_window_of_0_looks_for_nothing(self, server: Server) -> None:
         """Then the error comes at once."""
-        creations = Creations(cast("Caller", server), server.clock, 0.0)
+        server.creations = Creations(cast("Caller", server), server.clock, 0.0)
 
         with pytest.raises(OutcomeUnknownError, match="Nothing was looked at"):
-            await create(creations, REQUEST, lose)
+            await server.create(REQUEST, lose)
 
         assert server.listed_at == []
 
@@ -375,16 +356,14 @@ class TestUnresolved:
         ],
         ids=lambda error: type(error).__name__,
     )
-    async def test_a_definite_failure_is_what_it_is(
-        self, creations: Creations, server: Server, error: Exception
-    ) -> None:
+    async def test_a_definite_failure_is_what_it_is(self, server: Server, error: Exception) -> None:
         """Nothing was done, so nothing is looked for."""
 
         async def send() -> Snapshot:
             raise error
 
         with pytest.raises(type(error)) as caught:
-            await create(creations, REQUEST, send)
+            await server.create(REQUEST, send)
 
         assert caught.value is error
         assert server.listed_at == []
@@ -416,38 +395,36 @@ class TestTwoClocks:
         ],
     )
     async def test_a_snapshot_is_matched_within_a_second_of_the_servers_time(
-        self, creations: Creations, server: Server, seconds: float, became: str
+        self, server: Server, seconds: float, became: str
     ) -> None:
         """Both times are cut to whole seconds, so a second apart proves nothing."""
         server.snapshots = [made_after(seconds)]
 
-        (outcome,) = await both(create(creations, REQUEST, lose))
+        (outcome,) = await both(server.create(REQUEST, lose))
 
         assert isinstance(outcome, Snapshot) == (became == "adopted")
         if isinstance(outcome, OutcomeUnknownError):
             assert bool(outcome.candidates) == (became == "may be it")
 
     async def test_it_is_not_adopted_either_once_the_servers_time_has_caught_up(
-        self, creations: Creations, server: Server
+        self, server: Server
     ) -> None:
         """The clocks differ by as much as before, so the search ends at once."""
         server.snapshots = [made_after(5)]
 
         with pytest.raises(OutcomeUnknownError, match="two clocks that differ") as caught:
-            await create(creations, REQUEST, lose)
+            await server.create(REQUEST, lose)
 
         assert server.listed_at == [3600]
         assert caught.value.candidates == (made_after(5),)
 
     @pytest.mark.parametrize("is_ours_there", [True, False], ids=["at once", "later"])
-    async def test_any_snapshot_proves_it(
-        self, creations: Creations, server: Server, *, is_ours_there: bool
-    ) -> None:
+    async def test_any_snapshot_proves_it(self, server: Server, *, is_ours_there: bool) -> None:
         """Also a stranger's, and for as long as the search goes on."""
         server.snapshots = [made_after(5, "b", "weekly")]
         if is_ours_there:
             server.snapshots.append(made(3600))
-        task = asyncio.ensure_future(both(create(creations, REQUEST, lose)))
+        task = asyncio.ensure_future(both(server.create(REQUEST, lose)))
         await server.clock.sleep(20)
         server.snapshots = [made_after(5, "b", "weekly"), made(3600)]
 
@@ -456,14 +433,12 @@ class TestTwoClocks:
         assert isinstance(outcome, OutcomeUnknownError)
         assert [snapshot.id for snapshot in outcome.candidates] == ["snap-1"]
 
-    async def test_one_from_before_is_no_candidate_then_either(
-        self, creations: Creations, server: Server
-    ) -> None:
+    async def test_one_from_before_is_no_candidate_then_either(self, server: Server) -> None:
         """A clock that is ahead makes nothing older than it is."""
         server.snapshots = [made_after(5), made_after(-60, "old")]
 
         with pytest.raises(OutcomeUnknownError) as caught:
-            await create(creations, REQUEST, lose)
+            await server.create(REQUEST, lose)
 
         assert caught.value.candidates == (made_after(5),)
         assert caught.value.existing == (made_after(-60, "old"),)
@@ -481,7 +456,6 @@ class TestAResponseOfAnothers:
     @pytest.mark.parametrize("snapshot_id", ["old", "theirs"])
     async def test_its_own_is_looked_for_as_if_the_response_had_been_lost(
         self,
-        creations: Creations,
         server: Server,
         snapshot_id: str,
         caplog: pytest.LogCaptureFixture,
@@ -492,7 +466,7 @@ class TestAResponseOfAnothers:
         async def send() -> Snapshot:
             return server.ledger.note(made(3600, snapshot_id))
 
-        assert (await create(creations, REQUEST, send)).id == "snap-1"
+        assert (await server.create(REQUEST, send)).id == "snap-1"
         assert [vars(record)["civo_event"] for record in caplog.records] == [
             "create.unknown",
             "create.resolved",
@@ -500,7 +474,7 @@ class TestAResponseOfAnothers:
         assert f"snapshot nightly ({snapshot_id}), which is not this create's" in caplog.text
 
     @pytest.mark.usefixtures("_known")
-    async def test_else_it_is_unknown(self, creations: Creations, server: Server) -> None:
+    async def test_else_it_is_unknown(self, server: Server) -> None:
         """What was returned is among those that can't be it."""
         server.snapshots = [made(3600, "old")]
 
@@ -508,13 +482,13 @@ class TestAResponseOfAnothers:
             return server.ledger.note(made(3600, "old"))
 
         with pytest.raises(OutcomeUnknownError, match="which is not this create's") as caught:
-            await create(creations, REQUEST, send)
+            await server.create(REQUEST, send)
 
         assert (caught.value.candidates, caught.value.existing) == ((), (made(3600, "old"),))
 
     @pytest.mark.usefixtures("_known")
     async def test_after_a_retry_nothing_that_was_made_meanwhile_is_taken_for_it(
-        self, creations: Creations, server: Server
+        self, server: Server
     ) -> None:
         """Between the two attempts another program may have made one of that name."""
         limited = Attempt(outcome="429", may_have_arrived=False)
@@ -525,12 +499,12 @@ class TestAResponseOfAnothers:
             return server.ledger.note(made(3600, "old"))
 
         with pytest.raises(OutcomeUnknownError) as caught:
-            await create(creations, REQUEST, send)
+            await server.create(REQUEST, send)
 
         assert caught.value.candidates == (made(3600),)
 
     async def test_one_that_another_task_lists_meanwhile_is_the_creates(
-        self, creations: Creations, server: Server
+        self, server: Server
     ) -> None:
         """It was not there before."""
 
@@ -538,19 +512,17 @@ class TestAResponseOfAnothers:
             server.ledger.note(made(3600))
             return server.ledger.note(made(3600))
 
-        assert (await create(creations, REQUEST, send)).id == "snap-1"
+        assert (await server.create(REQUEST, send)).id == "snap-1"
         assert server.listed_at == []
 
-    async def test_of_two_creates_with_one_response_one_has_it(
-        self, creations: Creations, server: Server
-    ) -> None:
+    async def test_of_two_creates_with_one_response_one_has_it(self, server: Server) -> None:
         """The other one's own is looked for."""
         server.snapshots = [made(3600), made(3600, "snap-2")]
 
         async def send() -> Snapshot:
             return made(3600)
 
-        outcomes = await both(create(creations, REQUEST, send), create(creations, REQUEST, send))
+        outcomes = await both(server.create(REQUEST, send), server.create(REQUEST, send))
 
         assert [getattr(outcome, "id", None) for outcome in outcomes] == ["snap-1", "snap-2"]
 
@@ -573,14 +545,14 @@ class TestEntriesThatCannotBeRead:
         ],
     )
     async def test_a_strangers_entry_does_not_prevent_the_match(
-        self, creations: Creations, server: Server, unread: UnreadableEntry, *, is_adopted: bool
+        self, server: Server, unread: UnreadableEntry, *, is_adopted: bool
     ) -> None:
         """It is one where its name differs, or where its id was known before."""
         server.ledger.note_id("old")
         server.ledger.claim("theirs")
         server.snapshots, server.unreadable = [made(3600)], [unread]
 
-        (outcome,) = await both(create(creations, REQUEST, lose))
+        (outcome,) = await both(server.create(REQUEST, lose))
 
         assert isinstance(outcome, Snapshot) == is_adopted
         if isinstance(outcome, OutcomeUnknownError):
@@ -588,42 +560,38 @@ class TestEntriesThatCannotBeRead:
             assert isinstance(outcome.last_error, DecodeError)
             assert "An entry of the list that could not be read may be it: no list." in str(outcome)
 
-    async def test_it_may_be_read_at_the_next_poll(
-        self, creations: Creations, server: Server
-    ) -> None:
+    async def test_it_may_be_read_at_the_next_poll(self, server: Server) -> None:
         """A snapshot that is being made may be half of one for a moment."""
         server.unreadable = [entry(name="nightly")]
-        task = asyncio.ensure_future(create(creations, REQUEST, lose))
+        task = asyncio.ensure_future(server.create(REQUEST, lose))
         await server.clock.sleep(3)
         server.snapshots, server.unreadable = [made(3600)], []
 
         assert (await task).id == "snap-1"
 
-    async def test_none_is_read(self, creations: Creations, server: Server) -> None:
+    async def test_none_is_read(self, server: Server) -> None:
         """The error says that it may be there."""
         server.unreadable = [entry()]
 
         with pytest.raises(OutcomeUnknownError, match="could not be read may be it") as caught:
-            await create(creations, REQUEST, lose)
+            await server.create(REQUEST, lose)
 
         assert (caught.value.candidates, caught.value.existing) == ((), ())
         assert 3650 < server.listed_at[-1] <= 3660
 
-    async def test_without_a_name_any_may_be_it(self, creations: Creations, server: Server) -> None:
+    async def test_without_a_name_any_may_be_it(self, server: Server) -> None:
         """Of any name."""
         server.unreadable = [entry(name="weekly")]
 
         with pytest.raises(OutcomeUnknownError, match="could not be read may be it"):
-            await create(creations, endpoints.create_snapshot("web-1", region="FAKE1"), lose)
+            await server.create(endpoints.create_snapshot("web-1", region="FAKE1"), lose)
 
-    async def test_a_list_that_cannot_be_read_at_all_ends_the_search(
-        self, creations: Creations, server: Server
-    ) -> None:
+    async def test_a_list_that_cannot_be_read_at_all_ends_the_search(self, server: Server) -> None:
         """It would be no better at the next poll."""
         server.errors = [malformed()]
 
         with pytest.raises(OutcomeUnknownError, match="could not be listed: no list"):
-            await create(creations, REQUEST, lose)
+            await server.create(REQUEST, lose)
 
         assert len(server.listed_at) == 1
 
@@ -632,17 +600,13 @@ class TestTwoAtOnce:
     """Two creates of the same name never get the same snapshot."""
 
     @pytest.mark.parametrize("there", [0, 1, 2])
-    async def test_both_lose_their_responses(
-        self, creations: Creations, server: Server, there: int
-    ) -> None:
+    async def test_both_lose_their_responses(self, server: Server, there: int) -> None:
         """One snapshot is one's; of two, nobody can tell whose is which."""
         server.snapshots = [made(3600, f"snap-{n}") for n in range(there)]
 
         got = [
             outcome.id
-            for outcome in await both(
-                create(creations, REQUEST, lose), create(creations, REQUEST, lose)
-            )
+            for outcome in await both(server.create(REQUEST, lose), server.create(REQUEST, lose))
             if isinstance(outcome, Snapshot)
         ]
 
@@ -650,7 +614,7 @@ class TestTwoAtOnce:
 
     @pytest.mark.parametrize("after", [1.0, 20.0])
     async def test_one_loses_its_answer_and_one_does_not(
-        self, creations: Creations, server: Server, after: float
+        self, server: Server, after: float
     ) -> None:
         """While the other is not answered, its snapshot is not taken away from it."""
         server.snapshots = [made(3600)]
@@ -659,9 +623,7 @@ class TestTwoAtOnce:
             await server.clock.sleep(after)
             return server.snapshots[0]
 
-        lost, answered = await both(
-            create(creations, REQUEST, lose), create(creations, REQUEST, send)
-        )
+        lost, answered = await both(server.create(REQUEST, lose), server.create(REQUEST, send))
 
         assert isinstance(lost, OutcomeUnknownError)
         assert answered == server.snapshots[0]
@@ -676,49 +638,43 @@ class TestTwoAtOnce:
         ],
         ids=["another name of the instance", "another spelling of the region"],
     )
-    async def test_one_instance_may_be_named_in_two_ways(
-        self, creations: Creations, server: Server, other: Any
-    ) -> None:
+    async def test_one_instance_may_be_named_in_two_ways(self, server: Server, other: Any) -> None:
         """The snapshot is one all the same."""
         server.snapshots = [made(3600)]
 
-        came_to = await both(create(creations, REQUEST, lose), create(creations, other, lose))
+        came_to = await both(server.create(REQUEST, lose), server.create(other, lose))
 
         assert sum(isinstance(outcome, Snapshot) for outcome in came_to) == 1
 
-    async def test_another_instance_is_no_rival(self, creations: Creations, server: Server) -> None:
+    async def test_another_instance_is_no_rival(self, server: Server) -> None:
         """A batch gives the same name to a snapshot of each."""
         server.snapshots = [made(3600)]
         elsewhere = endpoints.create_snapshot("web-2", region="FAKE1", name="nightly")
-        under_way = asyncio.ensure_future(
-            create(creations, elsewhere, lambda: server.clock.sleep(900))
-        )
+        under_way = asyncio.ensure_future(server.create(elsewhere, lambda: server.clock.sleep(900)))
         await asyncio.sleep(0)
 
-        assert (await create(creations, REQUEST, lose)).id == "snap-1"
+        assert (await server.create(REQUEST, lose)).id == "snap-1"
         under_way.cancel()
 
-    async def test_one_that_was_cancelled_may_have_made_it(
-        self, creations: Creations, server: Server
-    ) -> None:
+    async def test_one_that_was_cancelled_may_have_made_it(self, server: Server) -> None:
         """So the next one of that name does not take it for its own."""
-        task = asyncio.ensure_future(create(creations, REQUEST, lambda: server.clock.sleep(9)))
+        task = asyncio.ensure_future(server.create(REQUEST, lambda: server.clock.sleep(9)))
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
         server.snapshots = [made(3600)]
 
         with pytest.raises(OutcomeUnknownError) as caught:
-            await create(creations, REQUEST, lose)
+            await server.create(REQUEST, lose)
 
         assert len(caught.value.candidates) == 1
 
-    async def test_another_name_is_no_rival(self, creations: Creations, server: Server) -> None:
+    async def test_another_name_is_no_rival(self, server: Server) -> None:
         """Both find their own."""
         server.snapshots = [made(3600), made(3600, "snap-2", "weekly")]
         weekly = endpoints.create_snapshot("web-1", region="FAKE1", name="weekly")
 
-        one, other = await both(create(creations, REQUEST, lose), create(creations, weekly, lose))
+        one, other = await both(server.create(REQUEST, lose), server.create(weekly, lose))
 
         assert isinstance(one, Snapshot)
         assert isinstance(other, Snapshot)

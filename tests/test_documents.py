@@ -1,13 +1,11 @@
 """The README and the site: every block runs, every output is real, every link leads somewhere."""
 
 import ast
-import asyncio
 import io
 import logging
 import re
 import runpy
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -28,6 +26,7 @@ from civo_snapshots_async import (
 from civo_snapshots_async._http import endpoints, retry, transport
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, pytest_plugin, scripts
 
+from .serving import serving
 from .test_chaos import SEEDS
 from .test_reliability import LOST_ANSWERS
 from .test_retry import MEETS, REQUESTS
@@ -97,27 +96,8 @@ def _account(monkeypatch: pytest.MonkeyPatch, fake_clock: FakeClock) -> Iterator
     """Give the documents the account that their environment is said to name."""
     civo = FakeCivo(clock=fake_clock)
     civo.add_instance("web-1")
-    with serving(civo):
-        monkeypatch.setenv("CIVO_TOKEN", civo.token)
-        monkeypatch.setenv("CIVO_REGION", civo.region)
-        monkeypatch.setenv("CIVO_API_URL", civo.api_url)
+    with serving(civo, monkeypatch):
         yield
-
-
-@contextmanager
-def serving(civo: FakeCivo) -> Iterator[None]:
-    """Serve a FakeCivo beside code that runs an event loop of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(civo.__aenter__(), loop).result()
-    try:
-        yield
-    finally:
-        asyncio.run_coroutine_threadsafe(civo.__aexit__(None, None, None), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 @contextmanager

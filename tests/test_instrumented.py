@@ -4,7 +4,7 @@ Here by a tool of our own that does the same; `nox --session instrumented` runs 
 table of promises, under each of the real ones.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -14,18 +14,21 @@ import pytest
 from civo_snapshots_async import CivoSnapshotsError, SnapshotSession, TransportTimeoutError
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults
 
+from .calls import SIX_CALLS, Call
 from .instrumentation import Trace
 
 Tracing = Callable[[], AbstractContextManager[Trace]]
-CALLS: dict[str, tuple[Callable[[SnapshotSession], Awaitable[object]], list[str]]] = {
-    "create": (lambda s: s.create_snapshot("web-1", name="nightly"), ["POST"]),
-    "list": (lambda s: s.list_snapshots("web-1"), ["GET"]),
-    "get": (lambda s: s.get_snapshot("web-1", "snap-1"), ["GET"]),
-    "update": (lambda s: s.update_snapshot("web-1", "snap-1", description="x"), ["PUT"]),
-    "restore": (lambda s: s.restore_snapshot("web-1", "snap-1"), ["GET", "POST"]),
-    "delete": (lambda s: s.delete_snapshot("web-1", "snap-1"), ["DELETE"]),
+METHODS = {
+    "create": "POST",
+    "list": "GET",
+    "get": "GET",
+    "update": "PUT",
+    "restore": "POST",
+    "delete": "DELETE",
 }
-every_call = pytest.mark.parametrize(("call", "methods"), CALLS.values(), ids=CALLS)
+every_call = pytest.mark.parametrize(
+    ("call", "method"), [(SIX_CALLS[name], method) for name, method in METHODS.items()], ids=METHODS
+)
 
 
 def session_on(civo: FakeCivo, **options: Any) -> SnapshotSession:
@@ -68,23 +71,23 @@ async def test_a_lost_deletion_is_known_to_be_this_calls(tracing: Tracing, civo:
 async def test_a_request_is_one_span(
     tracing: Tracing,
     civo: FakeCivo,
-    call: Callable[[SnapshotSession], Awaitable[object]],
-    methods: list[str],
+    call: Call,
+    method: str,
 ) -> None:
     """With connections of our own, kept or fresh."""
     with tracing() as trace:
         async with session_on(civo) as session:
             await call(session)
 
-    assert trace.methods == methods
+    assert trace.methods == [method]
 
 
 @every_call
 async def test_a_given_sessions_request_is_one_span(
     tracing: Tracing,
     civo: FakeCivo,
-    call: Callable[[SnapshotSession], Awaitable[object]],
-    methods: list[str],
+    call: Call,
+    method: str,
 ) -> None:
     """By the trace of the session that was given, and not by one more of ours."""
     with tracing() as trace:
@@ -94,7 +97,7 @@ async def test_a_given_sessions_request_is_one_span(
         ):
             await call(session)
 
-    assert trace.methods == methods
+    assert trace.methods == [method]
 
 
 async def test_a_given_session_that_is_not_instrumented_stays_so(

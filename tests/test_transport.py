@@ -1,17 +1,18 @@
 """What goes over the wire, and what becomes of what comes back, on a real socket."""
 
 import asyncio
+import gc
 import logging
 import pickle
 import re
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
 import pytest
@@ -27,28 +28,25 @@ from civo_snapshots_async import (
     ServerError,
     SessionClosedError,
     SnapshotSession,
+    SystemClock,
     TransportError,
     TransportTimeoutError,
     __version__,
 )
+from civo_snapshots_async._http import endpoints
+from civo_snapshots_async._http.caller import Caller
+from civo_snapshots_async._http.config import Account, Token, checked_account
+from civo_snapshots_async.testing import FakeCivo, FakeClock, faults
 
+from .calls import SIX_CALLS, Call
 from .make import split_options
 from .raw_server import RawServer, hangs, hangs_up, http, raw_server, resets, says
 from .secrets import told_by
 
 TOKEN = "canary-token-0123456789"
 SNAPSHOT = '{"id": "snap-1", "name": "nightly"}'
-Call = Callable[[SnapshotSession], Any]
-CALLS: dict[str, Call] = {
-    "create": lambda s: s.create_snapshot("web-1", name="nightly"),
-    "list": lambda s: s.list_snapshots("web-1"),
-    "get": lambda s: s.get_snapshot("web-1", "snap-1"),
-    "update": lambda s: s.update_snapshot("web-1", "snap-1", description="x"),
-    "restore": lambda s: s.restore_snapshot("web-1", "snap-1", require_complete=False),
-    "delete": lambda s: s.delete_snapshot("web-1", "snap-1"),
-}
-get = CALLS["get"]
-every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+get = SIX_CALLS["get"]
+every_call = pytest.mark.parametrize("call", SIX_CALLS.values(), ids=SIX_CALLS)
 
 
 def session_on(server: RawServer, **options: Any) -> SnapshotSession:
@@ -61,6 +59,18 @@ def session_on(server: RawServer, **options: Any) -> SnapshotSession:
         resolve_timeout=0,
         **split_options(options),
     )
+
+
+def account_on(api_url: str) -> Account:
+    """Return the account of a session, its token as a session holds it."""
+    return checked_account(
+        Token.of(TOKEN), region="LON1", api_url=api_url, allow_insecure_http=False
+    )
+
+
+def caller_on(server: RawServer) -> Caller:
+    """Make what a session calls by."""
+    return Caller.open(account_on(server.api_url), HttpOptions(), None, SystemClock(), None)
 
 
 @asynccontextmanager
@@ -404,7 +414,7 @@ class TestProxies:
             )
             async with session:
                 with pytest.raises(TransportError, match="the proxy answered 407") as caught:
-                    await CALLS["create"](session)
+                    await SIX_CALLS["create"](session)
 
         assert not caught.value.may_have_arrived
         assert "SECRETPW" not in told_by(caught.value)
@@ -440,26 +450,29 @@ class TestProxies:
 class TestSlots:
     """A session holds at most so many requests at once."""
 
-    async def test_the_others_wait_without_being_charged(self) -> None:
-        """Six requests of 30 ms, two at once, each in less than its limit of 60 ms."""
-        under_way = most = 0
+    async def test_the_others_wait_without_being_charged(
+        self, civo: FakeCivo, fake_clock: FakeClock
+    ) -> None:
+        """Six requests of 20 s, two at once, each in less than its limit of 30 s."""
+        civo.add_snapshot("web-1", "snap-1")
+        civo.inject("get", *[faults.delay(20)] * 6)
+        options = HttpOptions(max_connections=2, request_timeout=30)
 
-        async def slowly(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            nonlocal under_way, most
-            under_way += 1
-            most = max(most, under_way)
-            done = asyncio.Event()
-            asyncio.get_running_loop().call_later(0.03, done.set)
-            await done.wait()
-            under_way -= 1
-            writer.write(http("200 OK", SNAPSHOT))
-
-        options = {"max_connections": 2, "request_timeout": 0.06}
-        async with talking_to(slowly, **options) as (session, server), asyncio.TaskGroup() as group:
+        async with (
+            SnapshotSession(
+                civo.token,
+                region=civo.region,
+                api_url=civo.api_url,
+                http=options,
+                clock=fake_clock,
+            ) as session,
+            asyncio.TaskGroup() as group,
+        ):
             for _ in range(6):
                 group.create_task(get(session))
 
-        assert (most, server.connections) == (2, 2)
+        assert [request.at for request in civo.requests] == [0, 0, 20, 20, 40, 40]
+        assert {request.connection for request in civo.requests} == {1, 2}
 
 
 class TestPace:
@@ -519,33 +532,32 @@ class TestClosing:
 
     async def test_a_closed_transport_opens_nothing_anew(self) -> None:
         """Not even for a request that passed the session's own check before."""
-        async with talking_to(says(http("200 OK", SNAPSHOT))) as (session, server):
-            await session._caller.aclose()
+        request = endpoints.list_snapshots("web-1", region="LON1")
+        async with raw_server(says(http("200 OK", "[]"))) as server:
+            caller = caller_on(server)
+            await caller.call(request)
+            await caller.aclose()
             with pytest.raises(SessionClosedError, match="the session is closed: make a new one"):
-                await get(session)
+                await caller.call(request)
 
-        assert server.requests == []
+        assert len(server.requests) == 1
 
     async def test_a_session_that_was_never_used_closes(self) -> None:
         """There is nothing to close."""
         await SnapshotSession(TOKEN, region="LON1").aclose()
 
-    def test_another_event_loop_is_refused(self) -> None:
+    async def test_another_event_loop_is_refused(self) -> None:
         """A session belongs to the loop in which it was first used."""
 
-        async def use(session: SnapshotSession) -> None:
-            async with raw_server(says(http("200 OK", SNAPSHOT))) as server:
-                object.__setattr__(session._account, "api_url", server.api_url)
-                try:
-                    await get(session)
-                finally:
-                    for opened in cast("Any", session._caller._once)._connections._open.values():
-                        await opened.close()
+        async def use() -> None:
+            await get(session)
 
-        session = SnapshotSession(TOKEN, region="LON1")
-        asyncio.run(use(session))
-        with pytest.raises(RuntimeError, match="belongs to another event loop: make one for each"):
-            asyncio.run(use(session))
+        async with talking_to(says(http("200 OK", SNAPSHOT))) as (session, server):
+            await use()
+            with pytest.raises(RuntimeError, match="belongs to another event loop: make one for"):
+                await asyncio.to_thread(asyncio.run, use())
+
+        assert len(server.requests) == 1
 
 
 PLACE: Any = SimpleNamespace(host="civo.example", port=443, ssl=True)
@@ -672,20 +684,30 @@ async def test_no_error_shows_the_token(behave: Any, caplog: pytest.LogCaptureFi
 
 
 def test_nothing_of_a_session_shows_the_token() -> None:
-    """Neither it nor what it is made of, and it is not pickled."""
+    """Neither it nor anything that it is made of, and it is not pickled."""
     session = SnapshotSession(TOKEN, region="LON1")
-    caller = session._caller
 
-    assert TOKEN not in repr(session) + str(
-        [vars(each) for each in (session, caller, caller._once)]
-    )
+    parts = list(parts_of(session))
+    assert {"Caller", "AiohttpTransport", "Account", "Token"} <= {type(p).__name__ for p in parts}
+    assert not any(TOKEN in repr(part) for part in parts)
     assert repr(session) == "SnapshotSession(region='LON1', api_url='https://api.civo.com')"
     with pytest.raises(TypeError, match="a token is not pickled"):
-        pickle.dumps(session._account)
+        pickle.dumps(account_on("https://api.civo.com"))
 
 
 def test_a_short_token_is_not_masked() -> None:
     """Such as the page's 12345: masking it would garble ids that hold it."""
-    session = SnapshotSession("12345", region="LON1")
+    assert Token.of("12345").mask("abc-12345") == "abc-12345"
 
-    assert session._account.token.mask("abc-12345") == "abc-12345"
+
+def parts_of(value: object) -> Iterator[object]:
+    """Give all values of ours that a value is made of, and what these hold."""
+    found: dict[int, object] = {}
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        is_ours = type(part).__module__.startswith("civo_snapshots_async")
+        if id(part) not in found and (is_ours or isinstance(part, (dict, list, tuple))):
+            found[id(part)] = part
+            waiting += gc.get_referents(part)
+    yield from found.values()

@@ -15,7 +15,7 @@ import pytest
 from civo_snapshots_async.testing import FakeCivo, scripts
 
 from ..programs import complaints
-from .conftest import serving
+from ..serving import serving
 
 COMMAND = (sys.executable, "-X", "dev", "-W", "error", "-m", "civo_snapshots_async")
 # Long enough for a loaded machine; a test that waits for it has failed.
@@ -27,10 +27,7 @@ def live(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCivo]:
     """Return a FakeCivo on the machine's own time, which programs find in their environment."""
     civo = FakeCivo(takes=0.2)
     civo.add_instance("web-1")
-    with serving(civo):
-        monkeypatch.setenv("CIVO_TOKEN", civo.token)
-        monkeypatch.setenv("CIVO_REGION", civo.region)
-        monkeypatch.setenv("CIVO_API_URL", civo.api_url)
+    with serving(civo, monkeypatch):
         yield civo
 
 
