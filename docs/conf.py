@@ -17,7 +17,11 @@ myst_heading_anchors = 3
 # In docstrings, single backticks are code.
 default_role = "code"
 
-autodoc_default_options = {"members": True, "undoc-members": True, "member-order": "bysource"}
+autodoc_default_options = {
+    "members": True,
+    "undoc-members": True,
+    "member-order": "bysource",
+}
 autodoc_typehints_format = "short"
 maximum_signature_line_length = 80
 add_module_names = False
@@ -42,7 +46,9 @@ def hide_what_nobody_calls(
     _returns: str | None,
 ) -> tuple[str, str] | None:
     """Hide how errors and protocols are made: the ones are raised here, the others followed."""
-    is_made_elsewhere = what == "exception" or getattr(value, "_is_protocol", False)
+    is_made_elsewhere = what == "exception" or getattr(
+        value, "_is_protocol", False
+    )
 
     return ("", "") if args and is_made_elsewhere else None
 
