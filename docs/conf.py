@@ -1,11 +1,13 @@
 """How Sphinx builds the site: `nox --session docs`."""
 
-from docutils.nodes import Element
-from sphinx.addnodes import pending_xref
-from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
+import linecache
+from pathlib import Path
 
-from civo_snapshots_async import __version__
+from sphinx.application import Sphinx
+from sphinx.pycode import ModuleAnalyzer
+
+import civo_snapshots_async
+from civo_snapshots_async import Batch, __version__, testing
 
 project = "civo-snapshots-async"
 author = "the authors of civo-snapshots-async"
@@ -22,18 +24,35 @@ autodoc_default_options = {
     "undoc-members": True,
     "member-order": "bysource",
 }
+# A default is shown as it is written, `PollPolicy()`, and not as its repr.
+autodoc_preserve_defaults = True
+# Not where attrs has written it: it keeps the source of each `__init__` here.
+linecache.clearcache()
 autodoc_typehints_format = "short"
-maximum_signature_line_length = 80
+maximum_signature_line_length = 60
 add_module_names = False
 
 html_theme = "furo"
 html_title = f"{project} {release}"
 
+# A field is documented by the string below it, which autodoc looks for in the
+# file of the module that a class names. A public class names its package, and
+# the file of a package has only imports.
+TESTING = set(Path(testing.__file__).parent.rglob("*.py"))
+PACKAGE = set(Path(civo_snapshots_async.__file__).parent.rglob("*.py"))
+for module, files in (
+    (civo_snapshots_async, PACKAGE - TESTING),
+    (testing, TESTING),
+):
+    name = module.__name__
+    source = "\n".join(file.read_text("utf-8") for file in sorted(files))
+    analyzer = ModuleAnalyzer.for_string(source, name)
+    ModuleAnalyzer.cache["module", name] = analyzer
+
 
 def setup(app: Sphinx) -> None:
-    """Add two rules for the reference."""
+    """Add a rule for the reference."""
     app.connect("autodoc-process-signature", hide_what_nobody_calls)
-    app.connect("missing-reference", find_public_name)
 
 
 def hide_what_nobody_calls(
@@ -45,24 +64,8 @@ def hide_what_nobody_calls(
     args: str | None,
     _returns: str | None,
 ) -> tuple[str, str] | None:
-    """Hide how errors and protocols are made: the ones are raised here, the others followed."""
-    is_made_elsewhere = what == "exception" or getattr(
-        value, "_is_protocol", False
-    )
+    """Hide how errors, protocols and batches are made: users only get them."""
+    is_protocol = getattr(value, "_is_protocol", False)
+    is_hidden = what == "exception" or is_protocol or value is Batch
 
-    return ("", "") if args and is_made_elsewhere else None
-
-
-def find_public_name(
-    app: Sphinx, env: BuildEnvironment, node: pending_xref, shown: Element
-) -> Element | None:
-    """Lead from where a name is defined, a private file, to where it is public."""
-    package, private, name = node["reftarget"].rpartition("._")
-    if not private:
-        return None
-    public = f"{package}.{name.rpartition('.')[2]}"
-    domain = env.get_domain("py")
-
-    return domain.resolve_xref(
-        env, node["refdoc"], app.builder, node["reftype"], public, node, shown
-    )
+    return ("", "") if args and is_hidden else None

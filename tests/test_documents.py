@@ -241,6 +241,16 @@ def test_the_reference_has_every_public_name() -> None:
     assert sorted(shown) == sorted(public)
 
 
+def test_the_reference_has_every_method_of_a_session() -> None:
+    """They are listed by hand, in groups, and come from a private base class as well."""
+    public = {name for name in dir(SnapshotSession) if not name.startswith("_")}
+
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^   \.\. auto(?:method|property):: (\w+)$", page, re.MULTILINE)
+
+    assert sorted(shown) == sorted(public)
+
+
 def test_each_promise_names_a_test_that_is_there() -> None:
     """In the last column of each row of the page; found by reading the tests, not by running."""
     page = RELIABILITY.read_text(encoding="utf-8")
