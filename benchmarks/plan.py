@@ -49,7 +49,16 @@ class Sizes:
     polls: int = 100_000
 
 
-QUICK = Sizes(processes=2, rounds=4, waits=(100, 1000), wait_processes=1, instances=100, polls=5000)
+QUICK = Sizes(
+    processes=2,
+    rounds=16,
+    peers_every=16,
+    imports=6,
+    waits=(100, 1000),
+    wait_processes=1,
+    instances=20,
+    polls=3000,
+)
 
 
 @attrs.frozen(kw_only=True)
