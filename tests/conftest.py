@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from civo_snapshots_async import CivoSnapshotsError, SnapshotSession, wait_until_complete
 from civo_snapshots_async.testing import FakeCivo, FakeClock
 
-from .secrets import CANARY, told_by
+from .secrets import CANARY, shown_by
 
 # The first text that hypothesis draws on a machine makes it build its tables, which takes seconds.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,7 +36,7 @@ def _without_a_civo_account(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Measure no coverage under what is slow: it repeats what others do, twice as slowly then."""
+    """Measure no coverage under what is slow: it covers nothing new, and takes twice as long."""
     if not item.get_closest_marker("slow"):
         return (yield)
     # Not pytest-cov's `no_cover`: in a worker of xdist it uncovers a second measurement below.
@@ -49,15 +49,15 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 def pytest_sessionfinish() -> None:
-    """Let pytest's own last collection of garbage look at everything again."""
+    """Let pytest's own last collection of garbage see everything again."""
     gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
-def _the_token_is_told_to_nobody(
+def _the_token_is_shown_nowhere(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> Iterator[None]:
-    """Fail a test in which any error, or any record of our log, tells FakeCivo's token."""
+    """Fail a test in which any error, or any record of our log, shows FakeCivo's token."""
     errors: list[CivoSnapshotsError] = []
 
     def remember(error: CivoSnapshotsError, *args: object) -> None:
@@ -71,7 +71,7 @@ def _the_token_is_told_to_nobody(
     assert CANARY not in caplog.text
     assert CANARY not in repr([vars(record) for record in caplog.get_records("call")])
     for error in errors:
-        assert CANARY not in told_by(error)
+        assert CANARY not in shown_by(error)
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +83,7 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 async def _watched_loop() -> AsyncIterator[None]:
-    # Then the collection below looks at what this test makes, and at nothing else: all that the
+    # Then the collection below visits what this test makes, and nothing else: all that the
     # tests before it left alive would cost each one a hundredth of a second and more.
     gc.collect()
     gc.freeze()

@@ -8,7 +8,7 @@ STRICTLY = (sys.executable, "-X", "dev", "-W", "error")
 """Python in its development mode, with every warning an error."""
 
 # Development mode turns asyncio's debug mode on, which also reports each step that took 0.1 s by
-# the wall. On a loaded machine any step may, and nothing is wrong with it.
+# real time. On a loaded machine any step may, and nothing is wrong with it.
 _SLOW_STEP = re.compile(r"^Executing <.*> took \d+\.\d+ seconds\n", re.MULTILINE)
 
 

@@ -1,4 +1,4 @@
-"""A server that says exactly what a test tells it to, over a real socket."""
+"""A server that sends exactly the bytes of a test, over a real socket."""
 
 import asyncio
 import re
@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 
 import attrs
 
-Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[object]]
+Behavior = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[object]]
 
 
 @attrs.define
 class RawServer:
-    """Where it listens, and what it was sent."""
+    """Where it listens, and what it received."""
 
     api_url: str = ""
     requests: list[str] = attrs.field(factory=list[str])
@@ -21,24 +21,24 @@ class RawServer:
 
 
 def http(status: str, body: bytes | str = b"", *headers: str, length: int | None = None) -> bytes:
-    """Write an answer out."""
+    """Return the bytes of a response."""
     content = body.encode() if isinstance(body, str) else body
     head = [f"HTTP/1.1 {status}", f"Content-Length: {length or len(content)}", *headers]
     return "\r\n".join([*head, "", ""]).encode() + content
 
 
-def says(answer: bytes) -> Behaviour:
-    """Answer each request with these bytes."""
+def responds(response: bytes) -> Behavior:
+    """Respond to each request with these bytes."""
 
     async def behave(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(answer)
+        writer.write(response)
         await writer.drain()
 
     return behave
 
 
 async def hangs_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Close the connection without a word."""
+    """Close the connection without a response."""
     writer.close()
 
 
@@ -48,13 +48,13 @@ async def resets(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
 
 
 async def hangs(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-    """Say nothing until the client has gone."""
+    """Send nothing until the client has gone."""
     await reader.read()
 
 
 @asynccontextmanager
 async def raw_server(
-    behave: Behaviour, tls: ssl.SSLContext | None = None
+    behave: Behavior, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[RawServer]:
     """Run a server on this machine that behaves so after each request."""
     state = RawServer()

@@ -1,4 +1,4 @@
-"""What an error tells to whoever looks into it."""
+"""What an error shows to whoever inspects it."""
 
 import pickle
 import traceback
@@ -8,7 +8,7 @@ from civo_snapshots_async.testing import FakeCivo
 CANARY = FakeCivo().token
 
 
-def told_by(error: BaseException) -> str:
+def shown_by(error: BaseException) -> str:
     """Return all that an error shows: text, fields, causes, pickle, and our frames' locals."""
     trace = traceback.TracebackException.from_exception(error, capture_locals=True)
     frames = [frame for frame in trace.stack if "/civo_snapshots_async/_" in frame.filename]
@@ -21,6 +21,6 @@ def told_by(error: BaseException) -> str:
             repr(vars(error)),
             repr(pickle.dumps(error)),
             *traceback.StackSummary.from_list(frames).format(),
-            *(told_by(other) for other in chained if other is not None),
+            *(shown_by(other) for other in chained if other is not None),
         ]
     )

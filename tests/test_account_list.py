@@ -1,4 +1,4 @@
-"""The account's list of snapshots, and its quota: two requests that tell of all instances."""
+"""The account's list of snapshots, and its quota: two requests for all instances."""
 
 import json
 from contextlib import suppress
@@ -133,7 +133,7 @@ class TestTheList:
 
     @pytest.mark.parametrize("kind", ["instance", "Instance", "", None, 7])
     def test_a_snapshot_is_of_an_instance_unless_its_kind_is_another(self, kind: object) -> None:
-        """In any case, and where nothing is said."""
+        """In any case, and where it is missing."""
         assert read({**ENTRY, "resource_type": kind}).id == "12345"
 
     def test_a_snapshot_of_something_else_is_left_out(self) -> None:

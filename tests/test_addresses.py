@@ -76,7 +76,7 @@ async def civo(fake_clock: FakeClock) -> AsyncIterator[FakeCivo]:
 
 
 def regions_of(civo: FakeCivo) -> set[str]:
-    """Return the regions that were asked."""
+    """Return the regions of the requests."""
     return {request.query["region"] for request in civo.requests}
 
 
@@ -106,7 +106,7 @@ class TestWhereASnapshotIdGoes:
 
     @every_address
     @every_call
-    async def test_its_region_may_be_said_as_well(
+    async def test_its_region_may_be_given_as_well(
         self, civo: FakeCivo, session: SnapshotSession, call: Call, address: Like
     ) -> None:
         """As long as it is the same."""
@@ -127,7 +127,7 @@ class TestWhereASnapshotIdGoes:
     async def test_a_ref_without_a_region_takes_the_calls(
         self, civo: FakeCivo, session: SnapshotSession, call: Call
     ) -> None:
-        """It says nothing against it."""
+        """It is the same address."""
         await call(session, "web-2", SnapshotRef("web-2", "snap-2"), region="FAKE2")
 
         assert regions_of(civo) == {"FAKE2"}
@@ -177,7 +177,7 @@ class TestWhereASnapshotIdGoes:
     async def test_a_snapshot_of_a_test_double_goes_by_its_id(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """One that no call returned says neither its instance nor its region."""
+        """One that no call returned has neither instance nor region."""
         await session.get_snapshot("web-1", Snapshot(id="snap-1", name="nightly"))
 
         assert regions_of(civo) == {"FAKE1"}
@@ -201,7 +201,7 @@ class TestSnapshotRef:
         )
 
     def test_a_snapshot_that_no_call_gave_has_none(self) -> None:
-        """Where it is, nobody knows."""
+        """Its region is not known."""
         with pytest.raises(ValueError, match="instance_id must be 1 to 128 letters"):
             _ = Snapshot(id="snap-1", name="nightly").ref
 

@@ -1,4 +1,4 @@
-"""The house as it stands: who imports whom, what is public, what is told to nobody."""
+"""The architecture: which file imports which, and what is public."""
 
 import ast
 from pathlib import Path
@@ -91,7 +91,7 @@ def test_a_file_imports_only_from_below(file: str) -> None:
 
 @pytest.mark.parametrize("file", FILES)
 def test_a_room_is_entered_by_its_doors(file: str) -> None:
-    """Whatever else is in a room may change without a look at the others."""
+    """Whatever else is in a room may change without the others."""
     entered = {each for each in imports(file)[0] if ROOM_OF[each] != ROOM_OF[file]}
 
     assert {each for each in entered if each not in DOORS.get(ROOM_OF[each], {each})} == set()

@@ -1,4 +1,4 @@
-"""Many instances at once: every outcome is told, and no failure takes another along."""
+"""Many instances at once: each has its outcome, and no failure affects another."""
 
 import asyncio
 import gc
@@ -53,7 +53,7 @@ def creates(civo: FakeCivo) -> int:
 class TestSnapshots:
     """`snapshot_many` makes them, and waits for them."""
 
-    async def test_gives_every_outcome_in_the_order_asked_for(
+    async def test_returns_every_outcome_in_the_given_order(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """Whichever was complete first."""
@@ -70,7 +70,7 @@ class TestSnapshots:
         ]
         assert str(result) == "3 completed, 0 failed, 0 unknown, 0 not started"
 
-    async def test_tells_each_outcome_when_it_is_there(
+    async def test_gives_each_outcome_as_it_comes(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
         """In the order of completion, at the time of completion."""
@@ -78,9 +78,9 @@ class TestSnapshots:
             civo.script_next(instance_id, scripts.completes(takes=takes))
         batch = session.snapshot_many(["web-1", "web-2", "web-3"], poll=EVERY_2_S)
 
-        told = [(fake_clock.now(), str(outcome)) async for outcome in batch]
+        reported = [(fake_clock.now(), str(outcome)) async for outcome in batch]
 
-        assert told == [
+        assert reported == [
             (20, "web-2: completed"),
             (40, "web-3: completed"),
             (60, "web-1: completed"),
@@ -120,7 +120,7 @@ class TestSnapshots:
     async def test_no_more_than_the_limit_are_being_made(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """An instance has its place until its snapshot is settled, and then the next one has it."""
+        """An instance has its slot until its snapshot is terminal, and then the next one has it."""
         wanted = instances(civo, 7)
         for instance_id in wanted:
             civo.script_next(instance_id, scripts.completes(takes=10))
@@ -149,8 +149,8 @@ class TestSnapshots:
     async def test_the_other_options_are_those_of_the_single_calls(
         self, fake_clock: FakeClock
     ) -> None:
-        """The description and the region go along, and each change is told."""
-        told: list[str] = []
+        """The description and the region are passed on, and each change is reported."""
+        reported: list[str] = []
         async with FakeCivo(clock=fake_clock, other_regions=["FAKE2"]) as civo:
             civo.add_instance("db-1", region="FAKE2")
             async with SnapshotSession(
@@ -161,27 +161,29 @@ class TestSnapshots:
                     description="of Monday",
                     region="FAKE2",
                     poll=PollPolicy(interval=1),
-                    on_change=lambda before, after: told.append(f"{before.state}>{after.state}"),
+                    on_change=lambda before, after: reported.append(
+                        f"{before.state}>{after.state}"
+                    ),
                 )
 
         assert result.completed[0].snapshot is not None
         assert result.completed[0].snapshot.description == "of Monday"
         assert {request.query["region"] for request in civo.requests} == {"FAKE2"}
-        assert told == [">Pending", "Pending>Complete"]
+        assert reported == [">Pending", "Pending>Complete"]
 
     async def test_an_async_observer_is_awaited(
         self, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
         """As in a wait of its own."""
-        told: list[float] = []
+        reported: list[float] = []
 
-        async def tell(_: Snapshot, __: Snapshot) -> None:
+        async def report(_: Snapshot, __: Snapshot) -> None:
             await fake_clock.sleep(3)
-            told.append(fake_clock.now())
+            reported.append(fake_clock.now())
 
-        await session.snapshot_many(["web-1"], poll=EVERY_2_S, on_change=tell)
+        await session.snapshot_many(["web-1"], poll=EVERY_2_S, on_change=report)
 
-        assert told == [5]
+        assert reported == [5]
 
     async def test_nothing_to_do_is_done(self, civo: FakeCivo, session: SnapshotSession) -> None:
         """A selection may be empty."""
@@ -212,7 +214,7 @@ class TestSnapshots:
             (["web-1"], {"description": "\ud800"}, "description holds"),
         ],
     )
-    async def test_what_cannot_work_is_refused_before_anything_is_sent(
+    async def test_what_cannot_work_is_an_error_before_anything_is_sent(
         self,
         civo: FakeCivo,
         session: SnapshotSession,
@@ -260,7 +262,7 @@ class TestWaits:
     """`wait_many` waits for what is there."""
 
     async def test_waits_for_each_pair(self, civo: FakeCivo, session: SnapshotSession) -> None:
-        """Several of one instance as well; one that is gone is told by its id."""
+        """Several of one instance as well; one that is gone is named by its id."""
         instances(civo, 2)
         civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=30))
         civo.add_snapshot("web-1", "snap-2", script=scripts.completes(takes=60))
@@ -279,7 +281,7 @@ class TestWaits:
     async def test_a_wait_that_is_stuck_keeps_no_place(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """However many they are, each has its whole time from the beginning."""
+        """However many they are, each has its full time from the start."""
         pairs = [("web-1", f"snap-{n}") for n in range(100)]
         for pair in pairs:
             civo.add_snapshot(*pair, script=scripts.stuck())
@@ -315,7 +317,7 @@ class TestWaits:
             ([("web-1", "s")], {"region": "a&b"}, "region must be"),
         ],
     )
-    async def test_what_cannot_work_is_refused_before_anything_is_sent(
+    async def test_what_cannot_work_is_an_error_before_anything_is_sent(
         self,
         civo: FakeCivo,
         session: SnapshotSession,
@@ -344,12 +346,12 @@ class TestWaits:
 
 
 class TestStopping:
-    """A batch that does not come to its end says what is known."""
+    """A batch that is stopped has what is known."""
 
     async def test_leaving_early_stops_what_runs(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """Inside `aclosing`: one is done, one is under way, one was not begun."""
+        """Inside `aclosing`: one is done, one is in flight, one was not started."""
         wanted = instances(civo, 3)
         civo.script_next("web-2", scripts.completes(takes=1000))
 
@@ -382,7 +384,7 @@ class TestStopping:
 
         assert len(civo.requests) == requests
 
-    async def test_closed_before_it_began_it_does_nothing(
+    async def test_closed_before_its_start_it_does_nothing(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """Not even when it is awaited then."""
@@ -393,10 +395,10 @@ class TestStopping:
 
         assert (ids(result.not_started), civo.requests) == (["web-1"], [])
 
-    async def test_cancelled_while_it_waits_it_knows_the_snapshot(
+    async def test_canceled_while_it_waits_it_knows_the_snapshot(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """As it was last seen; nobody knows how it ended."""
+        """As it was last seen; how it ended is not known."""
         civo.script_next("web-1", scripts.fails(after=1000))
         batch = session.snapshot_many(["web-1"], name="nightly", poll=PollPolicy(interval=30))
 
@@ -427,7 +429,7 @@ class TestStopping:
         assert snapshot is not None
         assert snapshot.volume_states == {"vol-1": "Completed", "vol-2": "Pending"}
 
-    async def test_cancelled_while_it_creates_it_does_not_know(
+    async def test_canceled_while_it_creates_it_does_not_know(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
         """What was sent may be done: that is unknown, while what had no turn was not started."""
@@ -451,7 +453,7 @@ class TestStopping:
     async def test_a_closed_session_ends_it_quickly(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """Waits and creates to come have failed; of a create under way it is not known."""
+        """Waits and later creates have failed; of a create in flight it is not known."""
         wanted = instances(civo, 5)
         civo.script_next("web-1", scripts.stuck())
         civo.inject("create", None, faults.hang(effect=True), faults.hang(effect=True))
@@ -478,11 +480,11 @@ class TestStopping:
         """As it is, and not in a group: it is a bug; what is known can still be read."""
         wanted = instances(civo, 3)
 
-        def tell(_: Snapshot, after: Snapshot) -> None:
+        def report(_: Snapshot, after: Snapshot) -> None:
             if after.instance_id != "web-1":
                 raise ZeroDivisionError
 
-        batch = session.snapshot_many(wanted, max_concurrent=2, on_change=tell, poll=EVERY_2_S)
+        batch = session.snapshot_many(wanted, max_concurrent=2, on_change=report, poll=EVERY_2_S)
         civo.script_next("web-1", scripts.completed())
         with pytest.raises(ZeroDivisionError):
             await batch
@@ -493,21 +495,21 @@ class TestStopping:
         assert "web-2" in ids(batch.result.unknown)
         assert len(civo.requests) == requests
 
-    async def test_one_that_is_cancelled_from_elsewhere_is_told_too(
+    async def test_one_that_is_canceled_from_elsewhere_is_an_outcome_too(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """The batch neither waits for it for ever nor takes it for done."""
+        """The batch neither waits for it forever nor takes it for done."""
         wanted = instances(civo, 2)
         civo.script_next("web-2", scripts.completed())
 
-        async def tell(_: Snapshot, __: Snapshot) -> None:
+        async def report(_: Snapshot, __: Snapshot) -> None:
             raise asyncio.CancelledError
 
-        result = await session.snapshot_many(wanted, on_change=tell, poll=EVERY_2_S)
+        result = await session.snapshot_many(wanted, on_change=report, poll=EVERY_2_S)
 
         assert (ids(result.unknown), ids(result.completed)) == (["web-1"], ["web-2"])
 
-    async def test_a_second_task_is_told_to_cancel_the_first(
+    async def test_a_second_task_gets_the_advice_to_cancel_the_first(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
         """It can read the result, and cannot take part."""
@@ -540,7 +542,7 @@ class TestStopping:
         assert rest == []
         assert creates(civo) == 3
 
-    def test_a_batch_that_is_never_awaited_says_so(self) -> None:
+    def test_a_batch_that_is_never_awaited_warns(self) -> None:
         """A backup that was not made should not go unnoticed."""
         session = SnapshotSession("token", region="FAKE1")
 
@@ -563,7 +565,7 @@ class TestRaising:
     async def test_all_errors_come_in_one_group(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """Each says which instance it is about, whatever it is."""
+        """Each names its instance, whatever it is."""
         instances(civo, 3)
         civo.script_next("web-1", scripts.fails())
         civo.inject("create", None, faults.close())

@@ -1,4 +1,4 @@
-"""The benchmark runs, and voids a run that proves nothing. No test here asks how long it takes."""
+"""The benchmark runs, and voids a run that proves nothing. No test here measures time."""
 
 import json
 from pathlib import Path

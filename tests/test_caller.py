@@ -26,7 +26,7 @@ MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
 class TestLedger:
     """What is known of snapshots, whichever call showed them."""
 
-    def test_what_was_noted_before_a_create_started_was_there_before(self) -> None:
+    def test_what_was_noted_before_a_create_started_existed_before(self) -> None:
         """And what is first seen later may be its own."""
         ledger = Ledger()
         ledger.note(make_snapshot(snapshot_id="old"))
@@ -59,7 +59,7 @@ class TestLedger:
         assert ledger.volumes_named(SnapshotRef("web-1", "nightly", "FAKE2")) == ()
 
     def test_a_report_without_a_name_leaves_the_name_known(self) -> None:
-        """As the response to an update of the description alone, which may say nothing else."""
+        """As the response to an update of the description alone, which may have nothing else."""
         ledger = Ledger()
         ledger.note(make_snapshot(name="nightly", included=("a",)))
         ledger.note(make_snapshot(name=""))
@@ -123,7 +123,7 @@ class TestLedger:
         assert ledger.was_there_before(unseen, ledger.number_a_create())
 
     def test_what_is_claimed_is_one_creates(self) -> None:
-        """And nobody else's."""
+        """And no other's."""
         ledger = Ledger()
         ledger.claim("snap-1")
 
@@ -141,7 +141,7 @@ class TestLedger:
         assert [len(memory) for memory in memories] == [4096] * 4
 
 
-class Answering(NoConnections):
+class OneResponse(NoConnections):
     """A transport that gives one response."""
 
     def __init__(self, response: Response) -> None:
@@ -169,7 +169,7 @@ async def test_a_listing_knows_the_servers_time(
     date: dict[str, str], moment: datetime | None
 ) -> None:
     """By its Date header."""
-    transport = Answering(Response(status=200, body=b"[]", headers=date))
+    transport = OneResponse(Response(status=200, body=b"[]", headers=date))
     caller = Caller(transport, transport, Ledger(), 7)
 
     listing = await caller.poll_list(endpoints.list_snapshots("web-1", region="FAKE1"))
@@ -182,7 +182,7 @@ async def test_a_listing_holds_what_can_be_read() -> None:
     ledger = Ledger()
     ledger.note(make_snapshot(snapshot_id="a", included=("vol-1",)))
     body = b'[{"id": "a", "name": "x"}, {"id": "b", "name": 5}, {"name": "y"}]'
-    transport = Answering(Response(status=200, body=body))
+    transport = OneResponse(Response(status=200, body=body))
     caller = Caller(transport, transport, ledger, 7)
 
     listing = await caller.poll_list(endpoints.list_snapshots("web-1", region="FAKE1"))
@@ -195,7 +195,7 @@ async def test_a_listing_holds_what_can_be_read() -> None:
 
 async def test_a_list_that_cannot_be_read_at_all_is_no_listing() -> None:
     """There is nothing to go on by."""
-    transport = Answering(Response(status=200, body=b"{}"))
+    transport = OneResponse(Response(status=200, body=b"{}"))
     caller = Caller(transport, transport, Ledger(), 7)
 
     with pytest.raises(DecodeError):
@@ -230,7 +230,7 @@ async def test_one_snapshot_is_the_same_by_every_call(
 
 @pytest.mark.parametrize("named_by", ["id", "name"])
 @pytest.mark.parametrize("is_id_said", [True, False], ids=["with its id", "without"])
-async def test_an_update_that_says_little_is_still_of_that_snapshot(
+async def test_an_update_with_a_short_response_is_still_of_that_snapshot(
     civo: FakeCivo, session: SnapshotSession, named_by: str, *, is_id_said: bool
 ) -> None:
     """One volume is not reported yet, whatever the response leaves out."""
@@ -250,7 +250,7 @@ async def test_an_update_that_says_little_is_still_of_that_snapshot(
 async def test_an_old_name_is_no_id_of_a_renamed_snapshot(
     civo: FakeCivo, session: SnapshotSession
 ) -> None:
-    """An update by name whose response has no id says the name for it; a new one may get it."""
+    """An update by name whose response has no id has the name for it; a new one may get it."""
     civo.inject("update", faults.bad_json(b'{"name": "weekly", "included_volumes": ["vol-1"]}'))
     await session.create_snapshot("web-1", name="nightly")
     updated = await session.update_snapshot("web-1", "nightly", name="weekly")

@@ -23,7 +23,7 @@ from civo_snapshots_async.testing import FakeCivo, FakeClock
 
 from .calls import SIX_CALLS, Call
 from .make import make_snapshot
-from .raw_server import http, raw_server, says
+from .raw_server import http, raw_server, responds
 
 SNAPSHOT = '{"id": "snap-1", "name": "nightly"}'
 PLAN = PrunePlan(
@@ -75,7 +75,7 @@ def trusting(ca: trustme.CA) -> ssl.SSLContext:
 NOW = datetime.now(UTC)
 CA = trustme.CA()
 GOOD = CA.issue_cert("127.0.0.1")
-# What the server shows, whom the client trusts, and what the error says of it.
+# What the server shows, whom the client trusts, and the text of the error.
 BAD: dict[str, tuple[trustme.LeafCert, ssl.SSLContext | None, str]] = {
     "untrusted": (GOOD, None, r"is not trusted \(unable to get local issuer certificate\)"),
     "expired": (
@@ -101,10 +101,10 @@ async def call_and_count(
     """Call a server that shows a certificate; return the error, the handshakes, the requests."""
     hellos: list[object] = []
     tls = server_context(cert)
-    # OpenSSL asks it once for each handshake, whatever becomes of that.
+    # OpenSSL calls it once for each handshake, whatever becomes of that.
     tls.sni_callback = lambda _, name, __: hellos.append(name)
     async with (
-        raw_server(says(http("200 OK", SNAPSHOT)), tls) as server,
+        raw_server(responds(http("200 OK", SNAPSHOT)), tls) as server,
         SnapshotSession(
             "canary-token",
             region="FAKE1",
@@ -120,11 +120,11 @@ async def call_and_count(
 
 
 @every_call
-@pytest.mark.parametrize(("cert", "context", "says"), BAD.values(), ids=BAD.keys())
+@pytest.mark.parametrize(("cert", "context", "text"), BAD.values(), ids=BAD.keys())
 async def test_a_bad_certificate_is_final(
     cert: trustme.LeafCert,
     context: ssl.SSLContext | None,
-    says: str,
+    text: str,
     call: Callable[[SnapshotSession], Any],
 ) -> None:
     """One handshake for any call, and no request; a wait ends at that poll."""
@@ -133,7 +133,7 @@ async def test_a_bad_certificate_is_final(
     assert (handshakes, requests) == (1, [])
     assert isinstance(error, CertificateError)
     assert re.search(
-        rf"the TLS certificate of 127\.0\.0\.1:\d+ {says}, and nothing was", str(error)
+        rf"the TLS certificate of 127\.0\.0\.1:\d+ {text}, and nothing was", str(error)
     )
     assert (error.may_have_arrived, error.may_have_taken_effect, error.is_transient) == (
         False, False, False,
@@ -158,7 +158,7 @@ async def test_a_certificate_that_is_not_the_pinned_one_is_final() -> None:
     tls.sni_callback = lambda _, name, __: hellos.append(name)
     pinned = aiohttp.TCPConnector(ssl=aiohttp.Fingerprint(bytes(32)))
     async with (
-        raw_server(says(http("200 OK", SNAPSHOT)), tls) as server,
+        raw_server(responds(http("200 OK", SNAPSHOT)), tls) as server,
         aiohttp.ClientSession(connector=pinned) as mine,
         SnapshotSession(
             "canary-token",
@@ -177,10 +177,10 @@ async def test_a_certificate_that_is_not_the_pinned_one_is_final() -> None:
     assert not caught.value.may_have_arrived
 
 
-async def test_a_context_says_whom_to_trust() -> None:
+async def test_a_context_sets_whom_to_trust() -> None:
     """A private region may have an authority of its own."""
     async with (
-        raw_server(says(http("200 OK", SNAPSHOT)), server_context(GOOD)) as server,
+        raw_server(responds(http("200 OK", SNAPSHOT)), server_context(GOOD)) as server,
         SnapshotSession(
             "canary-token",
             region="LON1",
@@ -193,7 +193,7 @@ async def test_a_context_says_whom_to_trust() -> None:
     assert len(server.requests) == 1
 
 
-async def test_a_server_that_speaks_no_tls_is_no_bad_certificate(civo: FakeCivo) -> None:
+async def test_a_server_without_tls_is_no_bad_certificate(civo: FakeCivo) -> None:
     """It may be starting; nothing was sent either."""
     api_url = civo.api_url.replace("http:", "https:")
     async with SnapshotSession(civo.token, region="FAKE1", api_url=api_url, retry=None) as session:
@@ -213,7 +213,7 @@ async def test_a_proxy_that_refuses_to_connect_is_final(
 ) -> None:
     """One CONNECT for any call; a proxy that fails may do better a little later."""
     async with (
-        raw_server(says(http(f"{status} No"))) as proxy,
+        raw_server(responds(http(f"{status} No"))) as proxy,
         SnapshotSession(
             "canary-token", region="FAKE1", http=HttpOptions(proxy=proxy.api_url), clock=FakeClock()
         ) as session,

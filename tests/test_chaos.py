@@ -1,4 +1,4 @@
-"""Random faults: whatever happens, what is said to have been done has been done, exactly once."""
+"""Random faults: whatever happens, what is reported as done has been done, exactly once."""
 
 import asyncio
 from collections import Counter
@@ -51,7 +51,7 @@ ENDS = {
 
 
 class Ledger:
-    """What a run was told, held against what took place."""
+    """What a run got, compared with what took place."""
 
     def __init__(self, civo: FakeCivo) -> None:
         self.civo = civo
@@ -59,7 +59,7 @@ class Ledger:
         self.came_to: Counter[str] = Counter()
 
     async def call(self, kind: str, done: str, awaitable: Awaitable[T]) -> T | None:
-        """Make a call, and hold what it says against its effects."""
+        """Make a call, and compare what it reports with its effects."""
         try:
             answer = await awaitable
         except CivoSnapshotsError as error:
@@ -70,7 +70,7 @@ class Ledger:
         return answer
 
     def judge(self, kind: str, error: CivoSnapshotsError, effects: int) -> None:
-        """Hold what an error says against the effects of its call."""
+        """Compare what an error reports with the effects of its call."""
         if not isinstance(error, OutcomeUnknownError):
             assert effects == 0, f"{kind} was done, and raised {error!r}"
             self.came_to[f"{kind} failed"] += 1
@@ -81,7 +81,7 @@ class Ledger:
             self.came_to["a 404 that can't be read, after a lost deletion"] += 1
 
     def effects(self, kind: str) -> int:
-        """Count the effects of a kind since it was last asked for."""
+        """Count the effects of a kind since the last count."""
         new = self.civo.effects[self.seen :]
         self.seen = len(self.civo.effects)
         assert {effect.kind for effect in new} <= {kind}
@@ -127,7 +127,7 @@ async def live(session: SnapshotSession, ledger: Ledger) -> None:
 
 
 async def wait(session: SnapshotSession, snapshot: Snapshot) -> bool:
-    """Wait, and tell whether it came to something."""
+    """Wait, and return whether it came to something."""
     try:
         return (await session.wait_until_complete("web-1", snapshot.id)).is_complete
     except CivoSnapshotsError:

@@ -1,4 +1,4 @@
-"""Work with a way back: what becomes of the snapshot, the instance, and the body's exception."""
+"""A checkpoint: what becomes of the snapshot, the instance, and the body's exception."""
 
 import asyncio
 import logging
@@ -31,7 +31,7 @@ def notes(error: BaseException) -> list[str]:
 
 
 def kinds(civo: FakeCivo) -> list[str]:
-    """Return what was asked of a FakeCivo but for looks, in order."""
+    """Return the requests of a FakeCivo apart from polls, in order."""
     return [request.kind for request in civo.requests if request.kind != "get"]
 
 
@@ -98,10 +98,10 @@ class TestBefore:
 
         assert fake_clock.now() == 30
 
-    async def test_cancelled_before_the_body_it_restores_nothing(
+    async def test_canceled_before_the_body_it_restores_nothing(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """There is nothing to go back from; the cancellation tells of the snapshot."""
+        """There is nothing to roll back; the cancellation names the snapshot."""
         civo.script_next("web-1", scripts.stuck())
 
         with pytest.raises(TimeoutError) as caught:
@@ -114,10 +114,10 @@ class TestBefore:
         assert notes(cancellation(caught.value)) == [f"{KEPT} was made; the body has not run"]
         assert kinds(civo) == ["create"]
 
-    async def test_a_refused_create_comes_out_as_it_is(
+    async def test_an_error_of_the_create_comes_out_as_it_is(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """There is no snapshot to tell of."""
+        """There is no snapshot to name."""
         civo.add_snapshot("web-1", script=scripts.stuck())
 
         with pytest.raises(ConflictError) as caught:
@@ -138,7 +138,7 @@ class TestBefore:
             ({"region": "a&b"}, "region must be"),
         ],
     )
-    async def test_what_cannot_work_is_refused_before_anything_is_sent(
+    async def test_what_cannot_work_is_an_error_before_anything_is_sent(
         self, civo: FakeCivo, session: SnapshotSession, options: dict[str, Any], says: str
     ) -> None:
         """When it is called, and not when the body has failed."""
@@ -170,7 +170,7 @@ class TestSuccess:
     async def test_the_snapshot_can_be_deleted(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """Where that was asked for."""
+        """Where that was requested."""
         async with session.checkpoint("web-1", on_success="delete"):
             pass
 
@@ -179,7 +179,7 @@ class TestSuccess:
     async def test_a_deletion_that_fails_is_no_failure_of_the_body(
         self, civo: FakeCivo, session: SnapshotSession, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """It is told in the log, with the snapshot that is still there."""
+        """It is logged, with the snapshot that still exists."""
         async with session.checkpoint("web-1", name="before-upgrade", on_success="delete") as made:
             await session.restore_snapshot("web-1", made.id, hostname="copy")
 
@@ -187,7 +187,7 @@ class TestSuccess:
         assert warning.startswith(f"{KEPT} could not be deleted: ConflictError: ")
         assert len(civo.snapshots("web-1")) == 1
 
-    async def test_a_lost_deletion_is_not_said_to_have_failed(
+    async def test_a_lost_deletion_is_not_reported_as_failed(
         self, civo: FakeCivo, session: SnapshotSession, caplog: pytest.LogCaptureFixture
     ) -> None:
         """It may have been done."""
@@ -216,7 +216,7 @@ class TestFailure:
     async def test_by_default_the_snapshot_is_kept(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """The exception is handed on as it is, and says where the way back is."""
+        """The exception is raised on as it is, and names the snapshot."""
         error = UpgradeError("no")
 
         with pytest.raises(UpgradeError) as caught:
@@ -230,7 +230,7 @@ class TestFailure:
     async def test_the_instance_can_be_overwritten(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """Where that was asked for, after another look, and the exception is still handed on."""
+        """Where that was requested, after another check, and the exception is still raised on."""
         error = UpgradeError("no")
 
         def break_it() -> None:
@@ -250,7 +250,7 @@ class TestFailure:
             "checkpoint: the restore over instance web-1 has begun (restore-2)",
         ]
 
-    async def test_a_refused_restore_is_told(
+    async def test_a_refused_restore_is_noted(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """It does not take the place of the body's exception."""
@@ -268,7 +268,7 @@ class TestFailure:
             f"overwritten: SnapshotNotCompleteError: snapshot {MADE} of instance web-1 is not comp"
         )
 
-    async def test_a_restore_whose_answer_is_lost_is_told(
+    async def test_a_restore_whose_response_is_lost_is_noted(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """As what it is: not known."""
@@ -283,7 +283,7 @@ class TestFailure:
             "OutcomeUnknownError: restore_snapshot on instance web-1"
         )
 
-    async def test_a_look_that_fails_restores_nothing(
+    async def test_a_check_that_fails_restores_nothing(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """What is not known of a read puts nothing in doubt."""
@@ -297,7 +297,7 @@ class TestFailure:
         assert "has not begun, and nothing was overwritten: ServerError" in notes(caught.value)[1]
 
     async def test_a_closed_session_restores_nothing(self, session: SnapshotSession) -> None:
-        """The body has closed it: nobody has to doubt the disk."""
+        """The body has closed it: the disk is in no doubt."""
         with pytest.raises(UpgradeError) as caught:
             await failing(session, UpgradeError(), session.aclose, on_error="restore")
 
@@ -350,7 +350,7 @@ class TestFailure:
     async def test_an_end_of_the_process_sends_nothing(
         self, civo: FakeCivo, session: SnapshotSession, ending: type[BaseException]
     ) -> None:
-        """It is no error of the body; the snapshot is kept, and is told of."""
+        """It is no error of the body; the snapshot is kept, and named."""
         with pytest.raises(ending) as caught:
             async with session.checkpoint(
                 "web-1",
@@ -365,13 +365,13 @@ class TestFailure:
         assert kinds(civo) == ["create"]
 
 
-class TestCancelling:
-    """A body that is cancelled is treated as the caller says, and the cancellation handed on."""
+class TestCanceling:
+    """A body that is canceled is treated as `on_cancel` says, and the cancellation goes on."""
 
     async def test_by_default_the_snapshot_is_kept(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """Whatever is said of errors."""
+        """Whatever `on_error` is."""
         with pytest.raises(TimeoutError) as caught:
             async with (
                 fake_clock.timeout(60),
@@ -386,7 +386,7 @@ class TestCancelling:
     async def test_the_instance_can_be_overwritten(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """Before the cancellation is handed on."""
+        """Before the cancellation goes on."""
 
         async def upgrade() -> None:
             async with session.checkpoint("web-1", on_cancel="restore"):
@@ -405,7 +405,7 @@ class TestCancelling:
     async def test_a_restore_that_hangs_holds_a_cancellation_up_for_a_bounded_time(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """At most for the session's `call_timeout`, and for that of the look before."""
+        """At most for the session's `call_timeout`, and for that of the check before."""
         civo.inject("restore", faults.hang())
 
         with pytest.raises(TimeoutError) as caught:
@@ -415,10 +415,10 @@ class TestCancelling:
         assert fake_clock.now() <= 60 + 120
         assert "may or may not have begun" in notes(cancellation(caught.value))[1]
 
-    async def test_cancelled_again_it_stops_there(
+    async def test_canceled_again_it_stops_there(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """Whoever insists is not held up; that the restore is not known is told."""
+        """A second cancellation is not held up; the note says that the restore is not known."""
         civo.inject("restore", faults.hang(effect=True))
         error = UpgradeError("no")
 
@@ -440,7 +440,7 @@ class TestCancelling:
 
 
 def cancellation(error: BaseException) -> BaseException:
-    """Return the CancelledError that a time-out was made of."""
+    """Return the CancelledError that a timeout was made of."""
     assert isinstance(error.__cause__, asyncio.CancelledError)
 
     return error.__cause__

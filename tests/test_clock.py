@@ -9,7 +9,7 @@ from civo_snapshots_async import SystemClock
 
 
 async def test_the_system_clock_is_the_machines() -> None:
-    """It goes on, tells the date in UTC, sleeps and bounds."""
+    """It goes on, has the date in UTC, sleeps and limits."""
     clock = SystemClock()
     before = clock.now()
 

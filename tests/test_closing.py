@@ -1,4 +1,4 @@
-"""Closing and cancelling: at once, and nothing is left behind."""
+"""Closing and canceling: at once, and nothing is left behind."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -49,12 +49,12 @@ async def one_at_a_time(civo: FakeCivo, fake_clock: FakeClock) -> AsyncIterator[
 
 
 class TestClosing:
-    """`aclose()` ends what still runs, and says so."""
+    """`aclose()` ends what still runs, with an error of its own."""
 
     async def test_twenty_waits_end_at_once(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """Each with SessionClosedError: nobody has cancelled them."""
+        """Each with SessionClosedError: they are not canceled."""
         civo.add_snapshot("web-1", "stuck", script=scripts.stuck())
         waits = [
             asyncio.ensure_future(session.wait_until_complete("web-1", "stuck")) for _ in range(20)
@@ -99,10 +99,10 @@ class TestClosing:
         assert civo.requests == []
 
     @every_call
-    async def test_a_cancellation_in_the_same_moment_is_one(
+    async def test_a_cancellation_at_the_same_time_is_one(
         self, civo: FakeCivo, session: SnapshotSession, call: Call
     ) -> None:
-        """Who is cancelled does not go on for having been closed as well."""
+        """What is canceled does not go on for having been closed as well."""
         civo.inject("any", *[faults.hang()] * 9)
         task = asyncio.ensure_future(call(session))
         for _ in range(50):
@@ -118,7 +118,7 @@ class TestClosing:
     async def test_a_session_can_be_closed_from_its_own_wait(
         self, session: SnapshotSession
     ) -> None:
-        """The observer closes it: its next poll says that it is closed."""
+        """The observer closes it: its next poll fails as the session is closed."""
 
         async def close(_: Snapshot, __: Snapshot) -> None:
             await session.aclose()
@@ -126,7 +126,7 @@ class TestClosing:
         with pytest.raises(SessionClosedError, match="is closed: make a new one"):
             await session.wait_until_complete("web-1", "snap-2", on_change=close)
 
-    async def test_a_time_out_of_the_callers_own_is_still_one(
+    async def test_a_timeout_of_the_callers_own_is_still_one(
         self, session: SnapshotSession
     ) -> None:
         """An observer's TimeoutError is not taken for the closing."""
@@ -138,8 +138,8 @@ class TestClosing:
             await session.wait_until_complete("web-1", "snap-2", on_change=fail)
 
 
-class TestCancelling:
-    """Cancelled at any await, a call stops, and the session goes on."""
+class TestCanceling:
+    """Canceled at any await, a call stops, and the session goes on."""
 
     @every_call
     async def test_at_every_step_of_the_loop(
@@ -147,7 +147,7 @@ class TestCancelling:
     ) -> None:
         """No further request and no task is left, and the only connection is free."""
         steps = 0
-        while await self.is_cancelled_after(steps, one_at_a_time, call):
+        while await self.is_canceled_after(steps, one_at_a_time, call):
             requests = len(civo.requests)
             for _ in range(10):
                 await asyncio.sleep(0)
@@ -158,8 +158,8 @@ class TestCancelling:
         assert steps > 8
         await one_at_a_time.list_snapshots("web-1")
 
-    async def is_cancelled_after(self, steps: int, session: SnapshotSession, call: Call) -> bool:
-        """Cancel a call after so many turns of the loop; tell whether it still ran."""
+    async def is_canceled_after(self, steps: int, session: SnapshotSession, call: Call) -> bool:
+        """Cancel a call after so many turns of the loop; return whether it still ran."""
         task = asyncio.ensure_future(call(session))
         for _ in range(steps):
             await asyncio.sleep(0)
@@ -176,7 +176,7 @@ class TestCancelling:
     async def test_a_timeout_around_it_works(
         self, civo: FakeCivo, session: SnapshotSession, call: Call
     ) -> None:
-        """`asyncio.timeout` is told from every other time-out."""
+        """`asyncio.timeout` is distinguished from every other timeout."""
         civo.inject("any", *[faults.hang()] * 9)
 
         with pytest.raises(TimeoutError) as caught:
@@ -188,7 +188,7 @@ class TestCancelling:
     async def test_one_of_many_leaves_the_others_alone(
         self, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """Ten waits on one session, half of them cancelled."""
+        """Ten waits on one session, half of them canceled."""
         waits = [
             asyncio.ensure_future(session.wait_until_complete("web-1", "snap-2")) for _ in range(10)
         ]

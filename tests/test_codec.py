@@ -1,4 +1,4 @@
-"""Answers become models, or errors that say where the problem is."""
+"""Responses become models, or errors that name where the problem is."""
 
 import json
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ DELETE = endpoints.delete_snapshot(SnapshotRef("web-1", "snap-1", "LON1"))
 MINIMAL: dict[str, Any] = {"id": "snap-1", "name": "nightly"}
 
 
-def answer(payload: object, status: int = 200, *, encoding: str = "identity") -> Response:
+def respond(payload: object, status: int = 200, *, encoding: str = "identity") -> Response:
     """Make a response of JSON, or of bytes as they are."""
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     return Response(status=status, body=body, headers={"content-encoding": encoding})
@@ -31,12 +31,12 @@ def answer(payload: object, status: int = 200, *, encoding: str = "identity") ->
 
 def read_snapshot(**fields: Any) -> Snapshot:
     """Decode a snapshot with those fields."""
-    return decode(GET, answer({**MINIMAL, **fields}))
+    return decode(GET, respond({**MINIMAL, **fields}))
 
 
 def sample(name: str) -> Response:
-    """Return one of the page's documents as an answer."""
-    return answer((SAMPLES / f"{name}.json").read_bytes())
+    """Return one of the page's documents as a response."""
+    return respond((SAMPLES / f"{name}.json").read_bytes())
 
 
 def test_reads_the_pages_snapshot_after_a_creation() -> None:
@@ -60,7 +60,7 @@ def test_reads_the_pages_snapshot_after_a_creation() -> None:
 
 
 def test_reads_the_pages_list() -> None:
-    """A summary may lack the volumes; the first one is not complete for all that it says so."""
+    """A summary may lack the volumes; the first one is not complete, though its state is."""
     first, second = decode(LIST, sample("list"))
 
     assert (first.state, first.is_complete) == ("Complete", False)
@@ -130,7 +130,7 @@ def test_the_message_of_a_status_is_optional(message: object, read: str) -> None
     ],
 )
 def test_tolerates_what_may_be_missing(fields: dict[str, Any]) -> None:
-    """Absent, null and unknown fields are no problem; what is not told is None or empty."""
+    """Absent, null and unknown fields are no problem; what is missing is None or empty."""
     assert read_snapshot(**fields) == Snapshot(**MINIMAL, instance_id="web-1", region="LON1")
 
 
@@ -178,10 +178,10 @@ def test_tolerates_what_may_be_missing(fields: dict[str, Any]) -> None:
         (b"<html>", "the body is not JSON"),
     ],
 )
-def test_says_where_a_snapshot_is_not_as_documented(payload: object, problem: str) -> None:
-    """Nothing is made up, and the path tells what to look for."""
+def test_names_where_a_snapshot_is_not_as_documented(payload: object, problem: str) -> None:
+    """Nothing is made up, and the path leads to the problem."""
     with pytest.raises(DecodeError) as caught:
-        decode(GET, answer(payload))
+        decode(GET, respond(payload))
 
     assert caught.value.problems[0].startswith(problem)
     assert problem in str(caught.value)
@@ -197,17 +197,17 @@ def test_says_where_a_snapshot_is_not_as_documented(payload: object, problem: st
         ({"id": None}, "id: expected a string, got null"),
     ],
 )
-def test_says_where_a_restore_is_not_as_documented(fields: dict[str, Any], problem: str) -> None:
+def test_names_where_a_restore_is_not_as_documented(fields: dict[str, Any], problem: str) -> None:
     """Whether a disk was overwritten is not guessed."""
     with pytest.raises(DecodeError) as caught:
-        decode(RESTORE, answer({"id": "restore-1", **fields}))
+        decode(RESTORE, respond({"id": "restore-1", **fields}))
 
     assert caught.value.problems[0].startswith(problem)
 
 
 def test_a_running_restore_has_not_ended() -> None:
     """Everything but the id may be absent or null."""
-    restore = decode(RESTORE, answer({"id": "restore-1", "completed_at": None, "status": None}))
+    restore = decode(RESTORE, respond({"id": "restore-1", "completed_at": None, "status": None}))
 
     assert restore == Restore(id="restore-1", instance_id="web-1", region="LON1")
 
@@ -217,7 +217,7 @@ def test_names_every_problem() -> None:
     payload = {"id": 5, "status": {"volumes": [{"id": 1}, {"id": 2}], "state": []}}
 
     with pytest.raises(DecodeError, match=r"; and 2 more$") as caught:
-        decode(GET, answer(payload))
+        decode(GET, respond(payload))
 
     assert {problem.partition(":")[0] for problem in caught.value.problems} == {
         "id", "name", "status.state", "status.volumes[0].id", "status.volumes[1].id",
@@ -232,10 +232,10 @@ def test_names_every_problem() -> None:
         ({"items": []}, "expected an array, got an object"),
     ],
 )
-def test_says_where_a_list_is_not_as_documented(payload: object, problem: str) -> None:
+def test_names_where_a_list_is_not_as_documented(payload: object, problem: str) -> None:
     """The path begins with the place in the list."""
     with pytest.raises(DecodeError) as caught:
-        decode(LIST, answer(payload))
+        decode(LIST, respond(payload))
 
     assert caught.value.problems == (problem,)
 
@@ -265,7 +265,7 @@ def test_an_entry_that_cannot_be_read_hides_no_other(
     other = {"id": "snap-2", "name": "of-monday"}
 
     with pytest.raises(DecodeError, match=r"\(1 of 3 entries could not be read\)$") as caught:
-        decode(LIST, answer([MINIMAL, entry, other]))
+        decode(LIST, respond([MINIMAL, entry, other]))
 
     error = caught.value
     assert [snapshot.id for snapshot in error.snapshots] == ["snap-1", "snap-2"]
@@ -279,10 +279,10 @@ def test_an_entry_that_cannot_be_read_hides_no_other(
 @pytest.mark.parametrize(
     "body", [{"items": []}, 5, b"[{", b"", b'[{"id": "a", "id": "b", "name": "c"}]', b"[NaN]"]
 )
-def test_a_list_that_cannot_be_read_as_a_whole_may_hide_anything(body: object) -> None:
+def test_a_list_that_cannot_be_read_at_all_may_hide_anything(body: object) -> None:
     """It has no entries, readable or not."""
     with pytest.raises(DecodeError) as caught:
-        decode(LIST, answer(body))
+        decode(LIST, respond(body))
 
     assert (caught.value.snapshots, caught.value.unreadable) == ((), ())
     assert caught.value.may_hide("snap-1")
@@ -292,7 +292,7 @@ def test_a_list_that_cannot_be_read_as_a_whole_may_hide_anything(body: object) -
 def test_stops_at_a_bounded_number_of_problems() -> None:
     """The entries behind them are read all the same."""
     with pytest.raises(DecodeError, match=r"\(1000 of 1001 entries could not be read\)$") as caught:
-        decode(LIST, answer([*[5] * 1000, MINIMAL]))
+        decode(LIST, respond([*[5] * 1000, MINIMAL]))
 
     assert len(caught.value.problems) == 20
     assert [len(entry.problems) for entry in caught.value.unreadable] == [1] * 20 + [0] * 980
@@ -302,7 +302,7 @@ def test_stops_at_a_bounded_number_of_problems() -> None:
 def test_gives_up_on_a_list_of_another_shape() -> None:
     """Twenty thousand bad entries do not become twenty thousand exceptions."""
     with pytest.raises(DecodeError) as caught:
-        decode(LIST, answer([MINIMAL, *[5] * 20_000]))
+        decode(LIST, respond([MINIMAL, *[5] * 20_000]))
 
     assert len(caught.value.problems) == 20
     assert (caught.value.snapshots, caught.value.unreadable) == ((), ())
@@ -311,13 +311,13 @@ def test_gives_up_on_a_list_of_another_shape() -> None:
 @pytest.mark.parametrize(("payload", "count"), [([], 0), (None, 0), ([MINIMAL, MINIMAL], 2)])
 def test_reads_a_list_of_any_length(payload: object, count: int) -> None:
     """A list that is null is empty: Go writes a nil slice so."""
-    assert len(decode(LIST, answer(payload))) == count
+    assert len(decode(LIST, respond(payload))) == count
 
 
 @pytest.mark.parametrize(
     "fields", [{"id": "snap-1"}, {"id": "SNAP-1"}, {"id": "other", "name": "snap-1"}]
 )
-def test_accepts_the_snapshot_that_was_asked_for(fields: dict[str, str]) -> None:
+def test_accepts_the_snapshot_that_was_requested(fields: dict[str, str]) -> None:
     """By its id, in whatever case the server writes it, or by its name."""
     assert read_snapshot(**fields).id == fields["id"]
 
@@ -331,11 +331,11 @@ def test_refuses_a_snapshot_that_was_not_requested() -> None:
 
 
 def test_refuses_a_creation_of_another_name() -> None:
-    """It may be somebody else's; the session then looks for its own."""
+    """It may be another create's; the session then searches for its own."""
     create = endpoints.create_snapshot("web-1", region="LON1", name="weekly")
 
     with pytest.raises(DecodeError, match="requested 'weekly'"):
-        decode(create, answer(MINIMAL))
+        decode(create, respond(MINIMAL))
 
 
 def test_refuses_a_body_that_was_cut() -> None:
@@ -361,8 +361,8 @@ def test_refuses_a_body_that_was_cut() -> None:
         (f"text/{'x' * 200}", "", ""),
     ],
 )
-def test_says_what_came_in_place_of_json(content_type: str, media_type: str, says: str) -> None:
-    """A page of a gateway's, most likely; what is no media type is not repeated."""
+def test_names_what_came_in_place_of_json(content_type: str, media_type: str, says: str) -> None:
+    """A page of a gateway's, most likely; what is no media type is not quoted."""
     with pytest.raises(DecodeError) as caught:
         decode(GET, Response(status=200, body=b"<p>", headers={"content-type": content_type}))
 
@@ -376,14 +376,14 @@ def test_says_what_came_in_place_of_json(content_type: str, media_type: str, say
 def test_refuses_a_compressed_body() -> None:
     """None was requested, and unpacked it could be of any size."""
     with pytest.raises(DecodeError, match="the body is compressed"):
-        decode(GET, answer(MINIMAL, encoding="gzip"))
+        decode(GET, respond(MINIMAL, encoding="gzip"))
 
 
 @pytest.mark.parametrize("body", [b"", b"OK", b'{"result": "success"}', b"\xff"])
 @pytest.mark.parametrize("status", [200, 202, 204])
-def test_a_deletion_may_answer_anything(status: int, body: bytes) -> None:
+def test_the_response_to_a_deletion_may_be_anything(status: int, body: bytes) -> None:
     """Any 2xx is success, with any body."""
-    decode(DELETE, answer(body, status))
+    decode(DELETE, respond(body, status))
 
 
 def assert_read_or_refused(request: Request[object], response: Response) -> None:
@@ -398,7 +398,7 @@ def assert_read_or_refused(request: Request[object], response: Response) -> None
 def test_any_bytes_decode_or_raise_a_decode_error(body: bytes) -> None:
     """No KeyError, no TypeError, no AttributeError, whatever comes."""
     for request in (GET, LIST, RESTORE):
-        assert_read_or_refused(request, answer(body))
+        assert_read_or_refused(request, respond(body))
 
 
 JSON = st.recursive(
@@ -430,9 +430,9 @@ LIKELY = st.fixed_dictionaries(
 
 @given(LIKELY)
 def test_any_json_decodes_or_raises_a_decode_error(payload: object) -> None:
-    """Wrong types at every level are told, never crashed on."""
+    """Wrong types at every level are errors, never crashes."""
     for request, body in ((GET, payload), (LIST, [payload]), (RESTORE, payload)):
-        assert_read_or_refused(request, answer(body))
+        assert_read_or_refused(request, respond(body))
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -460,10 +460,10 @@ def test_decoding_gives_back_what_encoding_gave(snapshot: Snapshot) -> None:
     created_at = snapshot.created_at and snapshot.created_at.isoformat()
     payload = {**fields, "status": status, "created_at": created_at}
 
-    assert decode(GET, answer(payload)) == snapshot
+    assert decode(GET, respond(payload)) == snapshot
 
 
-SAID: dict[str, Any] = {
+SENT: dict[str, Any] = {
     "id": "snap-1",
     "name": "weekly",
     "description": "of Sunday",
@@ -473,29 +473,29 @@ SAID: dict[str, Any] = {
 
 
 @given(
-    said=st.lists(st.sampled_from(sorted(SAID)), unique=True),
-    null=st.lists(st.sampled_from(sorted(SAID)), unique=True),
+    sent=st.lists(st.sampled_from(sorted(SENT)), unique=True),
+    null=st.lists(st.sampled_from(sorted(SENT)), unique=True),
     requested=st.sampled_from(
         [{"name": "weekly"}, {"description": ""}, {"name": "weekly", "description": "of Sunday"}]
     ),
 )
 def test_an_update_may_describe_any_part_of_the_snapshot(
-    said: list[str], null: list[str], requested: dict[str, str]
+    sent: list[str], null: list[str], requested: dict[str, str]
 ) -> None:
-    """A law: each field is what Civo said, else what was requested, else not known."""
+    """A law: each field is what Civo sent, else what was requested, else not known."""
     request = endpoints.update_snapshot(SnapshotRef("web-1", "snap-1", "LON1"), **requested)
-    payload = dict.fromkeys(null) | {field: SAID[field] for field in said}
+    payload = dict.fromkeys(null) | {field: SENT[field] for field in sent}
 
     snapshot = decode(request, Response(status=200, body=json.dumps(payload).encode()))
 
     assert snapshot.id == "snap-1"
-    assert snapshot.name == ("weekly" if "name" in said else requested.get("name", ""))
+    assert snapshot.name == ("weekly" if "name" in sent else requested.get("name", ""))
     assert snapshot.description == (
-        "of Sunday" if "description" in said else requested.get("description")
+        "of Sunday" if "description" in sent else requested.get("description")
     )
-    assert snapshot.state == ("Complete" if "status" in said else "")
-    assert len(snapshot.volumes) == ("status" in said)
-    assert (snapshot.created_at is not None) is ("created_at" in said)
+    assert snapshot.state == ("Complete" if "status" in sent else "")
+    assert len(snapshot.volumes) == ("status" in sent)
+    assert (snapshot.created_at is not None) is ("created_at" in sent)
     assert (snapshot.instance_id, snapshot.region) == ("web-1", "LON1")
 
 

@@ -91,12 +91,12 @@ def test_then_comes_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("cli_file")
 def test_then_comes_the_file_of_the_cli() -> None:
-    """The token is the key that the CLI says is current."""
+    """The token is the CLI's current key."""
     assert found() == (FILE_TOKEN, "PHX1", "https://private.example")
 
 
 @pytest.mark.usefixtures("cli_file")
-def test_each_value_is_looked_for_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_value_is_searched_for_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """One from each place is fine; an empty variable is none."""
     monkeypatch.setenv("CIVO_REGION", "FRA1")
     monkeypatch.setenv("CIVO_API_URL", "")
@@ -149,7 +149,7 @@ def test_without_a_file_the_url_is_civos() -> None:
         ),
     ],
 )
-def test_says_where_it_looked(
+def test_names_where_it_searched(
     given: dict[str, Any],
     content: str | None,
     message: str,
@@ -165,7 +165,7 @@ def test_says_where_it_looked(
     with pytest.raises(ConfigurationError, match=message) as caught:
         SnapshotSession.from_env(**given)
 
-    assert_tells_no_token(caught.value)
+    assert_shows_no_token(caught.value)
 
 
 def test_a_home_that_is_none_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +224,7 @@ def test_refuses_what_no_session_can_be_made_of(
     with pytest.raises(error, match=message) as caught:
         SnapshotSession(**{**GOOD, **wrong})
 
-    assert_tells_no_token(caught.value)
+    assert_shows_no_token(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -269,8 +269,8 @@ def test_accepts_https_and_this_machine(api_url: str) -> None:
     assert SnapshotSession(**GOOD, api_url=api_url).api_url == api_url.rstrip("/")
 
 
-def test_accepts_plain_http_elsewhere_when_told_to() -> None:
-    """It takes an option that says what it is."""
+def test_accepts_plain_http_elsewhere_by_an_option() -> None:
+    """The option names what it does."""
     session = SnapshotSession(
         **GOOD, api_url="http://civo.internal:8080", http=HttpOptions(allow_insecure_http=True)
     )
@@ -278,8 +278,8 @@ def test_accepts_plain_http_elsewhere_when_told_to() -> None:
     assert session.api_url == "http://civo.internal:8080"
 
 
-def assert_tells_no_token(error: BaseException) -> None:
-    """Fail if the error, or a traceback that shows our frames' locals, tells a token."""
+def assert_shows_no_token(error: BaseException) -> None:
+    """Fail if the error, or a traceback that shows our frames' locals, shows a token."""
     trace = traceback.TracebackException.from_exception(error, capture_locals=True)
     frames = [frame for frame in trace.stack if "/civo_snapshots_async/" in frame.filename]
     shown = "".join(traceback.StackSummary.from_list(frames).format())

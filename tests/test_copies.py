@@ -64,7 +64,7 @@ class OddError(Exception):
 
 
 class WrongError(Exception):
-    """One that says something else when it is made of its own arguments."""
+    """One that has another text when it is made of its own arguments."""
 
     def __init__(self, code: object) -> None:
         super().__init__(f"code {code}")
@@ -100,7 +100,7 @@ every_error = pytest.mark.parametrize(
 
 
 @every_error
-def test_a_copy_says_the_same(error: Exception) -> None:
+def test_a_copy_has_the_same_text(error: Exception) -> None:
     """It is of the same class, with the same values."""
     own = copied(error)
 
@@ -146,7 +146,7 @@ def test_a_context_that_is_shown_is_shown() -> None:
     assert not copied(error).__suppress_context__
 
 
-def test_a_copy_says_where_it_was_raised() -> None:
+def test_a_copy_shows_where_it_was_raised() -> None:
     """Of a bug, that is all there is to go by."""
     with pytest.raises(KeyError) as caught:
         dict[str, int]()["bug"]

@@ -1,4 +1,4 @@
-"""What becomes of a create whose answer was lost: on a caller of a few lines, and a clock."""
+"""What becomes of a create whose response was lost: on a caller of a few lines, and a clock."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -102,22 +102,22 @@ def server(fake_clock: FakeClock) -> Server:
 
 
 async def lose(*_: object) -> Snapshot:
-    """Send, and lose the answer."""
+    """Send, and lose the response."""
     raise LOST
 
 
 async def no_instance(*_: object) -> Snapshot:
-    """Send, and hear from a server that failed that there is no such instance."""
+    """Send, and get from a server that failed that there is no such instance."""
     raise NO_INSTANCE
 
 
 class TestResolved:
     """A snapshot that can only be ours is ours."""
 
-    async def test_a_new_snapshot_of_that_name_is_adopted(
+    async def test_a_new_snapshot_of_that_name_is_the_match(
         self, server: Server, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """It is listed at once, and said in the log."""
+        """It is listed at once, and logged."""
         server.snapshots = [
             made(3600, description="of Monday"),
             made(0, "old"),
@@ -131,7 +131,7 @@ class TestResolved:
         assert "adopted snapshot nightly (snap-1)" in caplog.text
 
     async def test_it_may_take_its_time(self, server: Server) -> None:
-        """An empty list is no proof: it is looked for again and again."""
+        """An empty list is no proof: it is listed again and again."""
         task = asyncio.ensure_future(server.create(REQUEST, lose))
         await server.clock.sleep(40)
         server.snapshots = [made(3635)]
@@ -139,8 +139,8 @@ class TestResolved:
         assert (await task).id == "snap-1"
         assert len(server.listed_at) > 4
 
-    async def test_a_list_may_fail_in_passing(self, server: Server) -> None:
-        """The network that lost the answer may lose these as well."""
+    async def test_a_list_may_fail_temporarily(self, server: Server) -> None:
+        """The network that lost the response may lose these as well."""
         server.errors = [LOST, refused(ServerError, status=502)]
         server.snapshots = [made(3600)]
 
@@ -160,7 +160,7 @@ class TestResolved:
         ],
         ids=["lost", "502", "500", "500 with a code", "500 no instance", "408", "unreadable"],
     )
-    async def test_every_lost_answer_is_settled(
+    async def test_every_lost_response_is_resolved(
         self, server: Server, lost: CivoSnapshotsError
     ) -> None:
         """Whatever hid it."""
@@ -174,7 +174,7 @@ class TestResolved:
     async def test_a_list_that_we_got_meanwhile_is_no_reason_against_it(
         self, server: Server
     ) -> None:
-        """Another task of the session may list while the create is under way."""
+        """Another task of the session may list while the create is in flight."""
         server.snapshots = [made(3600)]
 
         async def send() -> Snapshot:
@@ -185,7 +185,7 @@ class TestResolved:
 
 
 class TestUnresolved:
-    """What could be somebody else's is nobody's."""
+    """What could be another create's is no match."""
 
     @pytest.mark.parametrize(
         "snapshots",
@@ -199,7 +199,7 @@ class TestUnresolved:
     async def test_what_does_not_fit_is_no_candidate(
         self, server: Server, snapshots: list[Snapshot]
     ) -> None:
-        """The error says what was there."""
+        """The error lists what existed."""
         server.snapshots = snapshots
 
         with pytest.raises(OutcomeUnknownError, match="No new snapshot like it was seen") as caught:
@@ -230,7 +230,7 @@ class TestUnresolved:
 
         assert got.value.candidates == tuple(snapshots)
 
-    async def test_a_list_that_knows_no_instance_either_settles_it(self, server: Server) -> None:
+    async def test_a_list_that_knows_no_instance_either_resolves_it(self, server: Server) -> None:
         """A server that failed may be wrong; where the list agrees, no snapshot can have come."""
         server.errors = [refused(InstanceNotFoundError, code="database_instance_find")]
 
@@ -241,7 +241,7 @@ class TestUnresolved:
         assert not caught.value.may_have_taken_effect
         assert len(server.listed_at) == 1
 
-    async def test_a_lost_response_is_not_settled_by_a_missing_instance(
+    async def test_a_lost_response_is_not_resolved_by_a_missing_instance(
         self, server: Server
     ) -> None:
         """The snapshot may have been made before the instance went."""
@@ -261,7 +261,7 @@ class TestUnresolved:
 
         assert caught.value.candidates == ()
 
-    async def test_the_servers_time_is_of_when_its_list_began(
+    async def test_the_servers_time_is_of_when_its_list_was_requested(
         self, server: Server, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A list that takes long to come does not make an older snapshot a new one."""
@@ -281,7 +281,7 @@ class TestUnresolved:
         assert caught.value.candidates == ()
 
     async def test_after_a_repetition_it_is_not_known_since_when(self, server: Server) -> None:
-        """Somebody else's may have been made in the pause."""
+        """Another program's may have been made during the backoff."""
         server.snapshots = [made(3600)]
         lost = TransportError(
             "lost", method="POST", path="/v2",
@@ -319,7 +319,7 @@ class TestUnresolved:
         assert len(server.listed_at) == 1
 
     async def test_the_error_holds_all_that_is_known(self, server: Server) -> None:
-        """What was asked, what it met, what was seen, and what to do."""
+        """What was requested, what it got, what was seen, and what to do."""
         server.snapshots = [made(0, "old")]
 
         with pytest.raises(OutcomeUnknownError) as caught:
@@ -338,7 +338,7 @@ class TestUnresolved:
         )  # fmt: skip
         assert error.requested == {"name": "nightly", "description": "of Monday"}
 
-    async def test_a_window_of_0_looks_for_nothing(self, server: Server) -> None:
+    async def test_a_timeout_of_0_searches_nothing(self, server: Server) -> None:
         """Then the error comes at once."""
         server.creations = Creations(cast("Caller", server), server.clock, 0.0)
 
@@ -357,7 +357,7 @@ class TestUnresolved:
         ids=lambda error: type(error).__name__,
     )
     async def test_a_definite_failure_is_what_it_is(self, server: Server, error: Exception) -> None:
-        """Nothing was done, so nothing is looked for."""
+        """Nothing was done, so nothing is searched for."""
 
         async def send() -> Snapshot:
             raise error
@@ -397,7 +397,7 @@ class TestTwoClocks:
     async def test_a_snapshot_is_matched_within_a_second_of_the_servers_time(
         self, server: Server, seconds: float, became: str
     ) -> None:
-        """Both times are cut to whole seconds, so a second apart proves nothing."""
+        """Both times are cut to full seconds, so a second apart proves nothing."""
         server.snapshots = [made_after(seconds)]
 
         (outcome,) = await both(server.create(REQUEST, lose))
@@ -406,7 +406,7 @@ class TestTwoClocks:
         if isinstance(outcome, OutcomeUnknownError):
             assert bool(outcome.candidates) == (became == "may be it")
 
-    async def test_it_is_not_adopted_either_once_the_servers_time_has_caught_up(
+    async def test_it_is_no_match_either_once_the_servers_time_has_caught_up(
         self, server: Server
     ) -> None:
         """The clocks differ by as much as before, so the search ends at once."""
@@ -454,7 +454,7 @@ class TestAResponseOfAnothers:
 
     @pytest.mark.usefixtures("_known")
     @pytest.mark.parametrize("snapshot_id", ["old", "theirs"])
-    async def test_its_own_is_looked_for_as_if_the_response_had_been_lost(
+    async def test_its_own_is_searched_for_as_if_the_response_had_been_lost(
         self,
         server: Server,
         snapshot_id: str,
@@ -516,7 +516,7 @@ class TestAResponseOfAnothers:
         assert server.listed_at == []
 
     async def test_of_two_creates_with_one_response_one_has_it(self, server: Server) -> None:
-        """The other one's own is looked for."""
+        """The other one's own is searched for."""
         server.snapshots = [made(3600), made(3600, "snap-2")]
 
         async def send() -> Snapshot:
@@ -531,7 +531,7 @@ class TestEntriesThatCannotBeRead:
     """One that can't be the create's hides nothing; one that may be is not passed over."""
 
     @pytest.mark.parametrize(
-        ("unread", "is_adopted"),
+        ("unread", "is_matched"),
         [
             pytest.param(entry(name="weekly"), True, id="another name"),
             pytest.param(entry(id="x", name="weekly"), True, id="another name and an id"),
@@ -545,7 +545,7 @@ class TestEntriesThatCannotBeRead:
         ],
     )
     async def test_a_strangers_entry_does_not_prevent_the_match(
-        self, server: Server, unread: UnreadableEntry, *, is_adopted: bool
+        self, server: Server, unread: UnreadableEntry, *, is_matched: bool
     ) -> None:
         """It is one where its name differs, or where its id was known before."""
         server.ledger.note_id("old")
@@ -554,14 +554,14 @@ class TestEntriesThatCannotBeRead:
 
         (outcome,) = await both(server.create(REQUEST, lose))
 
-        assert isinstance(outcome, Snapshot) == is_adopted
+        assert isinstance(outcome, Snapshot) == is_matched
         if isinstance(outcome, OutcomeUnknownError):
             assert outcome.candidates == (made(3600),)
             assert isinstance(outcome.last_error, DecodeError)
             assert "An entry of the list that could not be read may be it: no list." in str(outcome)
 
     async def test_it_may_be_read_at_the_next_poll(self, server: Server) -> None:
-        """A snapshot that is being made may be half of one for a moment."""
+        """A snapshot that is being created may be incomplete for a while."""
         server.unreadable = [entry(name="nightly")]
         task = asyncio.ensure_future(server.create(REQUEST, lose))
         await server.clock.sleep(3)
@@ -570,7 +570,7 @@ class TestEntriesThatCannotBeRead:
         assert (await task).id == "snap-1"
 
     async def test_none_is_read(self, server: Server) -> None:
-        """The error says that it may be there."""
+        """The error says that it may exist."""
         server.unreadable = [entry()]
 
         with pytest.raises(OutcomeUnknownError, match="could not be read may be it") as caught:
@@ -601,7 +601,7 @@ class TestTwoAtOnce:
 
     @pytest.mark.parametrize("there", [0, 1, 2])
     async def test_both_lose_their_responses(self, server: Server, there: int) -> None:
-        """One snapshot is one's; of two, nobody can tell whose is which."""
+        """One snapshot is one's; of two, it is not known whose is which."""
         server.snapshots = [made(3600, f"snap-{n}") for n in range(there)]
 
         got = [
@@ -613,10 +613,10 @@ class TestTwoAtOnce:
         assert got == ["snap-0"] * (there == 1)
 
     @pytest.mark.parametrize("after", [1.0, 20.0])
-    async def test_one_loses_its_answer_and_one_does_not(
+    async def test_one_loses_its_response_and_one_does_not(
         self, server: Server, after: float
     ) -> None:
-        """While the other is not answered, its snapshot is not taken away from it."""
+        """While the other has no response, its snapshot is not taken away from it."""
         server.snapshots = [made(3600)]
 
         async def send() -> Snapshot:
@@ -656,7 +656,7 @@ class TestTwoAtOnce:
         assert (await server.create(REQUEST, lose)).id == "snap-1"
         under_way.cancel()
 
-    async def test_one_that_was_cancelled_may_have_made_it(self, server: Server) -> None:
+    async def test_one_that_was_canceled_may_have_made_it(self, server: Server) -> None:
         """So the next one of that name does not take it for its own."""
         task = asyncio.ensure_future(server.create(REQUEST, lambda: server.clock.sleep(9)))
         await asyncio.sleep(0)

@@ -28,7 +28,7 @@ from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, pytest_plu
 
 from .serving import serving
 from .test_chaos import SEEDS
-from .test_reliability import LOST_ANSWERS
+from .test_reliability import LOST_RESPONSES
 from .test_retry import MEETS, REQUESTS
 
 pytest_plugins = ["pytester"]
@@ -67,7 +67,7 @@ class Block:
 
     @property
     def output(self) -> str | None:
-        """What it is said to print."""
+        """What it should print."""
         return self.following.text if self.following and self.following.language == "text" else None
 
 
@@ -93,7 +93,7 @@ SHELL = [b for b in BLOCKS if b.language in {"sh", "console"}]
 
 @pytest.fixture
 def _account(monkeypatch: pytest.MonkeyPatch, fake_clock: FakeClock) -> Iterator[None]:
-    """Give the documents the account that their environment is said to name."""
+    """Give the documents the account that their environment names."""
     civo = FakeCivo(clock=fake_clock)
     civo.add_instance("web-1")
     with serving(civo, monkeypatch):
@@ -117,8 +117,8 @@ def logging_as_in_a_new_process() -> Iterator[None]:
 
 @pytest.mark.usefixtures("time_passes_at_once", "_account")
 @pytest.mark.parametrize("block", PROGRAMS, ids=str)
-def test_a_block_runs_and_prints_what_it_is_said_to(block: Block) -> None:
-    """Each Python block is a whole program; a `text` block after it is what it prints."""
+def test_a_block_prints_the_output_beside_it(block: Block) -> None:
+    """Each Python block is a complete program; a `text` block after it is what it prints."""
     code = compile("\n" * block.line + block.text, block.document, "exec")
 
     with logging_as_in_a_new_process(), redirect_stdout(io.StringIO()) as printed:
@@ -166,7 +166,7 @@ def test_ci_runs_the_readmes_second_command() -> None:
 @in_the_source_tree
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_ci_runs_each_command_that_installs_the_project(document: Path) -> None:
-    """`.ci/installs.py` finds them all, and none asks PyPI for what is not there yet."""
+    """`.ci/installs.py` finds them all, and none requests from PyPI what is not there yet."""
     installs = runpy.run_path(str(ROOT / ".ci" / "installs.py"))["installs"]
     text = document.read_text(encoding="utf-8")
     left_over = " ".join(text.split())
@@ -189,7 +189,7 @@ def test_ci_runs_the_session_that_installs() -> None:
 @in_the_source_tree
 @pytest.mark.parametrize("block", SHELL, ids=str)
 def test_a_command_names_files_that_exist(block: Block) -> None:
-    """Whoever pastes it finds them."""
+    """A reader who pastes it finds them."""
     named = re.findall(r"(?<![\w~$/.-])([\w.][\w./-]*\.(?:py|md|toml)|\.ci/\w+)\b", block.text)
 
     assert [name for name in named if not (ROOT / name).exists()] == []
@@ -198,7 +198,7 @@ def test_a_command_names_files_that_exist(block: Block) -> None:
 @in_the_source_tree
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_link_is_broken(document: Path) -> None:
-    """Each link inside the repository leads to a file, and to a heading of it where it says so."""
+    """Each link inside the repository leads to a file, and to a heading where it names one."""
     prose = FENCE.sub("", document.read_text(encoding="utf-8"))
     links = re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", prose)
 
@@ -206,7 +206,7 @@ def test_no_link_is_broken(document: Path) -> None:
 
 
 def leads_somewhere(document: Path, path: str, anchor: str) -> bool:
-    """Tell whether a relative link has a target."""
+    """Return whether a relative link has a target."""
     target = (document.parent / path).resolve() if path else document
     if not target.exists() or not anchor:
         return target.exists()
@@ -220,7 +220,7 @@ def leads_somewhere(document: Path, path: str, anchor: str) -> bool:
     [path for path in DOCUMENTS if path.name not in {"README.md", "changelog.md"}],
     ids=lambda path: str(path.relative_to(ROOT)),
 )
-def test_a_page_says_first_when_to_use_it(document: Path) -> None:
+def test_a_page_starts_with_when_to_use_it(document: Path) -> None:
     """Its first sentence is for those who wonder whether to read on."""
     first = document.read_text(encoding="utf-8").split("\n\n")[1]
 
@@ -251,7 +251,7 @@ def test_the_reference_has_every_method_of_a_session() -> None:
     assert sorted(shown) == sorted(public)
 
 
-def test_each_promise_names_a_test_that_is_there() -> None:
+def test_each_promise_names_a_test_that_exists() -> None:
     """In the last column of each row of the page; found by reading the tests, not by running."""
     page = RELIABILITY.read_text(encoding="utf-8")
     rows = re.findall(r"^\|(?! Promise|---).*\|$", page, re.MULTILINE)
@@ -272,7 +272,7 @@ def functions_in(file: Path) -> Iterator[str]:
 
 
 def is_function(node: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Tell whether a statement defines a function."""
+    """Return whether a statement defines a function."""
     return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
 
 
@@ -292,7 +292,7 @@ LIST = endpoints.list_snapshots("web-1", region="LON1")
         ("s to {:g} s", RetryPolicy().max_backoff),
         ("absurd ones are left aside. | up to {:g} s", retry._MAX_OBEYED),
         ("a budget of {:g} repeats", RetryPolicy().budget),
-        ("{:g} ways to lose it", len(LOST_ANSWERS) - 1),
+        ("{:g} ways to lose it", len(LOST_RESPONSES) - 1),
         ("looked for {:g} s", DEFAULTS["resolve_timeout"]),
         ("{:,} seeds", len(SEEDS)),
         ("{:g} s a sending", HttpOptions().request_timeout),

@@ -1,4 +1,4 @@
-"""The six calls as values: what would be sent, and what is refused before anything is."""
+"""The six calls as values: what would be sent, and what is an error before anything is."""
 
 import ipaddress
 from typing import Any
@@ -219,21 +219,21 @@ def test_no_id_reaches_another_path(instance_id: str, snapshot_id: str) -> None:
 
 @given(st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True))
 def test_every_name_that_civo_allows_is_a_plain_name(name: str) -> None:
-    """What a snapshot may be called, it can be asked for by."""
+    """Any name of a snapshot can be requested."""
     build("create_snapshot", name=name)
 
     assert build("get_snapshot", snapshot_id=name).path.endswith(f"/{name}")
 
 
-def test_an_update_may_answer_with_the_new_name() -> None:
-    """Asked for by its old name, a renamed snapshot bears the new one."""
+def test_the_response_to_an_update_may_have_the_new_name() -> None:
+    """Requested by its old name, a renamed snapshot has the new one."""
     request = build("update_snapshot", snapshot_id="old", name="new")
 
     assert request.expected == {"old", "new"}
 
 
 def test_a_restore_can_be_pointed_at_an_id() -> None:
-    """What was asked for by name is restored by the id that was looked at."""
+    """What was requested by name is restored by the id that was checked."""
     request = endpoints.restore_snapshot(SnapshotRef("web-1", "nightly", "LON1"), hostname="copy")
 
     pointed = endpoints.for_snapshot(request, make_snapshot(name="nightly"))

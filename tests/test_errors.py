@@ -193,10 +193,10 @@ def test_a_pickle_holds_public_names_alone(value: object, protocol: int) -> None
 
 
 @pytest.mark.parametrize("kind", PUBLIC_ERRORS, ids=lambda kind: kind.__name__)
-def test_a_log_line_and_a_traceback_say_the_context_once(
+def test_a_log_line_and_a_traceback_show_the_context_once(
     kind: type[CivoSnapshotsError], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A note would be lost in the one; a note and the text would say it twice in the other."""
+    """A note would be lost in the one; a note and the text would stand in the other twice."""
     error = make_error(kind)
     error.add_context("while waiting")
     error.add_context("in a job")
@@ -266,7 +266,7 @@ def test_every_error_stands_in_the_tree_where_it_is_defined(kind: type[Exception
 def test_some_errors_are_builtin_ones_as_well(
     kind: type[Exception], builtin: type[Exception]
 ) -> None:
-    """`except TimeoutError` means a time-out, whoever noticed it."""
+    """`except TimeoutError` means a timeout, whatever noticed it."""
     assert issubclass(kind, builtin)
 
 
@@ -359,7 +359,7 @@ JUDGED: list[tuple[CivoSnapshotsError, bool, bool]] = [
 def test_one_table_judges_every_error(
     error: CivoSnapshotsError, *, is_transient: bool, may_have_taken_effect: bool
 ) -> None:
-    """Retries, polls, resolving and the users' own job runners ask the same two questions."""
+    """Retries, polls, resolving and the users' own job runners use the same two properties."""
     judged = error.is_transient, error.may_have_taken_effect
     sent_on: CivoSnapshotsError = pickle.loads(pickle.dumps(error))  # noqa: S301 - made here
 

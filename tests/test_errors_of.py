@@ -1,4 +1,4 @@
-"""What Civo's refusals mean: by code first, then by status."""
+"""What Civo's error responses mean: by code first, then by status."""
 
 import json
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ RECEIVED = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 def refuse(
     status: int, body: object = b"", request: Request[object] = GET, **headers: str
 ) -> ApiError:
-    """Make the error that such an answer means."""
+    """Make the error that such a response means."""
     return error_of(
         request,
         Response(
@@ -100,7 +100,7 @@ def test_classifies_by_code_and_then_by_status(
     assert (error.code, error.status, error.reason) == (code, status, "Because")
 
 
-def test_an_older_refusal_of_a_token_has_only_a_result() -> None:
+def test_an_older_error_for_a_token_has_only_a_result() -> None:
     """Older reports show no code at all."""
     error = refuse(404, {"result": "requires_authentication"})
 
@@ -123,7 +123,7 @@ def test_an_older_refusal_of_a_token_has_only_a_result() -> None:
         (b"", "Civo answered 404"),
     ],
 )
-def test_says_it_in_one_sentence(body: object, sentence: str) -> None:
+def test_its_text_is_one_sentence(body: object, sentence: str) -> None:
     """Whatever the body is, the error can be read."""
     assert str(refuse(404, body)) == f"GET /v2/instances/web-1/snapshots/snap-1: {sentence}"
 
@@ -199,10 +199,10 @@ def test_says_it_in_one_sentence(body: object, sentence: str) -> None:
         ),
     ],
 )
-def test_says_what_it_means_and_what_helps(
+def test_its_text_is_what_it_means_and_what_helps(
     request_: Request[object], status: int, body: object, sentence: str
 ) -> None:
-    """Where a newcomer would look in the wrong place."""
+    """Where a newcomer would search in the wrong place."""
     assert str(refuse(status, body, request_)) == sentence
 
 
@@ -215,7 +215,7 @@ def test_says_what_it_means_and_what_helps(
         (429, "soon", "Civo answered 429"),
     ],
 )
-def test_says_how_long_it_was_asked_to_wait(status: int, asked: str, sentence: str) -> None:
+def test_its_text_has_the_seconds_of_retry_after(status: int, asked: str, sentence: str) -> None:
     """Where that is a time that can be waited for."""
     error = refuse(status, retry_after=asked)
 
@@ -240,7 +240,7 @@ def test_a_reason_can_be_printed() -> None:
     assert str(error).endswith(": ?!")
 
 
-def test_carries_what_support_asks_for() -> None:
+def test_carries_what_support_needs() -> None:
     """Method, path, request id and the beginning of the body are there."""
     error = refuse(502, b"<html>" + b"x" * 1000, x_request_id="abc-1")
 
@@ -260,7 +260,7 @@ def test_carries_what_support_asks_for() -> None:
     ],
 )
 def test_a_redirect_is_refused_with_only_the_host_named(location: str, host: str) -> None:
-    """Where it points to is not followed, and not repeated."""
+    """Where it points to is not followed, and not quoted."""
     error = refuse(307, b"", location=location)
 
     assert type(error) is ApiError
@@ -303,7 +303,7 @@ def test_reads_retry_after(headers: dict[str, Any], seconds: float | None) -> No
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "passing"),
+    ("status", "code", "transient"),
     [
         (429, "", True),
         (500, "", True),
@@ -317,6 +317,6 @@ def test_reads_retry_after(headers: dict[str, Any], seconds: float | None) -> No
         (307, "", False),
     ],
 )
-def test_tells_what_may_pass_by_itself(status: int, code: str, passing: bool) -> None:  # noqa: FBT001
-    """These are worth another look a little later; the others are not."""
-    assert refuse(status, {"code": code}).is_transient is passing
+def test_knows_what_is_transient(status: int, code: str, transient: bool) -> None:  # noqa: FBT001
+    """These are worth another attempt a little later; the others are not."""
+    assert refuse(status, {"code": code}).is_transient is transient

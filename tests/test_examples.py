@@ -1,4 +1,4 @@
-"""The examples do what they say, in no time."""
+"""The examples do what they describe, in no time."""
 
 import asyncio
 import importlib.util
@@ -30,18 +30,18 @@ def run(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: str) -> int:
     return status
 
 
-def said(printed: str) -> list[str]:
-    """Return what was said, without the seconds before it."""
+def printed(printed: str) -> list[str]:
+    """Return what was printed, without the seconds before it."""
     return [line.partition(" s  ")[2] for line in printed.splitlines() if " s  " in line]
 
 
 def test_the_main_job_runs_on_a_fake(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It creates, tells each change of each volume, and restores into a new instance."""
+    """It creates, prints each change of each volume, and restores into a new instance."""
     assert run(monkeypatch, "create_wait_restore") == 0
 
-    created, *changes, complete, restoring = said(capsys.readouterr().out)
+    created, *changes, complete, restoring = printed(capsys.readouterr().out)
     assert created.startswith("created snapshot before-upgrade-")
     assert changes == [
         "snapshot: (no state) -> Pending",

@@ -19,7 +19,7 @@ from civo_snapshots_async.testing import FakeCivo, FakeClock, scripts
 
 
 class TestFollowing:
-    """Looking at instances, and at what is to be gone."""
+    """Waits for instances, and for what is to be gone."""
 
     @pytest.mark.parametrize("others", [0, 250])
     async def test_a_restored_instance_is_found_and_waited_for(
@@ -122,7 +122,7 @@ class TestFollowing:
         assert {request.query["region"] for request in civo.requests[:-1]} == {"FAKE2"}
 
     @pytest.mark.parametrize("name", ["wait_until_deleted", "wait_until_active"])
-    async def test_a_bad_id_is_refused_before_anything_is_sent(
+    async def test_a_bad_id_is_an_error_before_anything_is_sent(
         self, civo: FakeCivo, session: SnapshotSession, name: str
     ) -> None:
         """As in every call."""

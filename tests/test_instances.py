@@ -57,13 +57,13 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-def answer(payload: object) -> Response:
+def respond(payload: object) -> Response:
     """Make a response of JSON."""
     return Response(status=200, body=json.dumps(payload).encode())
 
 
 class TestTheModel:
-    """What Civo said, and what it means."""
+    """What Civo reports, and what it means."""
 
     @pytest.mark.parametrize(
         ("status", "is_active", "is_failed"),
@@ -98,10 +98,10 @@ class TestTheModel:
 
 
 class TestTheCalls:
-    """As values, and their answers."""
+    """As values, and their responses."""
 
     def test_get_is_one_request(self) -> None:
-        """It may be sent again freely."""
+        """It may be retried freely."""
         assert (GET.method, GET.path, GET.fields) == ("GET", "/v2/instances/web-1", None)
         assert (GET.call, GET.region, GET.returns) == ("get_instance", "LON1", Instance)
         assert GET.retry_safety is RetrySafety.ALWAYS
@@ -115,8 +115,8 @@ class TestTheCalls:
             get_instance("web-1", region=hostile)
 
     def test_reads_an_instance(self) -> None:
-        """What is not needed is left out; the region is as it was asked for."""
-        assert decode(GET, answer(DOCUMENT)) == Instance(
+        """What is not needed is left out; the region is as it was requested."""
+        assert decode(GET, respond(DOCUMENT)) == Instance(
             id="69a23478-a89e-41d2-97b1-6f4c341cee70",
             hostname="web-1",
             status="ACTIVE",
@@ -130,7 +130,7 @@ class TestTheCalls:
     )
     def test_tolerates_what_may_be_missing(self, fields: dict[str, Any]) -> None:
         """But for the id."""
-        instance = decode(GET, answer(fields))
+        instance = decode(GET, respond(fields))
 
         assert instance == Instance(id=fields["id"], region="LON1")
 
@@ -145,12 +145,12 @@ class TestTheCalls:
             ({**DOCUMENT, "hostname": "web-2"}, "id: got '69a23478-a89e-41d2-97b1-6f4c341cee70' ("),
         ],
     )
-    def test_says_where_an_instance_is_not_as_documented(
+    def test_names_where_an_instance_is_not_as_documented(
         self, payload: object, problem: str
     ) -> None:
-        """Another instance than was asked for is no answer either."""
+        """Another instance than the requested one is an error as well."""
         with pytest.raises(DecodeError) as caught:
-            decode(GET, answer(payload))
+            decode(GET, respond(payload))
 
         assert caught.value.problems[0].startswith(problem)
 
@@ -158,7 +158,7 @@ class TestTheCalls:
         """Each instance in it, and how many pages there are."""
         payload = {"page": 1, "per_page": 100, "pages": 3, "items": [DOCUMENT, {"id": "b"}]}
 
-        page = decode(LIST, answer(payload))
+        page = decode(LIST, respond(payload))
 
         assert page.pages == 3
         assert [(item.id[:4], item.region) for item in page.items] == [
@@ -167,7 +167,7 @@ class TestTheCalls:
 
     def test_a_page_without_items_is_empty(self) -> None:
         """Go writes a nil slice as null."""
-        assert decode(LIST, answer({"pages": 0, "items": None})) == InstancePage(items=(), pages=0)
+        assert decode(LIST, respond({"pages": 0, "items": None})) == InstancePage(items=(), pages=0)
 
     @pytest.mark.parametrize(
         ("payload", "problems"),
@@ -192,20 +192,20 @@ class TestTheCalls:
             ),
         ],
     )
-    def test_says_where_a_page_is_not_as_documented(
+    def test_names_where_a_page_is_not_as_documented(
         self, payload: object, problems: tuple[str, ...]
     ) -> None:
-        """An answer that says nothing is not a list without instances."""
+        """An empty response is not a list without instances."""
         with pytest.raises(DecodeError) as caught:
-            decode(LIST, answer(payload))
+            decode(LIST, respond(payload))
 
         assert caught.value.problems == problems
 
     @pytest.mark.parametrize("request_", [GET, LIST], ids=["get", "list"])
     def test_an_error_shows_nothing_of_an_instance(self, request_: Request[object]) -> None:
-        """Its first password may be in the answer."""
+        """Its first password may be in the response."""
         with pytest.raises(DecodeError) as caught:
-            decode(request_, answer({**DOCUMENT, "id": 5, "items": [DOCUMENT], "pages": "x"}))
+            decode(request_, respond({**DOCUMENT, "id": 5, "items": [DOCUMENT], "pages": "x"}))
 
         assert caught.value.body_excerpt == ""
         assert "hunter2" not in str(caught.value) + repr(vars(caught.value))
@@ -226,7 +226,7 @@ class Polling:
         self.script = script
 
     async def poll(self, _: Request[Any], /) -> Any:
-        """Do as the script says."""
+        """Do what the script holds."""
         return await self.script()
 
 
@@ -237,7 +237,7 @@ async def wait(script: Script, **more: Any) -> Instance:
 
 
 class TestWaitingUntilActive:
-    """Until Civo says so, or says that it will not be."""
+    """Until Civo reports it, or that it has failed."""
 
     async def test_returns_the_active_instance(self, fake_clock: FakeClock) -> None:
         """At once where it is."""
@@ -267,7 +267,7 @@ class TestWaitingUntilActive:
         assert (error.instance, error.instance_id) == (web(word), "copy")
         assert (error.polls, error.elapsed) == (2, 10)
 
-    async def test_a_time_out_says_what_it_was(self, fake_clock: FakeClock) -> None:
+    async def test_a_timeout_names_the_last_status(self, fake_clock: FakeClock) -> None:
         """It may be shut off for good."""
         with pytest.raises(WaitTimeoutError) as caught:
             await wait(Script(fake_clock, web("SHUTOFF"), LOST), timeout=15)
@@ -279,12 +279,12 @@ class TestWaitingUntilActive:
         assert (caught.value.instance_id, caught.value.snapshot_id) == ("copy", "")
         assert caught.value.last_error is LOST
 
-    async def test_a_time_out_without_any_answer_says_so(self, fake_clock: FakeClock) -> None:
+    async def test_a_timeout_without_any_response(self, fake_clock: FakeClock) -> None:
         """Nothing is known then."""
         with pytest.raises(WaitTimeoutError, match=r"\(3 polls in 15.0 s\): it was never seen; "):
             await wait(Script(fake_clock, LOST), timeout=15)
 
-    async def test_some_looks_may_fail_in_passing(self, fake_clock: FakeClock) -> None:
+    async def test_some_polls_may_fail(self, fake_clock: FakeClock) -> None:
         """Five in a row, and the count starts anew with each success."""
         script = Script(fake_clock, *[LOST] * 5, web("BUILDING"), *[LOST] * 5, web())
 
@@ -298,7 +298,7 @@ class TestWaitingUntilActive:
         ],
         ids=lambda error: type(error).__name__,
     )
-    async def test_what_no_look_would_mend_ends_it_at_once(
+    async def test_what_no_poll_would_change_ends_it_at_once(
         self, fake_clock: FakeClock, error: CivoSnapshotsError
     ) -> None:
         """As it is, with a note."""
@@ -313,8 +313,8 @@ class TestWaitingUntilActive:
         )
         assert len(script.called_at) == 1
 
-    async def test_cancelling_stops_it_at_once(self, fake_clock: FakeClock) -> None:
-        """With no further look."""
+    async def test_a_cancellation_stops_it_at_once(self, fake_clock: FakeClock) -> None:
+        """With no further poll."""
         script = Script(fake_clock, web("BUILDING"))
         task = asyncio.ensure_future(wait(script))
         await fake_clock.sleep(15)
@@ -334,24 +334,24 @@ OTHERS = tuple(web(instance_id=f"o-{n}", hostname=f"other-{n}") for n in range(3
 
 
 class Pages:
-    """A list of instances, as each look finds it: its pages, or an error."""
+    """A list of instances, as each poll finds it: its pages, or an error."""
 
-    def __init__(self, clock: FakeClock, *looks: list[tuple[Instance, ...]] | Exception) -> None:
+    def __init__(self, clock: FakeClock, *polls: list[tuple[Instance, ...]] | Exception) -> None:
         self.clock = clock
-        self.looks = list(looks)
+        self.polls = list(polls)
         self.requested: list[tuple[float, int]] = []
 
     async def poll(self, request: Request[Any], /) -> Any:
         """Give one page of the present poll."""
         number = int(request.query["page"])
         self.requested.append((self.clock.now(), number))
-        look = self.looks[0]
-        is_last = isinstance(look, Exception) or number >= len(look)
-        if is_last and len(self.looks) > 1:
-            del self.looks[0]
-        if isinstance(look, Exception):
-            raise look
-        return InstancePage(items=look[number - 1] if look else (), pages=len(look))
+        poll_ = self.polls[0]
+        is_last = isinstance(poll_, Exception) or number >= len(poll_)
+        if is_last and len(self.polls) > 1:
+            del self.polls[0]
+        if isinstance(poll_, Exception):
+            raise poll_
+        return InstancePage(items=poll_[number - 1] if poll_ else (), pages=len(poll_))
 
 
 FIRST_PAGE = list_instances(1, 100, region="FAKE1")
@@ -375,7 +375,7 @@ class TestFindingTheRestoredInstance:
         assert await find(pages) == it
         assert pages.requested == [(0, 1), (0, 2), (0, 3)]
 
-    async def test_looks_until_it_is_listed(self, fake_clock: FakeClock) -> None:
+    async def test_polls_until_it_is_listed(self, fake_clock: FakeClock) -> None:
         """It may take a while to show up."""
         pages = Pages(fake_clock, [], [OTHERS], [OTHERS, (web(),)])
 
@@ -388,7 +388,7 @@ class TestFindingTheRestoredInstance:
 
         assert await find(pages) == web("ACTIVE")
 
-    async def test_one_that_slips_between_pages_is_found_by_the_next_look(
+    async def test_one_that_slips_between_pages_is_found_by_the_next_poll(
         self, fake_clock: FakeClock
     ) -> None:
         """When one before it goes, it moves to a page that was read already."""
@@ -397,7 +397,7 @@ class TestFindingTheRestoredInstance:
         assert await find(pages) == web()
 
     async def test_the_pages_may_become_fewer(self, fake_clock: FakeClock) -> None:
-        """The last answer tells how many there are."""
+        """The last response has how many there are."""
         pages = Pages(fake_clock, [(web(),)])
         first = InstancePage(items=OTHERS, pages=9)
 
@@ -412,7 +412,7 @@ class TestFindingTheRestoredInstance:
         assert found == web()
 
     async def test_reads_a_bounded_number_of_pages(self, fake_clock: FakeClock) -> None:
-        """However many a server says that there are."""
+        """However many a server reports."""
         read: list[int] = []
 
         class Endless:
@@ -428,7 +428,7 @@ class TestFindingTheRestoredInstance:
         assert read == [*range(1, 101)] * 2
 
     async def test_does_not_guess_among_several(self, fake_clock: FakeClock) -> None:
-        """It says which they are."""
+        """It names them."""
         both = web(), web("BUILDING", "i-2", "Copy")
 
         with pytest.raises(AmbiguousInstanceError) as caught:
@@ -450,8 +450,8 @@ class TestFindingTheRestoredInstance:
 
         assert await find(pages, restore) == web("BUILDING", "i-2")
 
-    async def test_a_time_out_says_what_was_looked_for(self, fake_clock: FakeClock) -> None:
-        """And what the last look met."""
+    async def test_a_timeout_names_what_was_waited_for(self, fake_clock: FakeClock) -> None:
+        """And what the last poll got."""
         with pytest.raises(WaitTimeoutError) as caught:
             await find(Pages(fake_clock, [OTHERS], LOST), timeout=15)
 
@@ -461,8 +461,8 @@ class TestFindingTheRestoredInstance:
         )
         assert (caught.value.instance_id, caught.value.snapshot_id) == ("web-1", "snap-1")
 
-    async def test_a_page_may_fail_in_passing(self, fake_clock: FakeClock) -> None:
-        """The next look begins with the first page again."""
+    async def test_a_page_may_fail_temporarily(self, fake_clock: FakeClock) -> None:
+        """The next poll starts with the first page again."""
         pages = Pages(fake_clock, *[LOST] * 5, [(web(),)])
 
         assert await find(pages) == web()
@@ -495,7 +495,7 @@ class TestFindingTheRestoredInstance:
     async def test_refuses_a_restore_without_a_mark(
         self, fake_clock: FakeClock, restore: Restore, says: str
     ) -> None:
-        """Before any look."""
+        """Before any poll."""
         pages = Pages(fake_clock, [(web(),)])
 
         with pytest.raises(ValueError, match=says):

@@ -1,7 +1,7 @@
 """Instrumented, as by OpenTelemetry's or Sentry's integration: they add a trace to every session.
 
-Here by a tool of our own that does the same; `nox --session instrumented` runs these, and the whole
-table of promises, under each of the real ones.
+Here by a tool of our own that does the same; `nox --session instrumented` runs these, and all
+tests of the table of promises, under each of the real ones.
 """
 
 from collections.abc import Callable
@@ -114,7 +114,7 @@ async def test_a_given_session_that_is_not_instrumented_stays_so(
 
 
 async def test_what_is_recorded_holds_no_token(tracing: Tracing, civo: FakeCivo) -> None:
-    """Neither of a request that is done nor of one that fails, with all headers asked for."""
+    """Neither of a request that is done nor of one that fails, with all headers recorded."""
     civo.inject("list", faults.reset("midway"), faults.status(500), faults.status(400))
 
     with tracing() as trace:

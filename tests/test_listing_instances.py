@@ -13,7 +13,7 @@ from civo_snapshots_async.testing import FakeCivo
 
 
 class Pages:
-    """A caller whose list of instances has so many pages, or says so."""
+    """A caller whose list of instances has so many pages, or claims to."""
 
     def __init__(self, *pages: tuple[str, ...], says: int | None = None) -> None:
         self.pages = pages
@@ -39,7 +39,7 @@ async def test_all_pages_are_read_and_each_instance_is_there_once() -> None:
 
 
 async def test_a_bounded_number_of_pages_is_read() -> None:
-    """However many a server says that there are."""
+    """However many a server reports."""
     pages = Pages(("a",), says=10**9)
 
     await list_instances(cast("Caller", pages), "LON1")

@@ -61,9 +61,9 @@ WRITES: dict[str, Call] = {
     "overwrite": lambda s: s.restore_snapshot("web-1", "snap-1", overwrite_existing=True),
     "delete": lambda s: s.delete_snapshot("web-1", "snap-1"),
 }
-# The restores that do not first look at the snapshot.
+# The restores that do not first check the snapshot.
 BLIND: dict[str, Any] = {"require_complete": False}
-UNLOOKED: dict[str, Call] = {
+UNCHECKED: dict[str, Call] = {
     **WRITES,
     "restore": lambda s: s.restore_snapshot("web-1", "snap-1", **BLIND),
     "overwrite": lambda s: s.restore_snapshot("web-1", "snap-1", overwrite_existing=True, **BLIND),
@@ -89,7 +89,7 @@ class Log:
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """Every record, as whoever collects the logs reads it."""
+        """Every record, as a collector of logs reads it."""
         return [json.loads(line) for line in self.stream.getvalue().splitlines()]
 
     @property
@@ -220,7 +220,7 @@ class TestWrites:
             ),
         ],
     )
-    async def test_a_record_says_what_it_is_about(
+    async def test_a_record_names_what_it_is_about(
         self,
         *,
         session: SnapshotSession,
@@ -325,7 +325,7 @@ class TestWrites:
     async def test_a_read_leaves_no_trace(
         self, session: SnapshotSession, written: Log, call: Call
     ) -> None:
-        """What changes nothing need not be told apart afterwards."""
+        """What changes nothing need not be distinguished afterwards."""
         await call(session)
 
         assert written.lines == []
@@ -396,11 +396,11 @@ class TestEnds:
         assert f": {text}" in written.lines[-1]["message"]
         assert caught.value.may_have_taken_effect == (end == "unknown")
 
-    @pytest.mark.parametrize(("write", "call"), UNLOOKED.items(), ids=UNLOOKED)
+    @pytest.mark.parametrize(("write", "call"), UNCHECKED.items(), ids=UNCHECKED)
     async def test_what_never_left_was_not_done(
         self, civo: FakeCivo, fake_clock: FakeClock, written: Log, write: str, call: Call
     ) -> None:
-        """There is nobody at that address."""
+        """Nothing listens at that address."""
         async with session_on(civo, fake_clock, api_url="http://127.0.0.1:9") as session:
             with pytest.raises(CivoSnapshotsError):
                 await call(session)
@@ -409,7 +409,7 @@ class TestEnds:
 
     @pytest.mark.parametrize("end", ["cancel", "close"])
     @every_write
-    async def test_cancelled_while_it_runs_it_leaves_a_warning(
+    async def test_canceled_while_it_runs_it_leaves_a_warning(
         self,
         *,
         civo: FakeCivo,
@@ -420,7 +420,7 @@ class TestEnds:
         call: Call,
         end: str,
     ) -> None:
-        """Whoever reads the log after a crash knows that the disk may have been replaced."""
+        """The log after a crash shows that the disk may have been replaced."""
         civo.inject(kind_of(write), faults.hang(effect=True))
         task = asyncio.ensure_future(call(session))
         await fake_clock.sleep(5)
@@ -456,10 +456,10 @@ class TestEnds:
         assert written.lines[-1]["message"].endswith("it may have been done: RuntimeError")
         assert written.events[-1] == ("WARNING", "delete.unknown")
 
-    async def test_a_create_that_is_resolved_says_so(
+    async def test_a_create_that_is_resolved_is_logged_as_that(
         self, civo: FakeCivo, session: SnapshotSession, written: Log
     ) -> None:
-        """The last record tells what is known."""
+        """The last record has what is known."""
         civo.inject("create", faults.close(effect=True))
 
         snapshot = await session.create_snapshot("web-1", name="nightly")
@@ -475,7 +475,7 @@ class TestEnds:
             "nightly",
         )
 
-    async def test_a_deletion_that_is_resolved_says_so(
+    async def test_a_deletion_that_is_resolved_is_logged_as_that(
         self, civo: FakeCivo, session: SnapshotSession, written: Log
     ) -> None:
         """The lost attempt has done it."""
@@ -675,7 +675,7 @@ class TestWaits:
         line = written.lines[-1]
         assert (line["civo_event"], line["civo_snapshot_id"]) == ("wait.timed_out", "snap-1")
 
-    async def test_one_that_nothing_would_mend_leaves_a_warning(
+    async def test_one_that_no_poll_would_change_leaves_a_warning(
         self, civo: FakeCivo, session: SnapshotSession, written: Log
     ) -> None:
         """It is the call's own error, and the wait's end."""
@@ -686,10 +686,10 @@ class TestWaits:
 
         assert written.events == [("WARNING", "wait.failed")]
 
-    async def test_one_that_is_cancelled_leaves_none(
+    async def test_one_that_is_canceled_leaves_none(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock, written: Log
     ) -> None:
-        """Whoever cancels it knows, and it has changed nothing."""
+        """The program that cancels it knows, and it has changed nothing."""
         civo.add_snapshot("web-1", "snap-2", script=scripts.stuck())
         task = asyncio.ensure_future(session.wait_until_complete("web-1", "snap-2"))
         await fake_clock.sleep(5)
@@ -735,7 +735,7 @@ async def dailies(
 
 
 class TestPrunes:
-    """A prune is traced as a whole, and each deletion in it as well."""
+    """A prune is logged, and each deletion in it as well."""
 
     async def test_it_leaves_its_trace(
         self,
@@ -774,7 +774,7 @@ class TestPrunes:
         )
         assert {line["civo_region"] for line in written.lines} == {"FAKE1"}
 
-    async def test_one_that_is_refused_as_a_whole_says_how_many_were_not_tried(
+    async def test_one_that_stops_early_logs_how_many_were_not_tried(
         self,
         civo: FakeCivo,
         session: SnapshotSession,
@@ -804,7 +804,7 @@ class TestPrunes:
         written: Log,
         dailies: tuple[Snapshot, ...],
     ) -> None:
-        """Nobody knows."""
+        """It is not known."""
         plan = plan_prune(dailies, keep_last=2)
         civo.inject("delete", *[faults.close(effect=True)] * 3)
 
@@ -812,7 +812,7 @@ class TestPrunes:
 
         assert written.events[-2:] == [("WARNING", "prune.unknown"), ("INFO", "prune.done")]
 
-    async def test_cancelled_it_says_how_far_it_has_got(
+    async def test_canceled_it_logs_how_far_it_has_got(
         self,
         *,
         civo: FakeCivo,
@@ -893,12 +893,12 @@ class TestRecords:
         assert all(line.keys() > FIELDS for line in written.lines)
 
     def test_a_record_is_one_line(self, written: Log) -> None:
-        """No name, and no text of a server's, looks like a record of its own."""
+        """No name, and no text of a server's, reads like a record of its own."""
         log("wait.failed", About(), "%s, poll %d", "a\nWARNING all is well\x1b[2J", 3)
 
         assert written.lines[0]["message"] == "a WARNING all is well [2J, poll 3"
 
-    async def test_a_record_never_tells_the_token(
+    async def test_a_record_never_shows_the_token(
         self, civo: FakeCivo, session: SnapshotSession, caplog: pytest.LogCaptureFixture
     ) -> None:
         """Neither in its text nor in its fields, though a server echoes it."""
@@ -970,7 +970,7 @@ def handler_with_a_broken_formatter() -> logging.Handler:
     ids=["handler", "filter", "formatter"],
 )
 class TestBrokenLogging:
-    """A log that fails: the call goes on, and says what became of it."""
+    """A log that fails: the call goes on, and returns or raises what it would."""
 
     @pytest.fixture(autouse=True)
     def _broken(self, handler: Callable[[], logging.Handler]) -> Iterator[None]:
@@ -1008,7 +1008,7 @@ class TestBrokenLogging:
 
         assert not isinstance(caught.value.__context__, OSError)
 
-    async def test_it_is_silent_where_logging_is_told_to_be(
+    async def test_it_is_silent_where_logging_is_switched_off(
         self,
         session: SnapshotSession,
         monkeypatch: pytest.MonkeyPatch,

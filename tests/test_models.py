@@ -134,7 +134,7 @@ def test_judges_a_snapshot_by_its_own_state_and_every_volume(
     phase: Phase,
     reasons: tuple[str, ...],
 ) -> None:
-    """The verdict says what it all comes to, and why, in words."""
+    """The verdict is what it all comes to, and why, in words."""
     verdict = make_snapshot(state, volumes, included=included).verdict
 
     assert (verdict.phase, verdict.reasons) == (phase, reasons)
@@ -219,7 +219,7 @@ def test_a_failed_volume_fails_a_snapshot(state: str, volumes: dict[str, str]) -
 def test_a_verdict_has_reasons_unless_it_is_complete(
     state: str, volumes: dict[str, str], included: set[str]
 ) -> None:
-    """Nobody is told "not complete" without being told why."""
+    """No "not complete" comes without a reason."""
     verdict = make_snapshot(state, volumes, included=tuple(included)).verdict
 
     assert bool(verdict.reasons) == (verdict.phase is not Phase.COMPLETE)
@@ -232,7 +232,7 @@ def test_no_state_is_too_strange(state: str) -> None:
 
 
 def test_a_snapshot_reads_its_properties_from_the_verdict() -> None:
-    """The short forms say what the verdict says."""
+    """The short forms are those of the verdict."""
     snapshot = make_snapshot("Pending", {"a": "Failed", "b": "Pending", "c": "Done-ish"})
 
     assert snapshot.is_failed
@@ -241,7 +241,7 @@ def test_a_snapshot_reads_its_properties_from_the_verdict() -> None:
     assert [volume.id for volume in snapshot.pending_volumes] == ["b", "c"]
 
 
-def test_keeps_what_the_server_said() -> None:
+def test_keeps_what_the_server_sent() -> None:
     """The raw words stay readable beside their meaning."""
     snapshot = make_snapshot("com_PLETE", {"vol-1": "Quiescing"}, message="disk full")
 
@@ -258,8 +258,8 @@ def test_a_snapshot_reads_as_a_short_line() -> None:
     )
 
 
-def test_only_complete_and_failed_are_settled() -> None:
-    """A settled snapshot does not change any more."""
+def test_only_complete_and_failed_are_terminal() -> None:
+    """A terminal snapshot does not change any more."""
     assert [phase for phase in Phase if phase.is_terminal] == [Phase.COMPLETE, Phase.FAILED]
 
 
@@ -294,7 +294,7 @@ def test_a_snapshot_needs_only_an_id_and_a_name() -> None:
     ],
     ids=str,
 )
-def test_an_entry_may_be_what_nothing_speaks_against(
+def test_an_entry_may_be_what_differs_in_nothing(
     known: UnreadableEntry, wanted: str, *, may_be: bool, may_be_named: bool
 ) -> None:
     """An id or a name that can't be read may be any."""

@@ -122,7 +122,7 @@ def test_a_time_is_in_utc() -> None:
     assert Restore(id="r-1", created_at=there).to_dict()["created_at"] == "2026-03-01T12:00:00Z"
 
 
-def test_an_error_says_what_it_is_and_carries() -> None:
+def test_an_error_has_its_type_and_what_it_carries() -> None:
     """Its class, its text, and its public attributes."""
     error = SnapshotFailedError(
         "it failed",

@@ -1,4 +1,4 @@
-"""When a wait looks next."""
+"""When a wait polls next."""
 
 import copy
 import pickle
@@ -22,7 +22,7 @@ LOST = TransportError("lost", method="GET", path="/v2")
 
 
 def intervals(policy: PollPolicy, *elapsed: float, outcome: object = None) -> list[float]:
-    """Return the longest interval after a poll at each of these moments."""
+    """Return the longest interval after a poll at each of these times."""
     slept = 0.0
     drawn: list[float] = []
     for number, moment in enumerate(elapsed, start=1):
@@ -56,7 +56,7 @@ def test_the_jitter_is_a_quarter_at_most_also_at_the_cap(elapsed: float, draw: f
     assert GrowingInterval(2, 15, 0.25, lambda: 1.0)(state) == 1.25 * plain
 
 
-def test_the_jitter_leaves_room_for_a_moment_of_somebody_else() -> None:
+def test_the_jitter_leaves_room_for_another_waits_due_time() -> None:
     """Between the shortest and the longest interval; a fixed one leaves none."""
     state = backoff.call_state(polls=9, slept=90, elapsed=100)
 
@@ -65,7 +65,7 @@ def test_the_jitter_leaves_room_for_a_moment_of_somebody_else() -> None:
 
 
 def test_a_fixed_interval_has_no_jitter() -> None:
-    """What was asked for is what is done."""
+    """What is given is what is done."""
     assert intervals(PollPolicy(interval=7), 0, 100, 10_000) == [7, 7, 7]
 
 
@@ -83,7 +83,7 @@ def test_a_fixed_interval_has_no_jitter() -> None:
     ],
 )
 def test_takes_any_strategy_of_tenacity(strategy: Any, expected: list[float]) -> None:
-    """The ones that people know work as they know them; none becomes a loop without pause."""
+    """The ones that people know work as they know them; none becomes a busy loop."""
     assert intervals(PollPolicy(wait=strategy), 0, 10, 20) == expected
 
 
@@ -105,13 +105,13 @@ def test_a_strategy_sees_what_the_poll_came_to(outcome: object) -> None:
 
 @pytest.mark.parametrize("interval", [float("nan"), float("inf"), -1])
 def test_refuses_an_interval_that_is_none(interval: float) -> None:
-    """Such a one would sleep not at all, or for ever."""
+    """Such a one would not sleep at all, or forever."""
     with pytest.raises(ValueError, match="the wait strategy gave an interval of"):
         intervals(PollPolicy(wait=lambda _: interval), 0)
 
 
 @pytest.mark.parametrize(("timeout", "is_past"), [(106, False), (105, True), (50, True)])
-def test_tells_an_interval_that_ends_after_the_limit(timeout: float, *, is_past: bool) -> None:
+def test_knows_an_interval_that_ends_after_the_limit(timeout: float, *, is_past: bool) -> None:
     """After 100 s an interval of 5 s ends at 105 s."""
     state = backoff.call_state(polls=9, slept=90, elapsed=100)
 
@@ -156,7 +156,7 @@ def test_refuses_a_policy_that_is_none(
         ({"wait": tenacity.wait_none()}, {"min_interval": 2}),
         ({"wait": tenacity.wait_none()}, {"max_interval": 20}),
         ({"wait": tenacity.wait_none()}, {"jitter": 0}),
-        # Given is given, though it says what would hold without it.
+        # Given is given, though it is what would hold without it.
         ({"interval": 1}, {"min_interval": 2.0}),
         ({"interval": 1}, {"max_interval": timedelta(seconds=15)}),
         ({"interval": 1}, {"jitter": 0.25}),
@@ -185,7 +185,7 @@ def test_a_policy_that_is_changed_knows_what_was_given(
         attrs.evolve(again(PollPolicy(jitter=0.25)), interval=5)
 
 
-def test_a_policy_says_what_it_does() -> None:
+def test_a_policy_shows_what_it_does() -> None:
     """A default is a number like any other, to read and to compare."""
     assert PollPolicy() == PollPolicy(min_interval=2, max_interval=15, jitter=0.25)
     assert repr(PollPolicy()) == (

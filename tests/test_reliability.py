@@ -35,7 +35,7 @@ from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
 from .make import split_options
 
-LOST_ANSWERS = [
+LOST_RESPONSES = [
     faults.reset("after", effect=True),
     faults.reset("midway"),
     faults.reset("before", effect=True),
@@ -51,11 +51,11 @@ LOST_ANSWERS = [
     faults.huge(),
     faults.bomb(),
 ]
-LOST = pytest.mark.parametrize("fault", LOST_ANSWERS[1:], ids=repr)
+LOST = pytest.mark.parametrize("fault", LOST_RESPONSES[1:], ids=repr)
 
 
 def kinds(civo: FakeCivo) -> list[str]:
-    """Return what was asked of a FakeCivo, in order."""
+    """Return the kinds of a FakeCivo's requests, in order."""
     return [request.kind for request in civo.requests]
 
 
@@ -112,7 +112,7 @@ class TestReads:
     async def test_the_error_lists_every_attempt(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """How many there were, and what each met."""
+        """How many there were, and what each got."""
         civo.inject("get", faults.status(503), faults.reset(), faults.status(502, body="x"))
 
         with pytest.raises(
@@ -123,7 +123,7 @@ class TestReads:
         assert [attempt.may_have_arrived for attempt in caught.value.attempts] == [True, True, True]
 
     async def test_an_update_is_not_retried(self, civo: FakeCivo, session: SnapshotSession) -> None:
-        """Unless it is asked for."""
+        """Unless an option allows it."""
         civo.add_snapshot("web-1", "snap-1")
         civo.inject("update", faults.status(503))
 
@@ -132,7 +132,7 @@ class TestReads:
 
         assert kinds(civo) == ["update"]
 
-    async def test_an_update_is_sent_again_when_asked(
+    async def test_an_update_is_retried_by_an_option(
         self, civo: FakeCivo, fake_clock: FakeClock
     ) -> None:
         """It sets the same values again."""
@@ -146,7 +146,7 @@ class TestReads:
     async def test_a_429_is_raised_at_once_where_the_backoff_would_not_fit(
         self, civo: FakeCivo, fake_clock: FakeClock
     ) -> None:
-        """With what the server asked for."""
+        """With the server's `Retry-After`."""
         civo.inject("list", faults.rate_limited(30))
         async with open_session(civo, fake_clock, call_timeout=20) as session:
             with pytest.raises(RateLimitedError) as caught:
@@ -157,7 +157,7 @@ class TestReads:
     async def test_an_outage_is_not_multiplied(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """500 reads against a server that only answers 503 are at most 550 requests."""
+        """500 reads against a server that only responds 503 are at most 550 requests."""
         civo.inject("list", *[faults.status(503)] * 600)
 
         for _ in range(500):
@@ -182,7 +182,7 @@ class TestReads:
     async def test_retries_can_be_switched_off(
         self, civo: FakeCivo, fake_clock: FakeClock, kind: Any, fault: faults.Fault
     ) -> None:
-        """Then exactly one request goes out, of each kind, whatever it meets."""
+        """Then exactly one request goes out, of each kind, whatever it gets."""
         civo.add_snapshot("web-1", "snap-1")
         civo.inject(kind, *[fault] * 9)
         async with open_session(civo, fake_clock, retry=None, resolve_timeout=0) as session:
@@ -333,7 +333,7 @@ class TestDeletions:
         responses: list[faults.Fault],
         error: type[CivoSnapshotsError],
     ) -> None:
-        """Each attempt was answered: no."""
+        """Each attempt got an error response."""
         civo.add_snapshot("web-1", "snap-1")
         civo.inject("delete", *responses)
 
@@ -357,7 +357,7 @@ class TestDeletions:
     async def test_deleted_again_it_is_known(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """What the error says to do."""
+        """What the error advises."""
         civo.add_snapshot("web-1", "snap-1")
         civo.inject("delete", *[faults.reset("midway")] * 3)
 
@@ -376,7 +376,7 @@ class TestCreates:
     async def test_a_lost_response_is_resolved_by_listing(
         self, civo: FakeCivo, session: SnapshotSession, fault: faults.Fault, fake_clock: FakeClock
     ) -> None:
-        """The snapshot that was made is returned; nothing was sent again."""
+        """The snapshot that was made is returned; nothing was retried."""
         civo.add_snapshot("web-1", name="nightly")
         fake_clock.advance(3600)
         civo.inject("create", fault)
@@ -434,7 +434,7 @@ class TestCreates:
     async def test_a_missing_instance_is_one_whatever_the_status(
         self, civo: FakeCivo, session: SnapshotSession, status: int
     ) -> None:
-        """The create's own code says it; a status that leaves doubt is checked by listing."""
+        """The create's own code means it; a status that leaves doubt is checked by listing."""
         code = "database_snapshot_create_instance_not_found"
         civo.inject("create", faults.status(status, code=code))
 
@@ -444,7 +444,7 @@ class TestCreates:
         assert not caught.value.may_have_taken_effect
         assert kinds(civo).count("create") == 1
 
-    async def test_a_refused_connection_is_tried_again(self, fake_clock: FakeClock) -> None:
+    async def test_a_refused_connection_is_retried(self, fake_clock: FakeClock) -> None:
         """Nothing has left, so nothing can arrive twice."""
         async with FakeCivo() as gone:
             pass
@@ -458,8 +458,8 @@ class TestCreates:
         assert not caught.value.may_have_arrived
         assert len(fake_clock.slept) == 2
 
-    async def test_a_429_is_sent_again(self, civo: FakeCivo, session: SnapshotSession) -> None:
-        """It says that the request was not taken."""
+    async def test_a_429_is_retried(self, civo: FakeCivo, session: SnapshotSession) -> None:
+        """It means that the request was not accepted."""
         civo.inject("create", faults.rate_limited(1), faults.rate_limited(1))
 
         await session.create_snapshot("web-1", name="nightly")
@@ -469,7 +469,7 @@ class TestCreates:
     async def test_a_dropped_idle_connection_loses_nothing(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """Creates and restores go out on fresh ones; a get, which does not, is sent again."""
+        """Creates and restores go out on fresh ones; a get, which does not, is retried."""
         civo.add_snapshot("web-1", "snap-1")
         for kind in ("create", "restore", "get"):
             civo.inject(kind, faults.stale())
@@ -484,7 +484,7 @@ class TestCreates:
         assert [fault.name for fault in civo.unused_faults] == ["stale", "stale"]
 
     @pytest.mark.parametrize("effect", [True, False])
-    async def test_two_of_one_name_that_lose_their_answers(
+    async def test_two_of_one_name_that_lose_their_responses(
         self,
         civo: FakeCivo,
         session: SnapshotSession,
@@ -506,7 +506,7 @@ class TestCreates:
 
 
 class TestRestores:
-    """A restore is never sent again once any of it may have left."""
+    """A restore is never retried once any of it may have left."""
 
     @LOST
     @pytest.mark.parametrize("overwrite", [True, False])
@@ -517,7 +517,7 @@ class TestRestores:
         fault: faults.Fault,
         overwrite: bool,  # noqa: FBT001
     ) -> None:
-        """For an overwrite it says that the disk may have been replaced."""
+        """For an overwrite, the disk may have been replaced."""
         civo.add_snapshot("web-1", "snap-1")
         civo.inject("restore", fault)
         how: dict[str, Any] = {"overwrite_existing": True} if overwrite else {"hostname": "copy"}
@@ -540,14 +540,14 @@ class TestRestores:
         "fault", [faults.rate_limited(0), faults.status(409, code="database_quota_lock_failed")]
     )
     @pytest.mark.parametrize("overwrite", [True, False])
-    async def test_a_refusal_is_not_sent_again(
+    async def test_an_error_response_is_not_retried(
         self,
         civo: FakeCivo,
         session: SnapshotSession,
         fault: faults.Fault,
         overwrite: bool,  # noqa: FBT001
     ) -> None:
-        """Not even one that would pass."""
+        """Not even one that is transient."""
         civo.add_snapshot("web-1", "snap-1")
         civo.inject("restore", fault)
 
@@ -563,7 +563,7 @@ class TestRestores:
         overwrite: bool,  # noqa: FBT001
         connects: int,
     ) -> None:
-        """For an overwrite, nothing at all is sent again."""
+        """An overwrite is never retried."""
         async with FakeCivo() as gone:
             pass
         async with open_session(gone, fake_clock) as session:
@@ -599,7 +599,7 @@ class TestEnsuring:
         assert (await session.ensure_snapshot("web-1", name="nightly")).id == "snap-3"
 
     async def test_both_at_once_make_one(self, civo: FakeCivo, session: SnapshotSession) -> None:
-        """The one that comes second finds what the first one has begun."""
+        """The one that comes second finds what the first one has started."""
         one, other = await asyncio.gather(
             session.ensure_snapshot("web-1", name="nightly"),
             session.ensure_snapshot("web-1", name="nightly"),
@@ -657,7 +657,7 @@ class TestEnsuring:
         with pytest.raises(DecodeError, match=r"\[1\]\.status: expected an object"):
             await session.ensure_snapshot("web-1", name="nightly")
 
-    async def test_the_one_that_is_there_is_found_beside_a_strangers_entry(
+    async def test_the_existing_one_is_found_beside_a_strangers_entry(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """And no second one is made."""
@@ -694,7 +694,7 @@ class TestEnsuring:
     async def test_another_programs_delivery_is_found(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """Its snapshot is in process when this one asks for it."""
+        """Its snapshot is in process when this one is created."""
         async with open_session(civo, fake_clock) as other:
             one, two = await asyncio.gather(
                 session.ensure_snapshot("web-1", name="nightly"),
@@ -705,7 +705,7 @@ class TestEnsuring:
         assert effects(civo) == ["create"]
 
     @pytest.mark.parametrize("wrong", [{"name": None}, {"name": "a", "description": 5}])
-    async def test_bad_input_is_refused_before_the_list(
+    async def test_bad_input_is_an_error_before_the_list(
         self, civo: FakeCivo, session: SnapshotSession, wrong: Any
     ) -> None:
         """And not after it."""
@@ -721,7 +721,7 @@ class TestEnsuring:
         with pytest.raises(ConflictError):
             await session.ensure_snapshot("web-1", name="nightly")
 
-    async def test_a_bad_name_is_refused_before_anything_is_sent(
+    async def test_a_bad_name_is_an_error_before_anything_is_sent(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """As by every call."""
@@ -740,7 +740,7 @@ class TestLimits:
         ids=repr,
     )
     async def test_a_call_ends_at_its_limit(self, fault: faults.Fault) -> None:
-        """By the wall's clock, to within 0.3 s."""
+        """In real time, to within 0.3 s."""
         async with FakeCivo() as civo:
             civo.add_instance("web-1")
             civo.add_snapshot("web-1", "snap-1", description="x" * 1000)
@@ -756,7 +756,7 @@ class TestLimits:
         assert 0.15 < took < 0.5
 
     async def test_a_full_pool_does_not_lengthen_it(self) -> None:
-        """Who gets no place in time is told so, and that nothing of it was sent."""
+        """A request without a free connection in time is an error, and nothing of it was sent."""
         async with FakeCivo() as civo:
             civo.add_instance("web-1")
             civo.inject("list", *[faults.hang()] * 5)

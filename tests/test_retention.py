@@ -42,7 +42,7 @@ A_WEEK = timedelta(days=7)
 
 
 def made(age: float | None, state: str = "Complete", *, name: str = "") -> Snapshot:
-    """Make a snapshot of some days ago, whose id says so."""
+    """Make a snapshot of some days ago, with them in its id."""
     snapshot_id = f"day-{age}"
     snapshot = make_snapshot(state, snapshot_id=snapshot_id, name=name or snapshot_id)
 
@@ -94,7 +94,7 @@ class TestThePlan:
         """An instance without snapshots has an empty plan."""
         assert plan(keep_last=1) == PrunePlan(entries=())
 
-    def test_says_why(self) -> None:
+    def test_gives_its_reasons(self) -> None:
         """A line for each snapshot, the oldest first, those of no known age before them."""
         shown = plan(
             made(None),
@@ -130,8 +130,8 @@ class TestThePlan:
             (timedelta(hours=36), "not made within 1 day, 12:00:00"),
         ],
     )
-    def test_says_a_time_in_words(self, span: timedelta, words: str) -> None:
-        """Whole days as days."""
+    def test_shows_a_time_in_words(self, span: timedelta, words: str) -> None:
+        """Full days as days."""
         (entry, _) = plan(made(99), made(0), keep_within=span).entries
 
         assert entry.reason == words
@@ -143,14 +143,14 @@ class TestThePlan:
         assert deleted(shown) == ["day-5"]
 
     def test_failed_ones_go_when_a_complete_one_is_newer(self) -> None:
-        """Without one, they stay to tell why there is none."""
+        """Without one, they stay, as they show why there is none."""
         failed = [made(age, "Failed") for age in (1, 3)]
 
         assert deleted(plan(*failed, keep_last=1)) == []
         assert deleted(plan(*failed, made(2), keep_last=1)) == ["day-3"]
 
     def test_a_volume_that_has_failed_is_a_failure(self) -> None:
-        """However complete the snapshot says that it is."""
+        """However complete the snapshot's own state is."""
         broken = attrs.evolve(
             make_snapshot("Complete", {"vol-1": "Failed"}), created_at=NOW - timedelta(days=1)
         )
@@ -175,7 +175,7 @@ class TestThePlan:
         assert shown.entries[0].reason == "its name does not begin with 'nightly-'"
 
     def test_those_of_the_same_second_are_kept_together(self) -> None:
-        """Nothing tells which one is newer."""
+        """Nothing shows which one is newer."""
         twins = [attrs.evolve(made(1), id=snapshot_id) for snapshot_id in ("a", "b")]
 
         assert deleted(plan(*twins, made(2), keep_last=1)) == ["day-2"]
@@ -226,13 +226,13 @@ class TestThePlan:
         with pytest.raises(ValueError, match=r"for one instance, not for several: .*another"):
             plan(made(1), elsewhere, keep_last=1)
 
-    def test_refuses_a_snapshot_that_is_there_twice(self) -> None:
+    def test_refuses_a_snapshot_that_is_given_twice(self) -> None:
         """It would count twice."""
         with pytest.raises(ValueError, match="not twice: day-1"):
             plan(made(1), made(1), made(2), keep_last=1)
 
-    def test_can_be_handed_on(self) -> None:
-        """A plan that a person has to look at may wait elsewhere."""
+    def test_can_be_pickled(self) -> None:
+        """A plan that a person has to approve may wait elsewhere."""
         shown = plan(*FIVE, keep_last=1)
 
         assert pickle.loads(pickle.dumps(shown)) == shown  # noqa: S301
@@ -264,7 +264,7 @@ RULES = st.fixed_dictionaries(
 
 
 class TestItsLaws:
-    """Whatever was listed, and whatever is asked for."""
+    """Whatever was listed, and whatever the rules."""
 
     @given(SNAPSHOTS, RULES)
     def test_the_newest_complete_one_survives(
@@ -328,7 +328,7 @@ class TestItsLaws:
         assert set(deleted(plan(*readable, **rules))) <= set(deleted(plan(*snapshots, **rules)))
 
     @given(SNAPSHOTS, LAST)
-    def test_as_many_complete_ones_are_kept_as_were_asked_for(
+    def test_as_many_complete_ones_are_kept_as_were_requested(
         self, snapshots: list[Snapshot], keep_last: int
     ) -> None:
         """Or all there are."""
@@ -345,7 +345,7 @@ LOST = TransportError("lost", method="DELETE", path="/v2")
 
 
 class Deleter:
-    """Deletes what it is told to, but for some."""
+    """Deletes what it gets, apart from some."""
 
     region = "FAKE1"
 
@@ -365,7 +365,7 @@ class Deleter:
 class TestDoingIt:
     """The plan's deletions, all of them, and nothing else."""
 
-    async def test_deletes_what_the_plan_says(self) -> None:
+    async def test_deletes_what_the_plan_names(self) -> None:
         """One by one, the oldest first, by id."""
         session = Deleter()
         shown = plan(*FIVE, keep_last=3)
@@ -397,7 +397,7 @@ class TestDoingIt:
         ids=lambda error: type(error).__name__,
     )
     async def test_an_error_hides_no_other_outcome(self, error: CivoSnapshotsError) -> None:
-        """It is one snapshot's, and says of which."""
+        """It is one snapshot's, and names it."""
         session = Deleter({"day-4": error})
         shown = plan(*FIVE, keep_last=2)
 
@@ -492,7 +492,7 @@ class TestDoingIt:
         assert session.calls == []
 
     async def test_logs_what_it_deletes(self, caplog: pytest.LogCaptureFixture) -> None:
-        """What was done is known, even of a prune that was cancelled."""
+        """What was done is known, even of a prune that was canceled."""
         errors = {"day-4": GONE, "day-3": LOST}
         unknown = "may or may not have been deleted"
 
@@ -507,7 +507,7 @@ class TestDoingIt:
             ("INFO", "prune of instance web-1: 2 of 3 deleted"),
         ]
 
-    async def test_cancelling_stops_it_at_once(self, fake_clock: FakeClock) -> None:
+    async def test_a_cancellation_stops_it_at_once(self, fake_clock: FakeClock) -> None:
         """Nothing further is deleted."""
         session = Deleter()
 
@@ -531,7 +531,7 @@ class TestDoingIt:
 
 
 class TestOnAServer:
-    """Listed, planned and done."""
+    """From the list to the plan to the deletions."""
 
     async def test_keeps_the_newest_ones(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
@@ -586,10 +586,10 @@ class TestOnAServer:
         assert [snapshot.id for snapshot in result.deleted] == ["snap-2"]
         assert isinstance(result.failed[0].error, ConflictError)
 
-    async def test_what_all_would_meet_is_met_once(
+    async def test_what_all_would_get_is_got_once(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """A refused token is not tried three hundred times; each outcome says so."""
+        """A refused token is not tried three hundred times; each outcome has the error."""
         for number in range(5):
             civo.add_snapshot("web-1", f"snap-{number}")
             fake_clock.advance(60)
@@ -601,7 +601,7 @@ class TestOnAServer:
         assert [type(outcome.error) for outcome in result.failed] == [AuthenticationError] * 4
         assert [request.kind for request in civo.requests] == ["list", "delete"]
 
-    async def test_what_all_would_meet_is_met_once_also_after_a_lost_response(
+    async def test_what_all_would_get_is_got_once_also_after_a_lost_response(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
         """The first deletion may have been done, and the others were not sent."""
@@ -618,7 +618,7 @@ class TestOnAServer:
         assert (first, others) == (OutcomeUnknownError, [AuthenticationError] * 2)
         assert [request.kind for request in civo.requests] == ["list", "delete", "delete"]
 
-    async def test_a_lost_deletion_is_not_said_to_have_failed(
+    async def test_a_lost_deletion_is_not_reported_as_failed(
         self,
         civo: FakeCivo,
         session: SnapshotSession,
@@ -658,7 +658,7 @@ class TestOnAServer:
     async def test_closing_the_session_loses_no_outcome(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """What was not deleted says that it was not."""
+        """What was not deleted has an outcome of its own."""
         civo.add_snapshot("web-1", "snap-1")
         fake_clock.advance(60)
         civo.add_snapshot("web-1", "snap-2")

@@ -1,4 +1,4 @@
-"""What is sent again, how often and when: on a transport of three lines and a clock."""
+"""What is retried, how often and when: on a transport of three lines and a clock."""
 
 from collections.abc import Callable
 from typing import Any
@@ -46,8 +46,8 @@ def lost(*, sent: bool = True) -> TransportError:
     return TransportError("lost", method="GET", path="/v2", may_have_arrived=sent)
 
 
-def answer(status: int, code: str = "", **headers: str) -> Response:
-    """Make an answer."""
+def respond(status: int, code: str = "", **headers: str) -> Response:
+    """Make a response."""
     return Response(
         status=status,
         body=f'{{"code": "{code}"}}'.encode(),
@@ -82,31 +82,31 @@ async def send(
     return await retrying(script, **policy).send(request, limit=limit)
 
 
-# What each kind of request does when it meets each kind of trouble: is it sent again?
+# Which kind of request is retried after which kind of trouble?
 MEETS: dict[str, Callable[[], Response | Exception]] = {
     "unsent": lambda: lost(sent=False),
     "lost": lost,
     "late": lambda: TransportTimeoutError("late", method="GET", path="/v2"),
     "bad certificate": lambda: CertificateError("bad", method="GET", path="/v2", **UNSENT),
     "proxy's 407": lambda: TransportError("407", method="GET", path="/v2", **UNSENT),
-    "429": lambda: answer(429),
-    "500": lambda: answer(500),
-    "502": lambda: answer(502),
-    "503": lambda: answer(503),
-    "504": lambda: answer(504),
-    "quota lock": lambda: answer(409, "database_quota_lock_failed"),
-    "conflict": lambda: answer(409),
-    "404": lambda: answer(404, "database_snapshot_not_found"),
-    "bad token": lambda: answer(404, "database_account_not_found"),
-    "400": lambda: answer(400),
-    "501": lambda: answer(501),
-    "redirect": lambda: answer(307),
+    "429": lambda: respond(429),
+    "500": lambda: respond(500),
+    "502": lambda: respond(502),
+    "503": lambda: respond(503),
+    "504": lambda: respond(504),
+    "quota lock": lambda: respond(409, "database_quota_lock_failed"),
+    "conflict": lambda: respond(409),
+    "404": lambda: respond(404, "database_snapshot_not_found"),
+    "bad token": lambda: respond(404, "database_account_not_found"),
+    "400": lambda: respond(400),
+    "501": lambda: respond(501),
+    "redirect": lambda: respond(307),
 }
-PASSING = {"unsent", "lost", "late", "429", "500", "502", "503", "504", "quota lock"}
+TRANSIENT = {"unsent", "lost", "late", "429", "500", "502", "503", "504", "quota lock"}
 AGAIN: dict[str, set[str]] = {
-    "list": PASSING,
-    "get": PASSING,
-    "delete": PASSING,
+    "list": TRANSIENT,
+    "get": TRANSIENT,
+    "delete": TRANSIENT,
     "update": {"unsent"},
     "create": {"unsent", "429"},
     "restore": {"unsent"},
@@ -119,7 +119,7 @@ AGAIN: dict[str, set[str]] = {
 async def test_retries_only_what_may_be_retried(
     fake_clock: FakeClock, kind: str, meets: str
 ) -> None:
-    """The whole table: a create or restore never after a byte of it may have left."""
+    """All of the table: a create or restore never after a byte of it may have left."""
     script = Script(fake_clock, MEETS[meets](), OK)
 
     outcome: Response | TransportError
@@ -132,8 +132,8 @@ async def test_retries_only_what_may_be_retried(
     assert (isinstance(outcome, Response) and outcome.status == 200) == (meets in AGAIN[kind])
 
 
-@pytest.mark.parametrize("meets", sorted(PASSING))
-async def test_updates_are_sent_again_when_asked(fake_clock: FakeClock, meets: str) -> None:
+@pytest.mark.parametrize("meets", sorted(TRANSIENT))
+async def test_updates_are_retried_by_an_option(fake_clock: FakeClock, meets: str) -> None:
     """It does no harm, unless somebody else updates the same snapshot."""
     script = Script(fake_clock, MEETS[meets](), OK)
 
@@ -144,8 +144,8 @@ async def test_updates_are_sent_again_when_asked(fake_clock: FakeClock, meets: s
 
 @pytest.mark.parametrize("attempts", [1, 2, 3, 7])
 async def test_sends_no_more_often_than_it_may(fake_clock: FakeClock, attempts: int) -> None:
-    """Attempts are sendings in all."""
-    script = Script(fake_clock, answer(503))
+    """Attempts are sends in all."""
+    script = Script(fake_clock, respond(503))
 
     response = await send(script, attempts=attempts)
 
@@ -153,15 +153,15 @@ async def test_sends_no_more_often_than_it_may(fake_clock: FakeClock, attempts: 
 
 
 async def test_what_goes_well_costs_no_time(fake_clock: FakeClock) -> None:
-    """One sending, no pause, no history."""
+    """One attempt, no backoff, no history."""
     script = Script(fake_clock, OK)
 
     assert await send(script) is OK
     assert (script.called_at, fake_clock.slept) == ([0], [])
 
 
-async def test_a_bug_is_not_sent_again(fake_clock: FakeClock) -> None:
-    """Nor anything else that is no loss of an answer."""
+async def test_a_bug_is_not_retried(fake_clock: FakeClock) -> None:
+    """Nor anything else that is no lost response."""
     script = Script(fake_clock, KeyError("bug"))
 
     with pytest.raises(KeyError):
@@ -171,7 +171,7 @@ async def test_a_bug_is_not_sent_again(fake_clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize(("first", "may_have"), [("lost", True), ("unsent", False)])
-async def test_a_session_closed_before_a_retry_tells_of_the_attempt_before(
+async def test_a_session_closed_before_a_retry_reports_the_attempt_before(
     fake_clock: FakeClock, first: str, *, may_have: bool
 ) -> None:
     """That nothing was sent is true of the last attempt alone."""
@@ -183,9 +183,9 @@ async def test_a_session_closed_before_a_retry_tells_of_the_attempt_before(
     assert caught.value.may_have_taken_effect is may_have
 
 
-async def test_the_answer_says_what_each_sending_met(fake_clock: FakeClock) -> None:
-    """So that the error made of it can tell."""
-    script = Script(fake_clock, answer(503), lost(sent=False), answer(429, "slow_down"), takes=2)
+async def test_the_response_has_what_each_attempt_got(fake_clock: FakeClock) -> None:
+    """So that the error made of it has it."""
+    script = Script(fake_clock, respond(503), lost(sent=False), respond(429, "slow_down"), takes=2)
 
     response = await send(script)
 
@@ -198,12 +198,12 @@ async def test_the_answer_says_what_each_sending_met(fake_clock: FakeClock) -> N
     )
 
 
-async def test_the_last_loss_says_what_each_sending_met(fake_clock: FakeClock) -> None:
-    """And that the request may have arrived, if any sending of it may have."""
+async def test_the_last_loss_has_what_each_attempt_got(fake_clock: FakeClock) -> None:
+    """And that the request may have arrived, if any attempt may have."""
     script = Script(fake_clock, lost(), lost(sent=False), lost(sent=False))
 
-    said = r"^lost, 3 attempts in \d\.\d s; an earlier attempt may have reached Civo$"
-    with pytest.raises(TransportError, match=said) as caught:
+    text = r"^lost, 3 attempts in \d\.\d s; an earlier attempt may have reached Civo$"
+    with pytest.raises(TransportError, match=text) as caught:
         await send(script)
 
     assert caught.value.may_have_arrived
@@ -213,17 +213,17 @@ async def test_the_last_loss_says_what_each_sending_met(fake_clock: FakeClock) -
 async def test_the_backoff_is_drawn_from_a_growing_range(fake_clock: FakeClock) -> None:
     """Full jitter: anything from almost nothing to 0.5, 1, 2, … and at most 8 s."""
     for _ in range(20):
-        await send(Script(fake_clock, answer(503)), attempts=8)
+        await send(Script(fake_clock, respond(503)), attempts=8)
 
     by_attempt = [fake_clock.slept[n::7] for n in range(7)]
-    for pauses, longest in zip(by_attempt, (0.5, 1, 2, 4, 8, 8, 8), strict=True):
-        assert all(0.05 <= pause <= longest for pause in pauses)
-        assert len(set(pauses)) == 20
-        assert max(pauses) > longest / 2
+    for backoffs, longest in zip(by_attempt, (0.5, 1, 2, 4, 8, 8, 8), strict=True):
+        assert all(0.05 <= backoff <= longest for backoff in backoffs)
+        assert len(set(backoffs)) == 20
+        assert max(backoffs) > longest / 2
 
 
 @pytest.mark.parametrize(
-    ("asked", "at_least", "at_most"),
+    ("given", "at_least", "at_most"),
     [
         ("7", 7, 7.1),
         ("0", 0, 0.1),
@@ -240,10 +240,10 @@ async def test_the_backoff_is_drawn_from_a_growing_range(fake_clock: FakeClock) 
     ],
 )
 async def test_retry_after_is_obeyed_up_to_a_minute(
-    fake_clock: FakeClock, asked: str, at_least: float, at_most: float
+    fake_clock: FakeClock, given: str, at_least: float, at_most: float
 ) -> None:
-    """What is absurd is left aside, and never becomes a loop without pause."""
-    await send(Script(fake_clock, answer(429, retry_after=asked), OK))
+    """What is absurd is ignored, and never becomes a busy loop."""
+    await send(Script(fake_clock, respond(429, retry_after=given), OK))
 
     assert at_least <= fake_clock.slept[0] <= at_most
 
@@ -252,8 +252,8 @@ async def test_retry_after_is_obeyed_up_to_a_minute(
 async def test_retry_after_past_the_limit_is_not_waited_for(
     fake_clock: FakeClock, status: int
 ) -> None:
-    """The answer is handed on at once, with what the server asked for."""
-    script = Script(fake_clock, answer(status, retry_after="30"))
+    """The response is returned at once, with the server's `Retry-After`."""
+    script = Script(fake_clock, respond(status, retry_after="30"))
 
     response = await send(script, limit=20)
 
@@ -261,8 +261,8 @@ async def test_retry_after_past_the_limit_is_not_waited_for(
 
 
 async def test_every_attempt_gets_what_is_left_of_the_limit(fake_clock: FakeClock) -> None:
-    """The whole call takes no longer than it may."""
-    script = Script(fake_clock, answer(503), takes=10)
+    """The call takes no longer than it may."""
+    script = Script(fake_clock, respond(503), takes=10)
     transport = Transport(script)
 
     await RetryingTransport(transport, RetryPolicy(attempts=9), fake_clock).send(GET, limit=25)
@@ -273,8 +273,8 @@ async def test_every_attempt_gets_what_is_left_of_the_limit(fake_clock: FakeCloc
 
 
 async def test_an_outage_is_not_multiplied(fake_clock: FakeClock) -> None:
-    """Of 500 reads that meet 503 only, few are sent again."""
-    script = Script(fake_clock, answer(503))
+    """Of 500 reads that get 503 only, few are retried."""
+    script = Script(fake_clock, respond(503))
     transport = retrying(script)
 
     for _ in range(500):
@@ -284,13 +284,13 @@ async def test_an_outage_is_not_multiplied(fake_clock: FakeClock) -> None:
 
 
 async def test_successes_give_the_budget_back(fake_clock: FakeClock) -> None:
-    """Five of them pay for one more repeat; the first sendings and the second ones count."""
-    script = Script(fake_clock, answer(503))
+    """Five of them pay for one more retry; the first attempts and the second ones count."""
+    script = Script(fake_clock, respond(503))
     transport = retrying(script, budget=1)
     await transport.send(GET, limit=120)
     assert len(script.called_at) == 2
 
-    script.outcomes = [*[OK] * 5, answer(503), OK, answer(503)]
+    script.outcomes = [*[OK] * 5, respond(503), OK, respond(503)]
     for _ in range(7):
         await transport.send(GET, limit=120)
 

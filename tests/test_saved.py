@@ -39,7 +39,7 @@ moments = st.datetimes(min_value=datetime(2, 1, 2), timezones=st.just(UTC))  # n
 
 
 def kinds(civo: FakeCivo) -> list[str]:
-    """Return what was asked of a FakeCivo, in order."""
+    """Return the kinds of a FakeCivo's requests, in order."""
     return [request.kind for request in civo.requests]
 
 
@@ -134,7 +134,7 @@ class TestText:
         ],
     )
     def test_any_other_text_is_refused(self, bad: str, says: str) -> None:
-        """In words that say what is wrong with it."""
+        """With what is wrong with it."""
         with pytest.raises(ValueError, match=says):
             SavedWait.from_json(bad)
 
@@ -244,7 +244,7 @@ class TestMoving:
         assert fake_clock.now() == 50
         assert told[-1] == snapshot
 
-    async def test_without_a_deadline_it_waits_for_ever(
+    async def test_without_a_deadline_it_waits_forever(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
         """Through any number of hands."""
@@ -258,7 +258,7 @@ class TestMoving:
     async def test_a_wait_that_timed_out_can_be_given_more_time(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """The error says what was waited for."""
+        """The error has what was waited for."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=90))
         with pytest.raises(WaitTimeoutError) as caught:
             await session.wait_until_complete("web-1", "snap-1", timeout=60)
@@ -417,10 +417,10 @@ class TestTimeIsUp:
             "was never seen; if it is in another region, pass region="
         )
 
-    async def test_a_look_that_failed_in_passing_is_a_time_out(
+    async def test_a_last_poll_with_a_transient_error_is_a_timeout(
         self, civo: FakeCivo, session: SnapshotSession, late: SavedWait
     ) -> None:
-        """Nothing speaks against giving it more time."""
+        """More time may help."""
         civo.add_snapshot("web-1", "snap-1")
         civo.inject("get", *[faults.bad_gateway()] * 20)
 
@@ -432,10 +432,10 @@ class TestTimeIsUp:
         assert isinstance(caught.value.last_error, (ServerError, TransportError))
         assert caught.value.snapshot is None
 
-    async def test_a_refused_token_is_no_time_out(
+    async def test_a_refused_token_is_no_timeout(
         self, civo: FakeCivo, session: SnapshotSession, late: SavedWait
     ) -> None:
-        """More time would not mend it."""
+        """More time would not help."""
         civo.add_snapshot("web-1", "snap-1")
         civo.token = "another-token"
 

@@ -144,7 +144,7 @@ ZERO: dict[str, object] = {"0": 0, "no time at all": timedelta(0)}
 
 @pytest.fixture
 async def stuck(civo: FakeCivo, session: SnapshotSession) -> SnapshotSession:
-    """Return a session on which every wait in the tables goes on for ever."""
+    """Return a session on which every wait in the tables goes on forever."""
     civo.inject("get_instance", *[faults.bad_gateway()] * 9)
     civo.add_snapshot("web-1", "snap-1", script=scripts.stuck())
     civo.add_instance("web-2")
@@ -161,7 +161,7 @@ async def done(call: Call, session: SnapshotSession, value: object) -> object:
 
 
 def rule(name: str) -> str:
-    """Return what the refusal of a number says, up to the value."""
+    """Return the text of the error for a number, up to the value."""
     argument = name.rpartition("(")[2].rstrip(")")
     least = "0 or more" if name in GRACES else "more than 0"
     unless = ", or None for no limit" if name in LIMITS else ""
@@ -200,7 +200,7 @@ async def test_a_span_that_cannot_be_is_refused(
 
 @pytest.mark.parametrize("name", [*LIMITS, *SETTINGS])
 @pytest.mark.parametrize("value", ZERO.values(), ids=ZERO)
-async def test_no_time_at_all_is_refused_as_less_than_that_is(
+async def test_no_time_at_all_is_refused_as_a_negative_one_is(
     civo: FakeCivo, session: SnapshotSession, name: str, value: object
 ) -> None:
     """0 and -1 break one rule."""
@@ -259,7 +259,7 @@ async def test_a_token_takes_seconds_or_a_timedelta(
 
 @pytest.mark.parametrize("span", [1e12, timedelta.max], ids=repr)
 def test_a_token_ends_within_the_calendar(span: float | timedelta) -> None:
-    """What is longer has no date; the text says in seconds what was asked for."""
+    """What is longer has no date; the text has the seconds."""
     with pytest.raises(
         ValueError, match=r"^timeout must end before the year 10000, not in [\d.e+]+ seconds; None"
     ):

@@ -30,7 +30,7 @@ from civo_snapshots_async.testing import FakeCivo, FakeClock, scripts
 
 
 def kinds(civo: FakeCivo) -> list[str]:
-    """Return what was asked of a FakeCivo, in order."""
+    """Return the kinds of a FakeCivo's requests, in order."""
     return [request.kind for request in civo.requests]
 
 
@@ -61,7 +61,7 @@ class TestTheSixCalls:
         assert civo.instance("web-1").disk == "after the upgrade"
 
     async def test_create_begins_a_snapshot(self, civo: FakeCivo, session: SnapshotSession) -> None:
-        """The answer knows where it belongs, and is not complete."""
+        """The snapshot has its instance and region, and is not complete."""
         snapshot = await session.create_snapshot("web-1", name="nightly", description="of Monday")
 
         assert kinds(civo) == ["create"]
@@ -151,8 +151,8 @@ class TestTheSixCalls:
         assert [request.query["region"] for request in civo.requests] == ["FAKE2"] * 10 + ["FAKE1"]
         assert snapshot.region == "FAKE2"
 
-    async def test_refusals_are_told_apart(self, fake_clock: FakeClock) -> None:
-        """A bad token, an unknown region, a conflict and a quota are different news."""
+    async def test_error_responses_are_distinguished(self, fake_clock: FakeClock) -> None:
+        """A bad token, an unknown region, a conflict and a quota are different errors."""
         async with FakeCivo(clock=fake_clock, snapshot_quota=2) as civo:
             civo.add_instance("web-1")
             async with SnapshotSession(
@@ -177,16 +177,16 @@ class TestTheSixCalls:
 class TestWaiting:
     """On a server, with its spellings and its moods."""
 
-    async def test_tells_of_each_volume_as_it_is_done(self, session: SnapshotSession) -> None:
+    async def test_reports_each_volume_as_it_is_done(self, session: SnapshotSession) -> None:
         """Live progress, a line for each change."""
         snapshot = await session.create_snapshot("web-1")
         lines: list[str] = []
 
-        def tell(before: Snapshot, after: Snapshot) -> None:
+        def report(before: Snapshot, after: Snapshot) -> None:
             lines.extend(map(str, diff(before, after)))
 
         await session.wait_until_complete(
-            "web-1", snapshot.id, poll=PollPolicy(interval=0.1), on_change=tell
+            "web-1", snapshot.id, poll=PollPolicy(interval=0.1), on_change=report
         )
 
         assert lines == [
@@ -217,7 +217,7 @@ class TestWaiting:
         error: type[Exception],
         says: str,
     ) -> None:
-        """Failed, gone and late are different news."""
+        """Failed, gone and late are different errors."""
         civo.script_next("web-1", script)
         snapshot = await session.create_snapshot("web-1")
 
@@ -243,10 +243,10 @@ class TestWaiting:
             ),
         ],
     )
-    async def test_what_is_not_there_may_be_in_another_region(
+    async def test_what_is_not_found_may_be_in_another_region(
         self, session: SnapshotSession, instance_id: str, says: str
     ) -> None:
-        """The error says where it was searched, and what the wait knew."""
+        """The error names where it was searched, and what the wait knew."""
         with pytest.raises(CivoSnapshotsError) as caught:
             await session.wait_until_complete(instance_id, "snap-9", poll=PollPolicy(interval=10))
 
@@ -255,7 +255,7 @@ class TestWaiting:
     async def test_a_volume_that_is_never_reported_is_waited_for(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """The answer to the creation named it; what comes after does not."""
+        """The response to the creation named it; what comes after does not."""
         half = {"state": "Complete", "volumes": [{"id": "vol-1", "state": "Completed"}]}
         civo.script_next("web-1", scripts.timeline([(0.0, half), (60.0, scripts.completed())]))
         snapshot = await session.create_snapshot("web-1")
@@ -304,7 +304,7 @@ class TestWaiting:
 
         assert snapshot.region == "FAKE2"
 
-    async def test_refuses_a_bad_id_before_it_looks(
+    async def test_refuses_a_bad_id_before_any_poll(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """As every call does."""
@@ -328,7 +328,7 @@ class TestWaiting:
 class TestRestoring:
     """Nothing is restored from what is not complete."""
 
-    async def test_overwrites_only_when_told_to(
+    async def test_overwrites_only_by_an_option(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """The disk is what it was when the snapshot was made."""
@@ -342,10 +342,10 @@ class TestRestoring:
         assert restore.overwrite_existing is True
         assert civo.instance("web-1").disk == "good"
 
-    async def test_looks_first_and_then_restores_what_it_saw(
+    async def test_checks_first_and_then_restores_what_it_saw(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """Asked for by name, it restores by the id that it looked at."""
+        """Given a name, it restores by the id that it checked."""
         civo.add_snapshot("web-1", "snap-1", name="nightly")
 
         await session.restore_snapshot(
@@ -392,7 +392,7 @@ class TestRestoring:
         assert caught.value.snapshot is not None
         assert caught.value.snapshot.verdict.reasons
 
-    async def test_sends_one_request_when_told_not_to_look(
+    async def test_sends_one_request_without_the_check(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """Then it is Civo that refuses."""
@@ -406,19 +406,19 @@ class TestRestoring:
     async def test_restores_when_complete(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """The last look of the wait is the look before the restore."""
+        """The last poll of the wait is the check before the restore."""
         civo.add_snapshot("web-1", "snap-1", name="nightly", script=scripts.completes(takes=60))
-        told: list[Snapshot] = []
+        reported: list[Snapshot] = []
 
         await session.restore_when_complete(
-            "web-1", "nightly", hostname="copy", on_change=lambda _, after: told.append(after)
+            "web-1", "nightly", hostname="copy", on_change=lambda _, after: reported.append(after)
         )
 
         assert fake_clock.now() >= 60
         assert kinds(civo)[-2:] == ["get", "restore"]
         assert kinds(civo).count("restore") == 1
         assert civo.requests[-1].path.endswith("/snap-1/restore")
-        assert told[-1].is_complete
+        assert reported[-1].is_complete
 
     async def test_restores_nothing_when_it_does_not_get_complete(
         self, civo: FakeCivo, session: SnapshotSession

@@ -63,7 +63,7 @@ def test_reads_every_time_that_civo_writes(text: str, moment: datetime | None) -
     ],
 )  # fmt: skip
 def test_guesses_no_time(text: str) -> None:
-    """What is no RFC 3339 time, or no moment, is refused."""
+    """What is no RFC 3339 time, or no real time, is an error."""
     with pytest.raises(ValueError, match=r".+"):
         parse_time(text)
 
@@ -79,7 +79,7 @@ OFFSETS = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minute
     )
 )
 def test_reads_back_every_time_that_python_writes(moment: datetime) -> None:
-    """Any aware datetime with an offset of whole minutes survives, as UTC."""
+    """Any aware datetime with an offset of full minutes survives, as UTC."""
     parsed = parse_time(moment.isoformat())
 
     assert parsed == moment

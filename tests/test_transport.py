@@ -40,8 +40,8 @@ from civo_snapshots_async.testing import FakeCivo, FakeClock, faults
 
 from .calls import SIX_CALLS, Call
 from .make import split_options
-from .raw_server import RawServer, hangs, hangs_up, http, raw_server, resets, says
-from .secrets import told_by
+from .raw_server import RawServer, hangs, hangs_up, http, raw_server, resets, responds
+from .secrets import shown_by
 
 TOKEN = "canary-token-0123456789"
 SNAPSHOT = '{"id": "snap-1", "name": "nightly"}'
@@ -81,8 +81,8 @@ async def talking_to(behave: Any, **options: Any) -> AsyncIterator[tuple[Any, Ra
 
 
 async def test_sends_what_the_official_client_sends() -> None:
-    """Method, path, region and headers, and nothing that was not asked for."""
-    async with talking_to(says(http("200 OK", SNAPSHOT))) as (session, server):
+    """Method, path, region and headers, and nothing that was not given."""
+    async with talking_to(responds(http("200 OK", SNAPSHOT))) as (session, server):
         await get(session)
 
     head = server.requests[0].split("\r\n")
@@ -108,7 +108,7 @@ async def test_sends_what_the_official_client_sends() -> None:
 )
 async def test_sends_json_or_a_form(options: Any, content_type: str, body: str) -> None:
     """As the official client does, or as the page shows."""
-    async with talking_to(says(http("201 Created", SNAPSHOT)), **options) as (session, server):
+    async with talking_to(responds(http("201 Created", SNAPSHOT)), **options) as (session, server):
         await session.create_snapshot("web-1", name="nightly", description="é&=")
 
     head, _, sent = server.requests[0].partition("\r\n\r\n")
@@ -122,8 +122,8 @@ async def test_sends_json_or_a_form(options: Any, content_type: str, body: str) 
 )
 async def test_sends_true_as_json_writes_it(options: Any, body: str) -> None:
     """Python's 'True' would not be understood."""
-    answer = http("201 Created", '{"id": "restore-1"}')
-    async with talking_to(says(answer), **options) as (session, server):
+    response = http("201 Created", '{"id": "restore-1"}')
+    async with talking_to(responds(response), **options) as (session, server):
         await session.restore_snapshot(
             "web-1", "snap-1", overwrite_existing=True, require_complete=False
         )
@@ -132,9 +132,9 @@ async def test_sends_true_as_json_writes_it(options: Any, body: str) -> None:
 
 
 async def test_puts_the_application_in_front() -> None:
-    """So that Civo's support can tell who calls."""
-    answer = says(http("200 OK", SNAPSHOT))
-    async with talking_to(answer, application="nightly-job/2.1") as (session, server):
+    """So that Civo's support can see who calls."""
+    response = responds(http("200 OK", SNAPSHOT))
+    async with talking_to(response, application="nightly-job/2.1") as (session, server):
         await get(session)
 
     assert f"User-Agent: nightly-job/2.1 civo-snapshots-async/{__version__}" in server.requests[0]
@@ -142,7 +142,7 @@ async def test_puts_the_application_in_front() -> None:
 
 async def test_keeps_the_connection_for_the_next_call() -> None:
     """Two calls, one connection."""
-    async with talking_to(says(http("200 OK", SNAPSHOT))) as (session, server):
+    async with talking_to(responds(http("200 OK", SNAPSHOT))) as (session, server):
         await get(session)
         await get(session)
 
@@ -150,7 +150,7 @@ async def test_keeps_the_connection_for_the_next_call() -> None:
 
 
 @every_call
-@pytest.mark.parametrize("behave", [hangs_up, resets, says(b"HTTP/1.1 20")])
+@pytest.mark.parametrize("behave", [hangs_up, resets, responds(b"HTTP/1.1 20")])
 async def test_a_lost_connection_is_one_request_and_one_error(call: Call, behave: Any) -> None:
     """The second request that aiohttp would make, unseen, is switched off for every method."""
 
@@ -169,7 +169,7 @@ async def test_a_lost_connection_is_one_request_and_one_error(call: Call, behave
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         http("200 OK", SNAPSHOT, length=1000),
         b"no http at all\r\n\r\n",
@@ -178,11 +178,11 @@ async def test_a_lost_connection_is_one_request_and_one_error(call: Call, behave
     ],
     ids=["half a body", "no http", "a bad chunk", "a long header"],
 )
-async def test_a_broken_answer_is_a_transport_error(answer: bytes) -> None:
+async def test_a_broken_response_is_a_transport_error(response: bytes) -> None:
     """The connection is not used again."""
 
     async def once(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(answer)
+        writer.write(response)
         writer.close()
 
     async with talking_to(once) as (session, _):
@@ -191,7 +191,7 @@ async def test_a_broken_answer_is_a_transport_error(answer: bytes) -> None:
 
 
 async def test_a_refused_connection_is_a_transport_error() -> None:
-    """Nobody listens there."""
+    """Nothing listens there."""
     async with raw_server(hangs) as server:
         pass
     async with session_on(server) as session:
@@ -201,10 +201,10 @@ async def test_a_refused_connection_is_a_transport_error() -> None:
 
 @pytest.mark.parametrize(
     "behave",
-    [hangs, says(http("200 OK", "{", length=1000)), says(b"HTTP/1.1 100 Continue\r\n\r\n")],
+    [hangs, responds(http("200 OK", "{", length=1000)), responds(b"HTTP/1.1 100 Continue\r\n\r\n")],
 )
 async def test_a_request_takes_no_longer_than_its_limit(behave: Any) -> None:
-    """No answer, half an answer, or answers that are none: all end at the limit."""
+    """No response, half of one, or interim ones: all end at the limit."""
     async with talking_to(behave, request_timeout=0.05) as (session, _):
         begun = asyncio.get_running_loop().time()
         with pytest.raises(TransportTimeoutError, match=r"no complete answer within 0\.05 s"):
@@ -215,9 +215,9 @@ async def test_a_request_takes_no_longer_than_its_limit(behave: Any) -> None:
 
 async def test_redirects_are_not_followed() -> None:
     """Neither to elsewhere nor back to the same server."""
-    async with raw_server(says(http("200 OK", SNAPSHOT))) as elsewhere:
+    async with raw_server(responds(http("200 OK", SNAPSHOT))) as elsewhere:
         away = http("307 Temporary Redirect", b"", f"Location: {elsewhere.api_url}/x")
-        async with talking_to(says(away)) as (session, server):
+        async with talking_to(responds(away)) as (session, server):
             with pytest.raises(ApiError, match=r"307, a redirect to 127\.0\.0\.1: not followed"):
                 await session.create_snapshot("web-1")
 
@@ -226,8 +226,8 @@ async def test_redirects_are_not_followed() -> None:
 
 async def test_cookies_are_not_kept() -> None:
     """What a server sets does not come back to it."""
-    answer = http("200 OK", SNAPSHOT, "Set-Cookie: spy=1")
-    async with talking_to(says(answer)) as (session, server):
+    response = http("200 OK", SNAPSHOT, "Set-Cookie: spy=1")
+    async with talking_to(responds(response)) as (session, server):
         await get(session)
         await get(session)
 
@@ -257,10 +257,10 @@ async def test_a_huge_body_is_not_read_to_its_end(status: int) -> None:
     assert sent < 20_000_000
 
 
-async def test_a_compressed_answer_is_refused() -> None:
-    """None was asked for, and unpacked it could be of any size."""
-    answer = http("200 OK", b"\x1f\x8b\x08\x00", "Content-Encoding: gzip")
-    async with talking_to(says(answer)) as (session, _):
+async def test_a_compressed_response_is_an_error() -> None:
+    """None was requested, and unpacked it could be of any size."""
+    response = http("200 OK", b"\x1f\x8b\x08\x00", "Content-Encoding: gzip")
+    async with talking_to(responds(response)) as (session, _):
         with pytest.raises(DecodeError, match="the body is compressed"):
             await get(session)
 
@@ -270,8 +270,8 @@ class TestWithACallersSession:
 
     async def test_it_is_not_closed(self) -> None:
         """Who opens a resource closes it."""
-        answer = says(http("200 OK", SNAPSHOT))
-        async with raw_server(answer) as server, aiohttp.ClientSession() as mine:
+        response = responds(http("200 OK", SNAPSHOT))
+        async with raw_server(response) as server, aiohttp.ClientSession() as mine:
             async with session_on(server, http_session=mine) as session:
                 await get(session)
 
@@ -286,7 +286,7 @@ class TestWithACallersSession:
             headers={"Authorization": "Basic bWU6cHc="},
         )
         async with (
-            raw_server(says(http("302 Found", b"", "Location: /x"))) as server,
+            raw_server(responds(http("302 Found", b"", "Location: /x"))) as server,
             mine,
             session_on(server, http_session=mine) as session,
         ):
@@ -316,8 +316,8 @@ class TestWithACallersSession:
 
         assert len(server.requests) == 3
 
-    async def test_closed_while_a_call_runs_it_says_so(self) -> None:
-        """It does not look like a lost connection."""
+    async def test_closed_while_a_call_runs(self) -> None:
+        """It is not taken for a lost connection."""
         arrived = asyncio.Event()
 
         async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -337,7 +337,7 @@ class TestWithACallersSession:
 
         assert caught.value.may_have_taken_effect
 
-    async def test_it_says_when_that_session_is_closed(self) -> None:
+    async def test_a_closed_one_is_reported(self) -> None:
         """And not RuntimeError, as aiohttp does."""
         mine = aiohttp.ClientSession()
         await mine.close()
@@ -357,7 +357,7 @@ async def test_a_netrc_file_is_never_used(tmp_path: Path, monkeypatch: pytest.Mo
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
 
-    async with raw_server(says(http("200 OK", SNAPSHOT))) as server:
+    async with raw_server(responds(http("200 OK", SNAPSHOT))) as server:
         async with session_on(server, trust_env=True) as session:
             await get(session)
         async with (
@@ -372,14 +372,14 @@ async def test_a_netrc_file_is_never_used(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 class TestProxies:
-    """A proxy is used when it is asked for."""
+    """A proxy is used by an option."""
 
-    async def test_the_environments_proxy_is_not_used_unasked(
+    async def test_the_environments_proxy_is_not_used_by_default(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A token in the clear to a proxy that nobody thought of would be a leak."""
+        """A token in the clear to an unexpected proxy would be a leak."""
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-        async with talking_to(says(http("200 OK", SNAPSHOT))) as (session, server):
+        async with talking_to(responds(http("200 OK", SNAPSHOT))) as (session, server):
             await get(session)
 
         assert len(server.requests) == 1
@@ -389,7 +389,7 @@ class TestProxies:
         self, how: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """By its URL, or from the environment with trust_env=True."""
-        async with raw_server(says(http("200 OK", SNAPSHOT))) as proxy:
+        async with raw_server(responds(http("200 OK", SNAPSHOT))) as proxy:
             monkeypatch.setenv("http_proxy", proxy.api_url)
             options: Any = {"proxy": proxy.api_url} if how == "argument" else {"trust_env": True}
             session = SnapshotSession(
@@ -403,9 +403,9 @@ class TestProxies:
 
         assert proxy.requests[0].startswith("GET http://civo.invalid/v2/instances/web-1/")
 
-    async def test_a_proxy_that_refuses_is_told_without_its_password(self) -> None:
+    async def test_a_proxy_that_refuses_is_named_without_its_password(self) -> None:
         """And as nothing was sent, nothing is unknown."""
-        async with raw_server(says(http("407 Proxy Authentication Required"))) as proxy:
+        async with raw_server(responds(http("407 Proxy Authentication Required"))) as proxy:
             session = SnapshotSession(
                 TOKEN,
                 region="LON1",
@@ -417,9 +417,9 @@ class TestProxies:
                     await SIX_CALLS["create"](session)
 
         assert not caught.value.may_have_arrived
-        assert "SECRETPW" not in told_by(caught.value)
+        assert "SECRETPW" not in shown_by(caught.value)
 
-    async def test_a_proxy_that_is_not_there_is_named(self) -> None:
+    async def test_a_proxy_that_does_not_exist_is_named(self) -> None:
         """And not Civo, which was never tried."""
         async with raw_server(hangs) as gone:
             pass
@@ -435,13 +435,16 @@ class TestProxies:
             ) as caught:
                 await get(session)
 
-        assert "SECRETPW" not in told_by(caught.value)
+        assert "SECRETPW" not in shown_by(caught.value)
 
     async def test_no_proxy_is_obeyed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """As by other programs."""
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
         monkeypatch.setenv("no_proxy", "127.0.0.1")
-        async with talking_to(says(http("200 OK", SNAPSHOT)), trust_env=True) as (session, server):
+        async with talking_to(responds(http("200 OK", SNAPSHOT)), trust_env=True) as (
+            session,
+            server,
+        ):
             await get(session)
 
         assert len(server.requests) == 1
@@ -476,7 +479,7 @@ class TestSlots:
 
 
 class TestPace:
-    """When asked, no more than so many requests go out in a second."""
+    """By an option, no more than so many requests go out in a second."""
 
     async def test_requests_go_out_evenly(self) -> None:
         """Ten at once, at most 100 a second: they take nine hundredths."""
@@ -493,7 +496,7 @@ class TestPace:
 
         assert at[-1] - at[0] > 0.08
 
-    def test_it_says_what_it_needs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_it_names_what_it_needs(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The limiter is a library that few need."""
         monkeypatch.setitem(sys.modules, "aiolimiter", None)
 
@@ -502,12 +505,12 @@ class TestPace:
 
 
 class TestClosing:
-    """A session says clearly that it is closed."""
+    """A closed session is a clear error."""
 
     @every_call
     async def test_calls_afterwards_are_refused(self, call: Call) -> None:
         """And nothing is sent."""
-        async with talking_to(says(http("200 OK", SNAPSHOT))) as (session, server):
+        async with talking_to(responds(http("200 OK", SNAPSHOT))) as (session, server):
             await session.aclose()
             await session.aclose()
             with pytest.raises(SessionClosedError, match="the session is closed: make a new one"):
@@ -515,8 +518,8 @@ class TestClosing:
 
         assert server.requests == []
 
-    async def test_a_call_under_way_says_so(self) -> None:
-        """It does not look like a lost connection."""
+    async def test_a_call_in_flight_raises_that(self) -> None:
+        """It is not taken for a lost connection."""
         arrived = asyncio.Event()
 
         async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -533,7 +536,7 @@ class TestClosing:
     async def test_a_closed_transport_opens_nothing_anew(self) -> None:
         """Not even for a request that passed the session's own check before."""
         request = endpoints.list_snapshots("web-1", region="LON1")
-        async with raw_server(says(http("200 OK", "[]"))) as server:
+        async with raw_server(responds(http("200 OK", "[]"))) as server:
             caller = caller_on(server)
             await caller.call(request)
             await caller.aclose()
@@ -552,7 +555,7 @@ class TestClosing:
         async def use() -> None:
             await get(session)
 
-        async with talking_to(says(http("200 OK", SNAPSHOT))) as (session, server):
+        async with talking_to(responds(http("200 OK", SNAPSHOT))) as (session, server):
             await use()
             with pytest.raises(RuntimeError, match="belongs to another event loop: make one for"):
                 await asyncio.to_thread(asyncio.run, use())
@@ -626,26 +629,26 @@ ECHO = f'{{"code": "x", "reason": "who is {TOKEN}?", "details": "{TOKEN}"}}'
 @pytest.mark.parametrize(
     "behave",
     [
-        says(http("400 Bad Request", ECHO, f"X-Request-Id: {TOKEN}")),
-        says(http("302 Found", b"", f"Location: https://{TOKEN}.example/?t={TOKEN}")),
-        says(http("200 OK", f'{{"id": "{TOKEN}", "name": "{TOKEN}"}}')),
-        says(http("200 OK", f'{{"id": 5, "name": "{TOKEN}"}}')),
-        says(http("200 OK", TOKEN)),
-        says(http("200 OK", "<p>", f"Content-Type: text/{TOKEN}; x={TOKEN}")),
-        says(http("200 OK", "<p>", f"Content-Type: text/{quote_all(TOKEN)}")),
-        says(http("200 OK", "<p>", f"X-Echo: {TOKEN}", f"X-{TOKEN}: 1")),
-        says(http("403 Forbidden", f'{{"reason": "{ESCAPED}"}}')),
-        says(http("200 OK", f'{{"id": "snap-1", "name": "{ESCAPED}", "description": 5}}')),
-        says(http("403 Forbidden", '{"reason": "C:\\x"}')),
-        says(http("403 Forbidden", "C:\\x")),
-        says(http("302 Found", b"", f"Location: https://{quote_all(TOKEN)}.example/")),
-        says(f"bearer {TOKEN}\r\n\r\n".encode()),
-        says(f"HTTP/1.1 200 OK\r\n bearer {TOKEN}\r\n\r\n".encode()),
-        says(f"HTTP/1.1 200 OK\r\nContent-Length: {TOKEN}\r\n\r\n".encode()),
-        says(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{TOKEN}\r\n".encode()),
+        responds(http("400 Bad Request", ECHO, f"X-Request-Id: {TOKEN}")),
+        responds(http("302 Found", b"", f"Location: https://{TOKEN}.example/?t={TOKEN}")),
+        responds(http("200 OK", f'{{"id": "{TOKEN}", "name": "{TOKEN}"}}')),
+        responds(http("200 OK", f'{{"id": 5, "name": "{TOKEN}"}}')),
+        responds(http("200 OK", TOKEN)),
+        responds(http("200 OK", "<p>", f"Content-Type: text/{TOKEN}; x={TOKEN}")),
+        responds(http("200 OK", "<p>", f"Content-Type: text/{quote_all(TOKEN)}")),
+        responds(http("200 OK", "<p>", f"X-Echo: {TOKEN}", f"X-{TOKEN}: 1")),
+        responds(http("403 Forbidden", f'{{"reason": "{ESCAPED}"}}')),
+        responds(http("200 OK", f'{{"id": "snap-1", "name": "{ESCAPED}", "description": 5}}')),
+        responds(http("403 Forbidden", '{"reason": "C:\\x"}')),
+        responds(http("403 Forbidden", "C:\\x")),
+        responds(http("302 Found", b"", f"Location: https://{quote_all(TOKEN)}.example/")),
+        responds(f"bearer {TOKEN}\r\n\r\n".encode()),
+        responds(f"HTTP/1.1 200 OK\r\n bearer {TOKEN}\r\n\r\n".encode()),
+        responds(f"HTTP/1.1 200 OK\r\nContent-Length: {TOKEN}\r\n\r\n".encode()),
+        responds(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{TOKEN}\r\n".encode()),
         hangs_up,
         resets,
-        says(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"),
+        responds(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"),
     ],
     ids=[
         "reason",
@@ -678,7 +681,7 @@ async def test_no_error_shows_the_token(behave: Any, caplog: pytest.LogCaptureFi
             await get(session)
 
     ours = [text for name, _, text in caplog.record_tuples if name.startswith("civo")]
-    assert TOKEN not in told_by(caught.value)
+    assert TOKEN not in shown_by(caught.value)
     assert TOKEN not in str(ours)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 

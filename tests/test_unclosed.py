@@ -95,7 +95,7 @@ async def test_freed_in_another_thread_it_is_closed_in_its_own(civo: FakeCivo) -
 
 
 def test_freed_while_its_loop_stands_still_it_starts_nothing() -> None:
-    """A task that nobody runs would be destroyed while it is pending."""
+    """A task that no loop runs would be destroyed while it is pending."""
     civo = FakeCivo()
     civo.add_instance("web-1")
     with asyncio.Runner() as runner:
@@ -111,7 +111,7 @@ def test_freed_while_its_loop_stands_still_it_starts_nothing() -> None:
 
 
 def test_freed_after_its_loop_it_warns_of_itself() -> None:
-    """A loop that is closed can't be asked for anything."""
+    """A loop that is closed can't be used."""
     held: list[SnapshotSession] = []
 
     async def use() -> None:
@@ -128,8 +128,8 @@ def test_freed_after_its_loop_it_warns_of_itself() -> None:
     assert [str(each.message) for each in caught] == [MESSAGE]
 
 
-async def test_closed_but_cancelled_at_it_nothing_stays_open(civo: FakeCivo) -> None:
-    """Whoever is in a hurry to go has closed it all the same."""
+async def test_closed_but_canceled_at_it_nothing_stays_open(civo: FakeCivo) -> None:
+    """A canceled close has closed it all the same."""
     session = await used_session(civo)
     closing = asyncio.ensure_future(session.aclose())
     await asyncio.sleep(0)
@@ -161,7 +161,7 @@ async def test_one_that_was_refused_needs_no_closing() -> None:
         gc.collect()
 
 
-def test_says_where_it_was_made(tmp_path: Path) -> None:
+def test_names_where_it_was_made(tmp_path: Path) -> None:
     """In Python's development mode, when all ends, by file and line, without aiohttp's words."""
     program = tmp_path / "forgetful.py"
     program.write_text(PROGRAM)
@@ -180,7 +180,7 @@ def test_says_where_it_was_made(tmp_path: Path) -> None:
     assert "Unclosed" not in done.stderr
 
 
-async def test_says_where_it_was_made_of_the_environment(
+async def test_names_where_it_was_made_of_the_environment(
     civo: FakeCivo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The caller's line, and not one of this library."""

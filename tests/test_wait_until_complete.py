@@ -1,4 +1,4 @@
-"""The wait, on nothing but a function that looks and a clock."""
+"""The wait for a complete snapshot, on nothing but a function that polls and a clock."""
 
 import asyncio
 import copy
@@ -66,7 +66,7 @@ async def wait(script: Script, poll: PollPolicy = EVERY_10_S, **more: Any) -> Sn
     )
 
 
-async def test_a_source_that_waits_by_itself_is_asked_to() -> None:
+async def test_a_source_that_waits_by_itself_does() -> None:
     """With all that was given."""
     given: list[object] = []
 
@@ -112,8 +112,8 @@ async def test_what_names_a_snapshot_brings_its_region(snapshot: Snapshot | Snap
     assert given == ["web-1", "snap-1", {"region": "FAKE1"}]
 
 
-async def test_looks_at_once(fake_clock: FakeClock) -> None:
-    """A snapshot that is complete already costs one look and no time."""
+async def test_polls_at_once(fake_clock: FakeClock) -> None:
+    """A snapshot that is complete already costs one poll and no time."""
     script = Script(fake_clock, COMPLETE)
 
     assert await wait(script) is COMPLETE
@@ -121,7 +121,7 @@ async def test_looks_at_once(fake_clock: FakeClock) -> None:
 
 
 async def test_polls_until_every_volume_is_complete(fake_clock: FakeClock) -> None:
-    """A snapshot that says Complete with a volume still Pending is looked at again."""
+    """A snapshot that is Complete with a volume still Pending is polled again."""
     half = make_snapshot("Complete", {"vol-1": "Completed", "vol-2": "Pending"})
     script = Script(fake_clock, make_snapshot(), PENDING, half, COMPLETE)
 
@@ -129,8 +129,8 @@ async def test_polls_until_every_volume_is_complete(fake_clock: FakeClock) -> No
     assert script.called_at == [0, 10, 20, 30]
 
 
-async def test_waits_no_longer_than_asked(fake_clock: FakeClock) -> None:
-    """The last sleep is cut to what is left of the timeout, and one last look follows it."""
+async def test_waits_no_longer_than_its_timeout(fake_clock: FakeClock) -> None:
+    """The last sleep is cut to what is left of the timeout, and one last poll follows it."""
     script = Script(fake_clock, PENDING)
 
     with pytest.raises(WaitTimeoutError):
@@ -140,16 +140,16 @@ async def test_waits_no_longer_than_asked(fake_clock: FakeClock) -> None:
     assert script.called_at == [0, 20, 30]
 
 
-async def test_the_last_look_counts(fake_clock: FakeClock) -> None:
-    """What is complete when the time is up is complete."""
+async def test_the_last_poll_counts(fake_clock: FakeClock) -> None:
+    """What is complete at the deadline is complete."""
     script = Script(fake_clock, PENDING, COMPLETE)
 
     assert await wait(script, PollPolicy(interval=500), timeout=30) is COMPLETE
     assert script.called_at == [0, 30]
 
 
-async def test_the_last_look_begins_so_that_it_ends_in_time(fake_clock: FakeClock) -> None:
-    """Looks that take 2 s: the last one begins 2 s before the time is up."""
+async def test_the_last_poll_starts_so_that_it_ends_in_time(fake_clock: FakeClock) -> None:
+    """Polls that take 2 s: the last one starts 2 s before the deadline."""
     script = Script(fake_clock, PENDING, takes=2)
 
     with pytest.raises(WaitTimeoutError) as caught:
@@ -171,7 +171,7 @@ async def test_a_slow_server_takes_little_of_the_time(fake_clock: FakeClock) -> 
 
 
 async def test_a_poll_that_hangs_is_cut_at_the_limit(fake_clock: FakeClock) -> None:
-    """The limit covers what is under way when it comes."""
+    """The limit covers what is in flight when it comes."""
     script = Script(fake_clock, PENDING, takes=1e9)
 
     with pytest.raises(WaitTimeoutError, match="it was never seen; the last poll failed") as caught:
@@ -195,7 +195,7 @@ async def test_no_limit_has_to_be_written_out(fake_clock: FakeClock) -> None:
 async def test_refuses_a_timeout_that_is_not_positive(
     fake_clock: FakeClock, timeout: float
 ) -> None:
-    """Before any look."""
+    """Before any poll."""
     script = Script(fake_clock, COMPLETE)
 
     with pytest.raises(ValueError, match="timeout must be"):
@@ -216,7 +216,7 @@ async def test_by_default_the_intervals_grow(fake_clock: FakeClock) -> None:
 
 
 async def test_a_failure_ends_it_at_once(fake_clock: FakeClock) -> None:
-    """The error says which volume, after how many polls and how long, in one sentence."""
+    """The error names which volume, after how many polls and how long, in one sentence."""
     script = Script(fake_clock, make_snapshot(), PENDING, FAILED)
 
     with pytest.raises(SnapshotFailedError) as caught:
@@ -235,7 +235,7 @@ async def test_a_failure_ends_it_at_once(fake_clock: FakeClock) -> None:
     ]
 
 
-async def test_a_time_out_says_how_far_it_got(fake_clock: FakeClock) -> None:
+async def test_a_timeout_names_how_far_it_got(fake_clock: FakeClock) -> None:
     """It carries the last snapshot, and what it still waited for."""
     script = Script(fake_clock, PENDING)
 
@@ -281,31 +281,31 @@ async def test_the_timeline_is_bounded(fake_clock: FakeClock) -> None:
     assert shown == [f"Step{n}" for n in (*range(25), *range(975, 1000))]
 
 
-async def test_tells_of_each_change_once(fake_clock: FakeClock) -> None:
+async def test_reports_each_change_once(fake_clock: FakeClock) -> None:
     """With the snapshot before and after, and not of what stays the same."""
-    told: list[tuple[Snapshot, Snapshot]] = []
+    reported: list[tuple[Snapshot, Snapshot]] = []
     script = Script(fake_clock, make_snapshot(), make_snapshot(), PENDING, PENDING, LOST, COMPLETE)
 
-    await wait(script, on_change=lambda before, after: told.append((before, after)))
+    await wait(script, on_change=lambda before, after: reported.append((before, after)))
 
-    assert told == [(make_snapshot(), PENDING), (PENDING, COMPLETE)]
+    assert reported == [(make_snapshot(), PENDING), (PENDING, COMPLETE)]
 
 
 async def test_an_async_observer_is_awaited(fake_clock: FakeClock) -> None:
-    """A bot can send a message before the next look."""
-    told: list[float] = []
+    """A bot can send a message before the next poll."""
+    reported: list[float] = []
 
-    async def tell(_: Snapshot, __: Snapshot) -> None:
+    async def report(_: Snapshot, __: Snapshot) -> None:
         await fake_clock.sleep(3)
-        told.append(fake_clock.now())
+        reported.append(fake_clock.now())
 
-    await wait(Script(fake_clock, make_snapshot(), PENDING, COMPLETE), on_change=tell)
+    await wait(Script(fake_clock, make_snapshot(), PENDING, COMPLETE), on_change=report)
 
-    assert told == [13, 23]
+    assert reported == [13, 23]
 
 
-async def test_a_slow_observer_does_not_cost_the_last_look(fake_clock: FakeClock) -> None:
-    """Its time counts, and what is complete when the time is up is complete all the same."""
+async def test_a_slow_observer_does_not_cost_the_last_poll(fake_clock: FakeClock) -> None:
+    """Its time counts, and what is complete at the deadline is complete all the same."""
 
     async def dawdle(_: Snapshot, __: Snapshot) -> None:
         await fake_clock.sleep(100)
@@ -316,16 +316,16 @@ async def test_a_slow_observer_does_not_cost_the_last_look(fake_clock: FakeClock
     assert script.called_at == [0, 10, 110]
 
 
-async def test_a_failure_is_told_before_it_is_raised(fake_clock: FakeClock) -> None:
+async def test_a_failure_is_reported_before_it_is_raised(fake_clock: FakeClock) -> None:
     """The last change is a change."""
-    told: list[Snapshot] = []
+    reported: list[Snapshot] = []
 
     with pytest.raises(SnapshotFailedError):
         await wait(
-            Script(fake_clock, PENDING, FAILED), on_change=lambda _, after: told.append(after)
+            Script(fake_clock, PENDING, FAILED), on_change=lambda _, after: reported.append(after)
         )
 
-    assert told == [FAILED]
+    assert reported == [FAILED]
 
 
 async def test_an_error_of_the_observer_comes_out(fake_clock: FakeClock) -> None:
@@ -334,7 +334,7 @@ async def test_an_error_of_the_observer_comes_out(fake_clock: FakeClock) -> None
         await wait(Script(fake_clock, PENDING, COMPLETE), on_change=lambda *_: 1 / 0)
 
 
-PASSING = [
+TRANSIENT = [
     LOST,
     TransportTimeoutError("late", method="GET", path="/v2"),
     TimeoutError("somebody else's"),
@@ -345,7 +345,7 @@ PASSING = [
 ]
 
 
-@pytest.mark.parametrize("error", PASSING, ids=lambda error: f"{type(error).__name__}")
+@pytest.mark.parametrize("error", TRANSIENT, ids=lambda error: f"{type(error).__name__}")
 async def test_five_polls_in_a_row_may_fail(fake_clock: FakeClock, error: Exception) -> None:
     """And the count starts anew with each success."""
     script = Script(fake_clock, *[error] * 5, PENDING, *[error] * 5, COMPLETE)
@@ -354,7 +354,7 @@ async def test_five_polls_in_a_row_may_fail(fake_clock: FakeClock, error: Except
     assert len(script.called_at) == 12
 
 
-@pytest.mark.parametrize("error", PASSING, ids=lambda error: f"{type(error).__name__}")
+@pytest.mark.parametrize("error", TRANSIENT, ids=lambda error: f"{type(error).__name__}")
 async def test_the_sixth_failure_in_a_row_ends_it(fake_clock: FakeClock, error: Exception) -> None:
     """With the error of the poll itself, the last snapshot, and the wait in its text."""
     script = Script(fake_clock, PENDING, *[copy.copy(error)] * 6)
@@ -382,10 +382,10 @@ async def test_the_sixth_failure_in_a_row_ends_it(fake_clock: FakeClock, error: 
     ],
     ids=lambda error: f"{type(error).__name__}",
 )
-async def test_what_no_poll_would_mend_ends_it_at_once(
+async def test_what_no_poll_would_change_ends_it_at_once(
     fake_clock: FakeClock, error: CivoSnapshotsError
 ) -> None:
-    """A refused token is not asked again, not even in a snapshot's first seconds."""
+    """A refused token is not tried again, not even in a snapshot's first seconds."""
     script = Script(fake_clock, error)
 
     with pytest.raises(type(error)) as caught:
@@ -414,7 +414,7 @@ async def test_retry_after_lengthens_the_next_interval(
 
 
 async def test_retry_after_does_not_outlive_the_limit(fake_clock: FakeClock) -> None:
-    """Asked to come back after the limit, it looks when the time is up."""
+    """With a `Retry-After` past the limit, it polls at the deadline."""
     busy = refused(ServerError, status=503, retry_after=3000.0)
     script = Script(fake_clock, busy, COMPLETE)
 
@@ -436,7 +436,7 @@ async def test_a_snapshot_that_vanishes_ends_it(fake_clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize("missing", [GONE, refused(NotFoundError)])
-async def test_a_snapshot_may_take_a_moment_to_be_seen(
+async def test_a_snapshot_may_take_a_while_to_be_found(
     fake_clock: FakeClock, missing: NotFoundError
 ) -> None:
     """In the first 30 s a 404 may be the lag between two servers; it counts as no failure."""
@@ -446,7 +446,7 @@ async def test_a_snapshot_may_take_a_moment_to_be_seen(
 
 
 async def test_a_snapshot_that_is_never_seen_is_given_up(fake_clock: FakeClock) -> None:
-    """After 30 s it is not known, and says so; it may be in another region."""
+    """After 30 s it is an error; the snapshot may be in another region."""
     script = Script(fake_clock, GONE)
 
     with pytest.raises(SnapshotVanishedError) as caught:
@@ -460,7 +460,7 @@ async def test_a_snapshot_that_is_never_seen_is_given_up(fake_clock: FakeClock) 
 
 
 async def test_a_404_without_a_code_is_not_taken_for_gone(fake_clock: FakeClock) -> None:
-    """A gateway may have said it; the error is raised as it is."""
+    """A gateway may have sent it; the error is raised as it is."""
     plain = refused(NotFoundError)
 
     with pytest.raises(NotFoundError) as caught:
@@ -480,19 +480,19 @@ async def test_the_grace_can_be_set(fake_clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize("at", [5, 10, 12])
-async def test_cancelling_stops_it_at_once(fake_clock: FakeClock, at: float) -> None:
-    """Asleep or in a look, with no further look and nothing left behind."""
+async def test_a_cancellation_stops_it_at_once(fake_clock: FakeClock, at: float) -> None:
+    """Asleep or in a poll, with no further poll and nothing left behind."""
     script = Script(fake_clock, PENDING, takes=3)
     task = asyncio.ensure_future(wait(script))
     await fake_clock.sleep(at)
-    looks = len(script.called_at)
+    polls = len(script.called_at)
 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     await fake_clock.sleep(1000)
 
-    assert len(script.called_at) == looks
+    assert len(script.called_at) == polls
 
 
 async def test_a_timeout_around_it_works(fake_clock: FakeClock) -> None:
@@ -542,7 +542,7 @@ async def test_logs_each_poll_and_each_change(
 
 
 async def test_waits_do_not_disturb_each_other(fake_clock: FakeClock) -> None:
-    """A hundred at once: each gets its own answer, at its own time."""
+    """A hundred at once: each gets its own result, at its own time."""
 
     async def one(number: int) -> tuple[float, int]:
         script = Script(fake_clock, *[PENDING] * number, COMPLETE)
@@ -572,7 +572,7 @@ OUTCOMES = st.sampled_from([make_snapshot(), PENDING, LOST, GONE, COMPLETE, FAIL
 def test_it_returns_only_what_is_complete_and_never_late(
     outcomes: list[Snapshot | Exception], timeout: float
 ) -> None:
-    """Whatever the looks give, the end is a complete snapshot or an error that says why."""
+    """Whatever the polls give, the end is a complete snapshot or an error with the reason."""
 
     async def check() -> None:
         clock = FakeClock()

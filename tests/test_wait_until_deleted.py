@@ -1,4 +1,4 @@
-"""The wait for a deletion, on nothing but a function that looks and a clock."""
+"""The wait for a deletion, on nothing but a function that polls and a clock."""
 
 import asyncio
 import logging
@@ -43,7 +43,7 @@ GONE = refused(SnapshotNotFoundError, code="database_snapshot_not_found")
 
 
 async def wait_until_deleted(
-    look: Callable[[], Awaitable[Snapshot]],
+    get: Callable[[], Awaitable[Snapshot]],
     instance_id: str,
     snapshot_id: str,
     *,
@@ -56,7 +56,7 @@ async def wait_until_deleted(
         SnapshotRef(instance_id, snapshot_id, "FAKE1"), DELETED, poll, timeout, clock.now()
     )
     while not wait.is_over:
-        await alone.advance(wait, look, clock)
+        await alone.advance(wait, get, clock)
     wait.result()
 
 
@@ -93,7 +93,7 @@ async def test_waits_until_civo_does_not_know_it(fake_clock: FakeClock, seen: in
 async def test_nothing_else_is_taken_for_gone(
     fake_clock: FakeClock, error: CivoSnapshotsError, seen: list[Snapshot]
 ) -> None:
-    """What no look would mend comes out as it is, at once, with what was known."""
+    """What no poll would change comes out as it is, at once, with what was known."""
     script = Script(fake_clock, *seen, error)
 
     with pytest.raises(type(error)) as caught:
@@ -106,7 +106,7 @@ async def test_nothing_else_is_taken_for_gone(
 
 
 async def test_a_404_without_a_code_is_not_taken_for_gone(fake_clock: FakeClock) -> None:
-    """A gateway may have said it: of a snapshot that was seen, it is an error."""
+    """A gateway may have sent it: of a snapshot that was seen, it is an error."""
     plain = refused(NotFoundError)
 
     with pytest.raises(NotFoundError) as caught:
@@ -116,7 +116,7 @@ async def test_a_404_without_a_code_is_not_taken_for_gone(fake_clock: FakeClock)
 
 
 async def test_a_404_without_a_code_may_pass(fake_clock: FakeClock) -> None:
-    """In the first seconds it is looked at again, as in every wait; the code then decides."""
+    """In the first seconds it is polled again, as in every wait; the code then decides."""
     script = Script(fake_clock, refused(NotFoundError), GONE)
 
     await wait(script)
@@ -124,7 +124,7 @@ async def test_a_404_without_a_code_may_pass(fake_clock: FakeClock) -> None:
     assert script.called_at == [0, 10]
 
 
-async def test_five_looks_in_a_row_may_fail_in_passing(fake_clock: FakeClock) -> None:
+async def test_five_polls_in_a_row_may_fail(fake_clock: FakeClock) -> None:
     """And the count starts anew with each success."""
     busy = refused(ServerError, status=503)
     script = Script(fake_clock, *[LOST] * 5, THERE, *[busy] * 5, GONE)
@@ -135,7 +135,7 @@ async def test_five_looks_in_a_row_may_fail_in_passing(fake_clock: FakeClock) ->
 
 
 async def test_the_sixth_failure_in_a_row_ends_it(fake_clock: FakeClock) -> None:
-    """With the error of the look itself."""
+    """With the error of the poll itself."""
     lost = TransportError("lost", method="GET", path="/v2")
 
     with pytest.raises(TransportError) as caught:
@@ -145,8 +145,8 @@ async def test_the_sixth_failure_in_a_row_ends_it(fake_clock: FakeClock) -> None
     assert caught.value.snapshot is THERE
 
 
-async def test_a_time_out_has_the_last_snapshot(fake_clock: FakeClock) -> None:
-    """It says how often and how long it looked, and what the last look met."""
+async def test_a_timeout_has_the_last_snapshot(fake_clock: FakeClock) -> None:
+    """It has how often and how long it polled, and what the last poll got."""
     with pytest.raises(WaitTimeoutError) as caught:
         await wait(Script(fake_clock, THERE, THERE, LOST), timeout=25)
 
@@ -161,7 +161,7 @@ async def test_a_time_out_has_the_last_snapshot(fake_clock: FakeClock) -> None:
     assert error.last_error is LOST
 
 
-async def test_a_time_out_without_any_answer_says_so(fake_clock: FakeClock) -> None:
+async def test_a_timeout_without_any_response(fake_clock: FakeClock) -> None:
     """Nothing is known then."""
     with pytest.raises(WaitTimeoutError, match=r"\(3 polls in 15.0 s\): it was never") as caught:
         await wait(Script(fake_clock, LOST), timeout=15)
@@ -169,8 +169,8 @@ async def test_a_time_out_without_any_answer_says_so(fake_clock: FakeClock) -> N
     assert caught.value.snapshot is None
 
 
-async def test_the_last_look_counts(fake_clock: FakeClock) -> None:
-    """What is gone when the time is up is gone."""
+async def test_the_last_poll_counts(fake_clock: FakeClock) -> None:
+    """What is gone at the deadline is gone."""
     script = Script(fake_clock, THERE, GONE)
 
     await wait(script, timeout=30, poll=PollPolicy(interval=500))
@@ -189,8 +189,8 @@ async def test_refuses_a_timeout_that_is_not_positive(
     assert civo.requests == []
 
 
-async def test_cancelling_stops_it_at_once(fake_clock: FakeClock) -> None:
-    """With no further look."""
+async def test_a_cancellation_stops_it_at_once(fake_clock: FakeClock) -> None:
+    """With no further poll."""
     script = Script(fake_clock, THERE)
     task = asyncio.ensure_future(wait(script))
     await fake_clock.sleep(15)
@@ -209,7 +209,7 @@ async def test_a_bug_comes_out(fake_clock: FakeClock) -> None:
         await wait(Script(fake_clock, KeyError("bug")))
 
 
-async def test_logs_each_look(fake_clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+async def test_logs_each_poll(fake_clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     """At DEBUG, as every wait does."""
     with caplog.at_level(logging.DEBUG, logger="civo_snapshots_async"):
         await wait(Script(fake_clock, make_snapshot("Deleting"), GONE))
@@ -235,33 +235,33 @@ async def test_logs_each_look(fake_clock: FakeClock, caplog: pytest.LogCaptureFi
         (200, b""),
     ],
 )
-async def test_no_such_answer_is_taken_for_gone(
+async def test_no_such_response_is_taken_for_gone(
     fake_clock: FakeClock, status: int, body: bytes
 ) -> None:
-    """However it is looked at: the wait ends with an error, and not before its time."""
+    """However it is polled: the wait ends with an error, and not before its time."""
     request = endpoints.get_snapshot(SnapshotRef("web-1", "snap-1", "LON1"))
 
-    async def look() -> Snapshot:
+    async def get() -> Snapshot:
         return decode(request, Response(status=status, body=body))
 
     with pytest.raises(CivoSnapshotsError):
         await wait_until_deleted(
-            look, "web-1", "snap-1", timeout=600.0, poll=EVERY_10_S, clock=fake_clock
+            get, "web-1", "snap-1", timeout=600.0, poll=EVERY_10_S, clock=fake_clock
         )
 
 
 async def test_on_a_server(civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock) -> None:
-    """Deleted by somebody else, it is gone at the next look; another one does not matter."""
+    """Deleted by another program, it is gone at the next poll; another one does not matter."""
     civo.add_snapshot("web-1", "snap-1")
     civo.add_snapshot("web-1", "snap-2")
 
-    async def look() -> Snapshot:
+    async def get() -> Snapshot:
         return await session.get_snapshot("web-1", "snap-1")
 
     async with asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(
             wait_until_deleted(
-                look, "web-1", "snap-1", timeout=600.0, poll=EVERY_10_S, clock=fake_clock
+                get, "web-1", "snap-1", timeout=600.0, poll=EVERY_10_S, clock=fake_clock
             )
         )
         await fake_clock.sleep(15)

@@ -45,7 +45,7 @@ async def collect(session: SnapshotSession, **more: Any) -> list[SnapshotEvent]:
 
 
 class TestEvents:
-    """Values that say what is different, and that give the later report again."""
+    """Values for what is different, which give the later report again."""
 
     def test_each_change_is_one_event(self) -> None:
         """The snapshot's own first, then each volume's; what is the same is left out."""
@@ -60,7 +60,7 @@ class TestEvents:
         ]
 
     def test_what_is_no_state_is_a_detail(self) -> None:
-        """A new name, say, a message, or another order of the volumes."""
+        """Such as a new name, a message, or another order of the volumes."""
         before = make_snapshot("Pending", {"a": "", "b": ""})
         renamed = attrs.evolve(before, name="weekly")
         turned = make_snapshot("Pending", {"b": "", "a": ""})
@@ -142,24 +142,26 @@ class TestWatching:
             "volume vol-2: Pending -> Completed",
             "snapshot: Pending -> Complete",
         ]
-        seen, *rest, settled = events
+        seen, *rest, finished = events
         assert isinstance(seen, SnapshotSeen)
-        assert isinstance(settled, SnapshotFinished)
-        assert apply_events(seen.snapshot, *rest) == settled.snapshot
-        assert settled.snapshot.is_complete
+        assert isinstance(finished, SnapshotFinished)
+        assert apply_events(seen.snapshot, *rest) == finished.snapshot
+        assert finished.snapshot.is_complete
 
     async def test_a_failure_is_an_end_like_another(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """It is told, not raised: a bot has to say it anyway."""
+        """It is an event, not raised: a bot has to report it anyway."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.fails("vol-2", after=7))
 
-        settled = (await collect(session))[-1]
+        finished = (await collect(session))[-1]
 
-        assert isinstance(settled, SnapshotFinished)
-        assert settled.snapshot.is_failed
+        assert isinstance(finished, SnapshotFinished)
+        assert finished.snapshot.is_failed
 
-    async def test_a_failed_poll_is_told(self, civo: FakeCivo, session: SnapshotSession) -> None:
+    async def test_a_failed_poll_is_reported(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
         """With how many have failed in a row."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=30))
         civo.inject("get", None, faults.status(503), faults.reset(), None, faults.status(500))
@@ -168,7 +170,7 @@ class TestWatching:
 
         assert [event.in_a_row for event in events if isinstance(event, PollFailed)] == [1, 2, 1]
 
-    async def test_an_unknown_state_is_told_once(
+    async def test_an_unknown_state_is_reported_once(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """Each word once."""
@@ -183,7 +185,7 @@ class TestWatching:
     async def test_a_stall_is_reported_once_until_something_changes(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """By default after five minutes; a policy may say otherwise."""
+        """By default after five minutes; a policy may set another time."""
         status = {"state": "Pending", "volumes": [{"id": "vol-1", "state": "Pending"}]}
         civo.add_snapshot(
             "web-1",
@@ -218,7 +220,7 @@ class TestWatching:
     async def test_a_refused_token_is_raised(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """And is no passing failure."""
+        """And is no transient failure."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.stuck())
         civo.inject("get", None, faults.status(404, code="database_account_not_found"))
 
@@ -242,7 +244,7 @@ class TestWatching:
     async def test_a_slow_consumer_loses_no_change(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """It is not looked for in vain, and what has changed meanwhile is told afterwards."""
+        """It is not polled in vain, and what has changed meanwhile is reported afterwards."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=40))
         events = []
 
@@ -254,7 +256,7 @@ class TestWatching:
         assert isinstance(events[0], SnapshotSeen)
         assert apply_events(events[0].snapshot, *events[1:-1]).is_complete
 
-    async def test_leaving_early_ends_the_looking(
+    async def test_leaving_early_ends_the_polls(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
         """There and then, with `aclosing`."""
@@ -285,7 +287,7 @@ class TestWatching:
         with pytest.raises(SessionClosedError):
             await anext(slow)
 
-    async def test_waits_and_watches_of_one_snapshot_share_their_looks(
+    async def test_waits_and_watches_of_one_snapshot_share_their_polls(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """A bot that watches costs nothing beside the job that waits."""
@@ -326,8 +328,8 @@ class TestWatching:
 
         assert isinstance(events[-1], SnapshotFinished)
 
-    async def test_a_bad_id_is_refused_before_it_looks(self, session: SnapshotSession) -> None:
-        """When the first event is asked for."""
+    async def test_a_bad_id_is_an_error_before_any_poll(self, session: SnapshotSession) -> None:
+        """When the first event is requested."""
         with pytest.raises(ValueError, match="snapshot_id must be"):
             await anext(session.watch("web-1", ".."))
 
@@ -335,7 +337,7 @@ class TestWatching:
 async def test_a_poll_costs_no_text_that_nobody_reads(
     civo: FakeCivo, session: SnapshotSession, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """At INFO and above, looks are not told."""
+    """At INFO and above, polls are not logged."""
     civo.add_snapshot("web-1", "snap-1")
     caplog.set_level(logging.INFO, logger="civo_snapshots_async")
 

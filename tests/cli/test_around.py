@@ -40,7 +40,7 @@ def test_the_end_of_the_command_decides(
     assert (ended.status, kinds(served)) == comes_to
 
 
-def test_a_failure_says_what_became_of_the_snapshot(served: FakeCivo, run: Run) -> None:
+def test_a_failure_reports_what_became_of_the_snapshot(served: FakeCivo, run: Run) -> None:
     """And of the restore."""
     ended = run("checkpoint", "web-1", "--name=before", "--on-error=restore", "--", *FAIL)
 

@@ -60,7 +60,7 @@ def test_each_error_has_its_status(kind: type[Exception], status: int | None) ->
 
 
 def test_a_stop_has_its_own_status() -> None:
-    """Whatever it says."""
+    """Whatever its text."""
     assert _exits.status_of(Stop(Exit.GUARDED, "no")) == 7
 
 
@@ -102,7 +102,7 @@ def test_a_refused_token_is_not_shown(
     assert len(served.requests) == 1
 
 
-def test_without_settings_it_says_where_it_searched(run: Run) -> None:
+def test_without_settings_it_names_where_it_searched(run: Run) -> None:
     """As the library does."""
     ended = run("list", "web-1")
 
@@ -150,7 +150,7 @@ def test_help_and_version_are_no_errors(capfd: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.parametrize("missing", ["cyclopts", "rich"])
-def test_without_its_extra_it_says_what_to_install(missing: str) -> None:
+def test_without_its_extra_it_names_what_to_install(missing: str) -> None:
     """In one sentence."""
     program = (
         f"import sys; sys.modules[{missing!r}] = None; "

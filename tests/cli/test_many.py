@@ -91,7 +91,7 @@ class TestBatch:
     def test_an_empty_inventory_is_wrong_use(
         self, served: FakeCivo, run: Run, tmp_path: Path
     ) -> None:
-        """A nightly job that does nothing should not look as if it did."""
+        """A nightly job that does nothing should not seem to have done something."""
         path = tmp_path / "inventory"
         path.write_text("# nothing\n", encoding="utf-8")
 
@@ -102,7 +102,7 @@ class TestBatch:
 
 
 class TestPrune:
-    """It deletes only when it is told to."""
+    """It deletes only by an option."""
 
     @pytest.mark.parametrize(("more", "deleted"), [([], 0), (["--apply"], 2)])
     def test_it_shows_the_plan(

@@ -44,7 +44,7 @@ class TestReading:
         assert (one["id"], one["name"], one["region"]) == ("snap-1", "nightly", served.region)
 
     def test_show_names_each_volume(self, served: FakeCivo, run: Run) -> None:
-        """And says why it is not complete."""
+        """And why it is not complete."""
         served.add_snapshot("web-1", "snap-1", script=scripts.complete_with_pending_volume())
 
         ended = run("show", "web-1", "snap-1")
@@ -139,7 +139,7 @@ class TestWaiting:
         assert events[-1]["snapshot"]["state"] == "Complete"
 
     def test_a_failure_has_its_status(self, served: FakeCivo, run: Run) -> None:
-        """And says why."""
+        """And prints why."""
         served.add_snapshot("web-1", "snap-1", script=scripts.fails(after=30))
 
         ended = run("wait", "web-1", "snap-1")
@@ -238,7 +238,7 @@ class TestWaiting:
         assert json.loads(shown.out)["id"] == "snap-1"
 
     def test_a_quiet_deletion_prints_nothing(self, served: FakeCivo, run: Run) -> None:
-        """Its status says it."""
+        """Its status is enough."""
         served.add_snapshot("web-1", "snap-1")
 
         ended = run("delete", "web-1", "snap-1", "--quiet")

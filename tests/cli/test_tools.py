@@ -11,7 +11,7 @@ from .conftest import Run
 
 
 class TestDoctor:
-    """It says what was found and where, makes one read, and shows no secret."""
+    """It prints what was found and where, makes one read, and shows no secret."""
 
     def test_names_each_source(self, served: FakeCivo, run: Run) -> None:
         """Here the environment, but for the region."""

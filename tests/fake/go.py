@@ -59,7 +59,7 @@ class GoClient:
         async with connected(self.civo) as wire:
             request = self.written(method, path, body, **query)
             await asyncio.get_running_loop().sock_sendall(wire.socket, request)
-            head, content = await wire.answer()
+            head, content = await wire.response()
         status = int(head.split(b" ")[1])
         if status >= 300:
             raise GoError(status, content)

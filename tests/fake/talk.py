@@ -18,14 +18,14 @@ class Reply:
     headers: Mapping[str, str] = attrs.field(repr=False, eq=False)
 
     @property
-    def refusal(self) -> tuple[int, str]:
-        """The status and the code of an error."""
+    def error(self) -> tuple[int, str]:
+        """The status and the code of an error response."""
         return self.status, self.document["code"]
 
 
 @attrs.frozen
 class Caller:
-    """Sends one request below `/v2/instances`, with token and region unless told otherwise."""
+    """Sends one request below `/v2/instances`, by default with token and region."""
 
     civo: FakeCivo
     session: aiohttp.ClientSession
@@ -40,7 +40,7 @@ class Caller:
         headers: Mapping[str, str] | None = None,
         **body: Any,
     ) -> Reply:
-        """Send it and read the answer."""
+        """Send it and read the response."""
         bearer = f"bearer {self.civo.token}" if authorization is None else authorization
         async with self.session.request(
             method,
@@ -48,5 +48,5 @@ class Caller:
             params={} if region is None else {"region": region},
             headers={"Authorization": bearer, **(headers or {})},
             **body,
-        ) as answer:
-            return Reply(answer.status, await answer.json(), answer.headers)
+        ) as response:
+            return Reply(response.status, await response.json(), response.headers)

@@ -87,7 +87,7 @@ def test_an_added_snapshot_has_defaults(empty: FakeCivo, fake_clock: FakeClock) 
 def test_an_added_snapshot_may_be_of_another_date(
     empty: FakeCivo, fake_clock: FakeClock, when: dict[str, Any], created: float
 ) -> None:
-    """For what depends on how old a snapshot is: retention, say."""
+    """For what depends on how old a snapshot is, such as retention."""
     fake_clock.advance(10_000)
     empty.add_instance()
 
@@ -108,7 +108,7 @@ async def test_the_date_of_an_old_snapshot_is_written(civo: FakeCivo, call: Call
     ]
 
 
-async def test_on_the_clock_of_the_wall_a_date_is_the_same_second(call: Caller) -> None:
+async def test_on_the_machines_clock_a_date_is_the_same_second(call: Caller) -> None:
     """Dates are cut to seconds, and this one has none to lose."""
     async with FakeCivo() as civo:
         civo.add_instance("web-1")
@@ -120,7 +120,7 @@ async def test_on_the_clock_of_the_wall_a_date_is_the_same_second(call: Caller) 
 
 
 def test_the_newest_is_first_whenever_it_was_added(empty: FakeCivo) -> None:
-    """Of those of one moment, and of one name, the one that was added last."""
+    """Of those of one time, and of one name, the one that was added last."""
     empty.add_instance()
     empty.add_snapshot("web-1", "s-1", name="nightly")
     empty.add_snapshot("web-1", "s-2", name="nightly")
@@ -164,10 +164,10 @@ async def test_the_quota_can_be_set(civo: FakeCivo, call: Caller) -> None:
         pytest.param(lambda civo: civo.add_snapshot(civo.add_instance().id), id="FakeSnapshot"),
     ],
 )
-def test_a_name_that_is_not_there_is_an_attribute_error(
+def test_a_name_that_does_not_exist_is_an_attribute_error(
     empty: FakeCivo, handle: Callable[[FakeCivo], object], name: str
 ) -> None:
-    """A typo that set something else, or nothing, would let the test pass in silence."""
+    """A typo that sets something else, or nothing, must not let the test pass."""
     holder = handle(empty)
 
     with pytest.raises(AttributeError, match=name):
@@ -340,7 +340,7 @@ def test_a_vanished_snapshot_can_come_back(empty: FakeCivo) -> None:
 def test_what_cannot_be_is_a_value_error(
     empty: FakeCivo, wrong: Callable[[FakeCivo], object], match: str
 ) -> None:
-    """A mistake in a test's own set-up is told there and then."""
+    """A mistake in a test's own set-up fails at once."""
     empty.add_instance("a", hostname="b")
     empty.add_snapshot("a", "snap-1")
 
@@ -359,10 +359,10 @@ def test_what_cannot_be_is_a_value_error(
         pytest.param(lambda civo: civo.script_next("c"), "instance 'c'", id="script-next"),
     ],
 )
-def test_what_is_not_there_is_a_lookup_error(
+def test_what_does_not_exist_is_a_lookup_error(
     empty: FakeCivo, wrong: Callable[[FakeCivo], object], match: str
 ) -> None:
-    """A handle for what is not there is a LookupError with its name."""
+    """The error has its name."""
     empty.add_instance("a")
 
     with pytest.raises(LookupError, match=match):

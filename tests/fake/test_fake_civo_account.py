@@ -76,7 +76,7 @@ async def test_the_account_has_the_snapshots_of_a_region(
         here = await talk("GET", SNAPSHOTS)
         there = await talk("GET", SNAPSHOTS, region="FAKE2")
         refused = [
-            (await talk("GET", f"{SNAPSHOTS}/{name}")).refusal
+            (await talk("GET", f"{SNAPSHOTS}/{name}")).error
             for name in ("snap-2", "gone", "snap-9")
         ]
 
@@ -106,7 +106,7 @@ async def test_what_a_deleted_instance_left_counts(fake_clock: FakeClock, call: 
 
         reply = await Caller(civo, call.session)("POST", "web-2/snapshots")
 
-    assert reply.refusal == (403, "quota_limit_reached")
+    assert reply.error == (403, "quota_limit_reached")
 
 
 async def test_a_snapshot_without_status_has_an_empty_one(civo: FakeCivo, call: Caller) -> None:
@@ -178,14 +178,14 @@ async def test_the_regions(
 @pytest.mark.parametrize("region", [None, "", "NYC1"])
 @pytest.mark.parametrize("path", ["../regions", "../quota"])
 async def test_the_account_is_in_no_region(call: Caller, path: str, region: str | None) -> None:
-    """The official CLI asks for the regions before one is chosen."""
+    """The official CLI requests the regions before one is chosen."""
     assert (await call("GET", path, region=region)).status == 200
 
 
 @pytest.mark.parametrize("path", [SNAPSHOTS, f"{SNAPSHOTS}/snap-1"])
 async def test_the_snapshots_of_an_unknown_region(call: Caller, path: str) -> None:
     """There is no such list."""
-    assert (await call("GET", path, region="FAKE9")).refusal == (404, "database_region_not_found")
+    assert (await call("GET", path, region="FAKE9")).error == (404, "database_region_not_found")
 
 
 KINDS = [
@@ -200,7 +200,7 @@ KINDS = [
 async def test_the_kinds_have_names(
     civo: FakeCivo, call: Caller, kind: Any, path: str, snapshot_id: str | None
 ) -> None:
-    """Recorded requests are told apart by them, and they can meet faults."""
+    """Recorded requests are distinguished by them, and they can get faults."""
     civo.add_snapshot("web-1", "snap-1")
     civo.inject(kind, faults.status(503))
 
@@ -217,7 +217,7 @@ async def test_a_bad_token_is_an_account_not_found(call: Caller, path: str) -> N
     """As everywhere."""
     reply = await call("GET", path, authorization="bearer wrong")
 
-    assert reply.refusal == (404, "database_account_not_found")
+    assert reply.error == (404, "database_account_not_found")
 
 
 @pytest.mark.parametrize(
@@ -231,9 +231,11 @@ async def test_a_bad_token_is_an_account_not_found(call: Caller, path: str) -> N
         ("GET", "../regions/FAKE1"),
     ],
 )
-async def test_nothing_else_is_played(civo: FakeCivo, call: Caller, method: str, path: str) -> None:
-    """Nothing is there, whatever the real Civo would do."""
+async def test_nothing_else_is_implemented(
+    civo: FakeCivo, call: Caller, method: str, path: str
+) -> None:
+    """There is nothing, whatever the real Civo would do."""
     civo.add_snapshot("web-1", "snap-1")
 
-    assert (await call(method, path)).refusal == (404, "route_not_found")
+    assert (await call(method, path)).error == (404, "route_not_found")
     assert len(civo.snapshots("web-1")) == 1

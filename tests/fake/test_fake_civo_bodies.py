@@ -89,7 +89,7 @@ async def test_an_empty_put_changes_nothing(civo: FakeCivo, call: Caller) -> Non
         pytest.param(gzip.compress(b"{}")[:-4], JSON, id="cut-gzip"),
     ],
 )
-async def test_an_unreadable_body_is_refused(
+async def test_an_unreadable_body_is_a_400(
     civo: FakeCivo, call: Caller, body: bytes, content_type: str
 ) -> None:
     """A body that is neither an object of JSON nor a form is a 400, and is recorded."""
@@ -97,6 +97,6 @@ async def test_an_unreadable_body_is_refused(
 
     reply = await call("POST", "web-1/snapshots", data=body, headers=headers)
 
-    assert reply.refusal == (400, "parameter_body_invalid")
+    assert reply.error == (400, "parameter_body_invalid")
     assert civo.snapshots("web-1") == ()
     assert (civo.requests[-1].body, civo.requests[-1].fields) == (body, {})

@@ -41,7 +41,7 @@ async def test_it_is_shown_as_it_was_until_it_is_gone(
     assert await talk("GET", SNAPSHOT) == before
     assert len((await talk("GET", "web-1/snapshots")).document) == 1
     fake_clock.advance(1.0)
-    assert (await talk("GET", SNAPSHOT)).refusal == (404, "database_snapshot_not_found")
+    assert (await talk("GET", SNAPSHOT)).error == (404, "database_snapshot_not_found")
     assert (await talk("GET", "web-1/snapshots")).document == []
     assert slow.snapshots() == ()
 
@@ -57,7 +57,7 @@ async def test_its_quota_is_used_until_it_is_gone(
     fake_clock.advance(60.0)
     taken = await talk("POST", "web-1/snapshots")
 
-    assert refused.refusal == (403, "quota_limit_reached")
+    assert refused.error == (403, "quota_limit_reached")
     assert taken.status == 201
 
 
@@ -72,7 +72,7 @@ async def test_a_second_deletion_changes_nothing(
 
     assert [effect.kind for effect in slow.effects] == ["delete"]
     fake_clock.advance(1.0)
-    assert (await talk("DELETE", SNAPSHOT)).refusal == (404, "database_snapshot_not_found")
+    assert (await talk("DELETE", SNAPSHOT)).error == (404, "database_snapshot_not_found")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ async def test_a_second_deletion_changes_nothing(
         pytest.param("PUT", SNAPSHOT, {"name": "kept"}, id="update"),
     ],
 )
-async def test_what_is_being_deleted_is_of_no_use(
+async def test_what_is_being_deleted_can_not_be_used(
     talk: Caller, slow: FakeCivo, method: str, path: str, fields: dict[str, object]
 ) -> None:
     """No disk is replaced by it, and nothing of it changes."""
@@ -91,12 +91,12 @@ async def test_what_is_being_deleted_is_of_no_use(
 
     reply = await talk(method, path, json=fields)
 
-    assert reply.refusal == (409, "database_snapshot_deleting")
+    assert reply.error == (409, "database_snapshot_deleting")
     assert [effect.kind for effect in slow.effects] == ["delete"]
     assert slow.instance("web-1").disk == "later"
 
 
-async def test_it_is_in_the_way_of_no_create(talk: Caller, slow: FakeCivo) -> None:
+async def test_it_prevents_no_create(talk: Caller, slow: FakeCivo) -> None:
     """Even if it was not complete: nothing is in process any more."""
     slow.snapshot("web-1", "snap-1").script = scripts.stuck()
     await talk("DELETE", SNAPSHOT)

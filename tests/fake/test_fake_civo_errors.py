@@ -1,4 +1,4 @@
-"""What FakeCivo says no to, and with which code."""
+"""What FakeCivo refuses, and with which code."""
 
 import pytest
 from yarl import URL
@@ -10,7 +10,7 @@ from .talk import Caller
 
 
 async def test_the_error_envelope(call: Caller) -> None:
-    """An error has four keys, and its reason is said once."""
+    """An error has four keys, and its reason stands there once."""
     reply = await call("GET", "web-9/snapshots")
 
     assert reply.status == 404
@@ -36,13 +36,13 @@ async def test_the_error_envelope(call: Caller) -> None:
         ),
     ],
 )
-async def test_an_instance_that_is_not_there(
+async def test_an_instance_that_does_not_exist(
     call: Caller, method: str, path: str, code: str
 ) -> None:
-    """Each call says so; a create has a code of its own for it."""
+    """Each call has the same code for it, and a create its own."""
     reply = await call(method, f"web-9{path}")
 
-    assert reply.refusal == (404, code)
+    assert reply.error == (404, code)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ async def test_a_bad_token_is_an_account_not_found(call: Caller, authorization: 
     """A bad token arrives as a 404, not as a 401."""
     reply = await call("GET", "web-1/snapshots", authorization=authorization)
 
-    assert reply.refusal == (404, "database_account_not_found")
+    assert reply.error == (404, "database_account_not_found")
 
 
 async def test_a_token_can_be_revoked(civo: FakeCivo, call: Caller) -> None:
@@ -95,12 +95,12 @@ async def test_a_token_can_be_revoked(civo: FakeCivo, call: Caller) -> None:
     revoked = await call("GET", "web-1/snapshots", authorization=before)
     renewed = await call("GET", "web-1/snapshots")
 
-    assert revoked.refusal == (404, "database_account_not_found")
+    assert revoked.error == (404, "database_account_not_found")
     assert renewed.status == 200
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "Bearer", "BEARER"])
-async def test_bearer_is_taken_in_any_case(call: Caller, civo: FakeCivo, scheme: str) -> None:
+async def test_bearer_is_accepted_in_any_case(call: Caller, civo: FakeCivo, scheme: str) -> None:
     """Servers accept any case of the scheme."""
     reply = await call("GET", "web-1/snapshots", authorization=f"{scheme} {civo.token}")
 
@@ -109,10 +109,10 @@ async def test_bearer_is_taken_in_any_case(call: Caller, civo: FakeCivo, scheme:
 
 @pytest.mark.parametrize("region", [None, "", "FAKE9"])
 async def test_an_unknown_region_is_not_found(call: Caller, region: str | None) -> None:
-    """Neither a region that is not there nor none at all will do."""
+    """A region that does not exist, or none at all."""
     reply = await call("GET", "web-1/snapshots", region=region)
 
-    assert reply.refusal == (404, "database_region_not_found")
+    assert reply.error == (404, "database_region_not_found")
 
 
 async def test_an_instance_is_found_in_its_region_only(fake_clock: FakeClock, call: Caller) -> None:
@@ -124,7 +124,7 @@ async def test_an_instance_is_found_in_its_region_only(fake_clock: FakeClock, ca
         elsewhere = await talk("GET", "web-1/snapshots", region="FAKE1")
         there = await talk("GET", "web-1/snapshots", region="FAKE2")
 
-    assert elsewhere.refusal == (404, "database_instance_find")
+    assert elsewhere.error == (404, "database_instance_find")
     assert there.status == 200
 
 
@@ -139,11 +139,11 @@ async def test_no_region_goes_to_the_default_one(fake_clock: FakeClock, call: Ca
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-async def test_a_snapshot_that_is_not_there(call: Caller, method: str) -> None:
-    """Each call on one snapshot says by code that it is not there."""
+async def test_a_snapshot_that_does_not_exist(call: Caller, method: str) -> None:
+    """Each call on one snapshot has the same code for it."""
     reply = await call(method, "web-1/snapshots/snap-9")
 
-    assert reply.refusal == (404, "database_snapshot_not_found")
+    assert reply.error == (404, "database_snapshot_not_found")
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ async def test_a_snapshot_that_is_not_there(call: Caller, method: str) -> None:
     ],
 )
 async def test_a_path_of_no_call(call: Caller, civo: FakeCivo, method: str, path: str) -> None:
-    """An unknown path has a code of its own, that nobody can take for a missing snapshot."""
+    """An unknown path has its own code, which does not mean a missing snapshot."""
     civo.add_snapshot("web-1", "snap-1")
 
     # Written out, as aiohttp would resolve dots before sending.
@@ -174,8 +174,8 @@ async def call_raw(call: Caller, method: str, path: str) -> tuple[int, str]:
     """Send a path exactly as written."""
     url = URL(f"{call.civo.api_url}{path}?region=FAKE1", encoded=True)
     headers = {"Authorization": f"bearer {call.civo.token}"}
-    async with call.session.request(method, url, headers=headers) as answer:
-        return answer.status, (await answer.json())["code"]
+    async with call.session.request(method, url, headers=headers) as response:
+        return response.status, (await response.json())["code"]
 
 
 @pytest.mark.parametrize(
@@ -186,13 +186,13 @@ async def call_raw(call: Caller, method: str, path: str) -> tuple[int, str]:
         pytest.param("GET", "web-1/snapshots/snap-1/restore", "POST", id="restore"),
     ],
 )
-async def test_a_method_that_the_path_does_not_know(
+async def test_a_method_that_the_path_does_not_take(
     call: Caller, method: str, path: str, allow: str
 ) -> None:
-    """A known path with the wrong method is a 405 that says what is allowed."""
+    """A known path with the wrong method is a 405 with the allowed methods."""
     reply = await call(method, path)
 
-    assert reply.refusal == (405, "method_not_allowed")
+    assert reply.error == (405, "method_not_allowed")
     assert reply.headers["Allow"] == allow
 
 
@@ -222,7 +222,7 @@ async def test_one_snapshot_at_a_time(
         assert reply.document["code"] == "database_snapshot_create_already_in_process"
 
 
-async def test_another_instance_is_not_in_the_way(civo: FakeCivo, call: Caller) -> None:
+async def test_another_instance_prevents_nothing(civo: FakeCivo, call: Caller) -> None:
     """A snapshot in process holds up its own instance only."""
     civo.add_instance("web-2")
     civo.add_snapshot("web-1", script=scripts.stuck())
@@ -230,7 +230,7 @@ async def test_another_instance_is_not_in_the_way(civo: FakeCivo, call: Caller) 
     assert (await call("POST", "web-2/snapshots")).status == 201
 
 
-async def test_a_refused_create_takes_no_script(civo: FakeCivo, call: Caller) -> None:
+async def test_a_create_that_fails_uses_no_script(civo: FakeCivo, call: Caller) -> None:
     """A script waits for a snapshot that comes into being."""
     snapshot = civo.add_snapshot("web-1", script=scripts.stuck())
     civo.script_next("web-1", scripts.fails())
@@ -254,7 +254,7 @@ async def test_a_name_must_be_a_label(civo: FakeCivo, call: Caller, name: str, m
 
     reply = await call(method, path, json={"name": name})
 
-    assert reply.refusal == (400, "parameter_name_invalid")
+    assert reply.error == (400, "parameter_name_invalid")
     assert [snapshot.name for snapshot in civo.snapshots("web-1")] == ["before"]
 
 
@@ -269,4 +269,4 @@ async def test_a_text_must_be_a_string(call: Caller, field: str) -> None:
     """A number is no text."""
     reply = await call("POST", "web-1/snapshots", json={field: 5})
 
-    assert reply.refusal == (400, f"parameter_{field}_invalid")
+    assert reply.error == (400, f"parameter_{field}_invalid")

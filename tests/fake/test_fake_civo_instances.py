@@ -94,7 +94,7 @@ async def test_a_restored_instance_builds_and_then_is_active(
 
 
 async def test_the_kinds_have_names(civo: FakeCivo, call: Caller) -> None:
-    """A recorded request tells them from the calls on snapshots."""
+    """A recorded request distinguishes them from the calls on snapshots."""
     await call("GET", "web-1")
     await call("GET", "../instances")
 
@@ -115,7 +115,7 @@ async def test_a_list_has_pages(
     page: int,
     items: list[str],
 ) -> None:
-    """Of the size that was asked for; past the last one there is the first, or nothing."""
+    """Of the requested size; past the last one it is the first, or empty."""
     async with FakeCivo(clock=fake_clock, past_last_page=past_last_page) as civo:
         for number in range(5):
             civo.add_instance(f"web-{number}")
@@ -135,7 +135,7 @@ async def test_a_list_has_pages(
 async def test_a_list_begins_with_the_first_twenty(
     fake_clock: FakeClock, call: Caller, query: str
 ) -> None:
-    """Unless it is asked for otherwise."""
+    """Unless another one is requested."""
     async with FakeCivo(clock=fake_clock) as civo:
         for number in range(21):
             civo.add_instance(f"web-{number}")
@@ -158,7 +158,7 @@ async def test_a_region_lists_its_own(fake_clock: FakeClock, call: Caller) -> No
 
     assert [item["id"] for item in here.document["items"]] == ["web-1"]
     assert there.document == {"page": 1, "per_page": 20, "pages": 1, "items": []}
-    assert refused.refusal == (404, "database_instance_find")
+    assert refused.error == (404, "database_instance_find")
 
 
 @pytest.mark.parametrize("path", ["web-1", "../instances"])
@@ -166,16 +166,16 @@ async def test_a_bad_token_is_an_account_not_found(call: Caller, path: str) -> N
     """As everywhere."""
     reply = await call("GET", path, authorization="bearer wrong")
 
-    assert reply.refusal == (404, "database_account_not_found")
+    assert reply.error == (404, "database_account_not_found")
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "1.5", "two", "1e3", "\u0661", "9999999999"])
 @pytest.mark.parametrize("name", ["page", "per_page"])
 async def test_a_page_is_a_number(call: Caller, name: str, number: str) -> None:
-    """A whole one, from 1 on."""
+    """A whole number, from 1."""
     reply = await call("GET", f"../instances?{name}={number}")
 
-    assert reply.refusal == (400, f"parameter_{name}_invalid")
+    assert reply.error == (400, f"parameter_{name}_invalid")
 
 
 @pytest.mark.parametrize(
@@ -188,11 +188,11 @@ async def test_nothing_else_can_be_done_with_an_instance(
     """Nothing is there, whatever the real Civo would do."""
     reply = await call(method, path)
 
-    assert reply.refusal == (404, "route_not_found")
+    assert reply.error == (404, "route_not_found")
     assert list(civo.instances) == ["web-1"]
 
 
-async def test_an_instance_request_can_meet_a_fault(civo: FakeCivo, call: Caller) -> None:
+async def test_an_instance_request_can_get_a_fault(civo: FakeCivo, call: Caller) -> None:
     """As those for snapshots can."""
     civo.inject("get_instance", faults.status(503))
 
@@ -211,7 +211,7 @@ async def test_an_instance_can_be_deleted(fake_clock: FakeClock, call: Caller, n
         talk = Caller(civo, call.session)
 
         reply = await talk("DELETE", name)
-        refusals = [(await talk("GET", path)).refusal for path in (name, f"{name}/snapshots")]
+        refusals = [(await talk("GET", path)).error for path in (name, f"{name}/snapshots")]
 
     assert (reply.status, reply.document) == (200, {"result": "success"})
     assert refusals == [(404, "database_instance_find")] * 2
@@ -224,7 +224,7 @@ async def test_an_instance_can_be_taken_away(civo: FakeCivo, call: Caller) -> No
     """Without a request, and so without an effect."""
     civo.remove_instance("web-1")
 
-    assert (await call("GET", "web-1")).refusal == (404, "database_instance_find")
+    assert (await call("GET", "web-1")).error == (404, "database_instance_find")
     assert civo.effects == []
 
 
@@ -234,7 +234,7 @@ async def test_an_instance_is_deleted_once(civo: FakeCivo, call: Caller) -> None
 
     reply = await call("DELETE", "web-1")
 
-    assert reply.refusal == (404, "database_instance_find")
+    assert reply.error == (404, "database_instance_find")
     assert len(civo.effects) == 1
 
 
@@ -245,7 +245,7 @@ async def test_an_instance_is_deleted_in_its_region(fake_clock: FakeClock, call:
 
         reply = await Caller(civo, call.session)("DELETE", "web-1", region="FAKE2")
 
-    assert reply.refusal == (404, "database_instance_find")
+    assert reply.error == (404, "database_instance_find")
     assert (list(civo.instances), civo.effects) == (["web-1"], [])
 
 

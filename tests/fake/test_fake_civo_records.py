@@ -1,4 +1,4 @@
-"""What FakeCivo keeps account of: effects, connections, the date."""
+"""What FakeCivo records: effects, connections, the date."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -14,7 +14,7 @@ from .wire import connected
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("sent", "expected"),
     [
         pytest.param(("PUT", "old", {"name": "new"}), ("update", "new"), id="update"),
         pytest.param(("PUT", "old", {"description": ""}), ("update", "old"), id="update-same"),
@@ -22,15 +22,15 @@ from .wire import connected
         pytest.param(("DELETE", "old", {}), ("delete", "old"), id="delete"),
     ],
 )
-async def test_an_effect_says_what_changed(
+async def test_an_effect_holds_what_changed(
     civo: FakeCivo,
     call: Caller,
     fake_clock: FakeClock,
-    asked: tuple[str, str, Any],
+    sent: tuple[str, str, Any],
     expected: tuple[Any, str],
 ) -> None:
-    """With the ids of what it changed, also where the request said names, and the moment."""
-    method, path, body = asked
+    """With the ids, also where the request gave names, and the time."""
+    method, path, body = sent
     civo.add_instance("id-1", hostname="db-1")
     civo.add_snapshot("id-1", "snap-1", name="old")
     fake_clock.advance(3.0)
@@ -75,7 +75,7 @@ async def test_a_creation_is_an_effect(civo: FakeCivo, call: Caller) -> None:
 async def test_what_changes_nothing_is_no_effect(
     civo: FakeCivo, call: Caller, method: str, path: str, body: Any
 ) -> None:
-    """Reads, refusals, and what a test puts there by hand."""
+    """Reads, error responses, and what a test adds by hand."""
     civo.add_snapshot("web-1", "snap-1")
 
     await call(method, path, json=body)
@@ -84,7 +84,7 @@ async def test_what_changes_nothing_is_no_effect(
 
 
 async def test_effects_are_counted_apart_from_requests(civo: FakeCivo, call: Caller) -> None:
-    """Two deletes were sent, one removed it; the answer that was lost does not matter."""
+    """Two deletes were sent, one removed it; the lost response does not matter."""
     civo.add_snapshot("web-1", "snap-1")
     civo.inject("delete", faults.bad_gateway(effect=True))
 
@@ -99,8 +99,8 @@ async def test_connections_are_numbered(civo: FakeCivo) -> None:
     """From 1 on, in the order of their first requests."""
     async with connected(civo) as first, connected(civo) as second:
         for wire in (first, second, first):
-            await wire.ask("GET")
-            await wire.answer()
+            await wire.send("GET")
+            await wire.response()
 
     assert [request.connection for request in civo.requests] == [1, 2, 1]
 
@@ -118,7 +118,7 @@ async def test_connections_are_numbered(civo: FakeCivo) -> None:
 async def test_the_date_is_fakecivos(
     civo: FakeCivo, call: Caller, fake_clock: FakeClock, fault: faults.Fault | None
 ) -> None:
-    """Each answer bears the date of FakeCivo's calendar, right or wrong."""
+    """Each response has the date of FakeCivo's calendar, right or wrong."""
     fake_clock.advance(61.9)
     civo.inject("any", fault)
 
@@ -127,14 +127,14 @@ async def test_the_date_is_fakecivos(
     assert reply.headers["Date"] == "Tue, 01 Apr 2025 09:12:15 GMT"
 
 
-async def test_a_refusal_bears_the_date(call: Caller) -> None:
-    """As any answer does."""
+async def test_an_error_response_has_the_date(call: Caller) -> None:
+    """As any response has."""
     reply = await call("GET", "web-9/snapshots")
 
     assert reply.headers["Date"] == "Tue, 01 Apr 2025 09:11:14 GMT"
 
 
-async def test_the_date_is_the_walls_by_default() -> None:
+async def test_the_date_is_the_machines_by_default() -> None:
     """Without a clock of its own."""
     async with FakeCivo() as civo, aiohttp.ClientSession() as session:
         reply = await Caller(civo, session)("GET", "web-1/snapshots")
@@ -144,11 +144,11 @@ async def test_the_date_is_the_walls_by_default() -> None:
 
 
 async def call_raw(call: Caller, method: str, path: str) -> int:
-    """Send a request whose answer may be no JSON; return the status."""
+    """Send a request whose response may be no JSON; return the status."""
     async with call.session.request(
         method,
         f"{call.civo.api_url}/v2/instances/{path}",
         params={"region": call.civo.region},
         headers={"Authorization": f"bearer {call.civo.token}"},
-    ) as answer:
-        return answer.status
+    ) as response:
+        return response.status

@@ -1,4 +1,4 @@
-"""Restores: what they answer, and whose disk they write."""
+"""Restores: their responses, and whose disk they write."""
 
 import ipaddress
 from typing import Any
@@ -23,7 +23,7 @@ def snapshot(civo: FakeCivo) -> None:
 
 
 async def test_the_restore_operation(civo: FakeCivo, call: Caller) -> None:
-    """A restore answers 201 with an operation that is not over."""
+    """The response to a restore is a 201 with an operation that runs."""
     fields = {"hostname": "web-1-copy", "private_ip": "10.0.0.9", "description": "try"}
 
     reply = await call("POST", RESTORE, json=fields)
@@ -84,13 +84,13 @@ async def test_an_instance_is_not_snapshotted_while_it_is_building(
     fields: dict[str, object],
     busy: str,
 ) -> None:
-    """Its disk is being written; another instance is in nobody's way."""
+    """Its disk is being written; another instance prevents nothing."""
     civo.add_instance("web-2")
     await call("POST", RESTORE, json=fields)
 
     refused = await call("POST", f"{busy}/snapshots")
 
-    assert refused.refusal == (409, "instance_state_must_be_active_or_shutoff")
+    assert refused.error == (409, "instance_state_must_be_active_or_shutoff")
     assert (await call("POST", "web-2/snapshots")).status == 201
     assert [effect.kind for effect in civo.effects] == ["restore", "create"]
     fake_clock.advance(2.0)
@@ -149,12 +149,12 @@ async def test_overwriting_is_true_or_false(civo: FakeCivo, call: Caller, value:
     """Nothing but true and false is taken, as JSON or as text."""
     reply = await call("POST", RESTORE, json={"overwrite_existing": value})
 
-    assert reply.refusal == (400, "parameter_overwrite_existing_invalid")
+    assert reply.error == (400, "parameter_overwrite_existing_invalid")
     assert civo.restores == []
 
 
 @pytest.mark.parametrize("value", [False, "false", "", None])
-async def test_not_overwriting_can_be_said(call: Caller, value: object) -> None:
+async def test_not_overwriting_can_be_requested(call: Caller, value: object) -> None:
     """False, its text, nothing and null all leave the instance alone."""
     document = (await call("POST", RESTORE, json={"overwrite_existing": value})).document
 
@@ -195,24 +195,24 @@ async def test_the_private_ip_has_two_names(call: Caller, fields: dict[str, str]
         pytest.param({"description": 5}, "parameter_description_invalid", id="description"),
     ],
 )
-async def test_a_restore_with_wrong_fields_is_refused(
+async def test_a_restore_with_wrong_fields_is_a_400(
     civo: FakeCivo, call: Caller, fields: dict[str, object], code: str
 ) -> None:
     """A wrong field is a 400, and nothing is restored."""
     reply = await call("POST", RESTORE, json=fields)
 
-    assert reply.refusal == (400, code)
+    assert reply.error == (400, code)
     assert (civo.restores, list(civo.instances)) == ([], ["web-1"])
 
 
 @pytest.mark.parametrize("hostname", ["web-1", "web.example"])
-async def test_a_host_name_can_be_had_once(civo: FakeCivo, call: Caller, hostname: str) -> None:
+async def test_a_host_name_is_unique(civo: FakeCivo, call: Caller, hostname: str) -> None:
     """A host name that an instance has already is a conflict."""
     civo.add_instance("web-2", hostname="web.example")
 
     reply = await call("POST", RESTORE, json={"hostname": hostname})
 
-    assert reply.refusal == (409, "database_instance_duplicate_name")
+    assert reply.error == (409, "database_instance_duplicate_name")
     assert civo.restores == []
 
 
@@ -224,7 +224,7 @@ async def test_a_host_name_can_be_had_once(civo: FakeCivo, call: Caller, hostnam
         pytest.param({"private_ip": "10.0.0.5", "overwrite_existing": True}, id="overwriting"),
     ],
 )
-async def test_a_private_ip_can_be_had_once(
+async def test_a_private_ip_is_unique(
     civo: FakeCivo, call: Caller, fields: dict[str, object]
 ) -> None:
     """A private IP that an instance of the network has already is a conflict."""
@@ -232,7 +232,7 @@ async def test_a_private_ip_can_be_had_once(
 
     reply = await call("POST", RESTORE, json=fields)
 
-    assert reply.refusal == (409, "database_private_ip_in_use")
+    assert reply.error == (409, "database_private_ip_in_use")
     assert (civo.restores, list(civo.instances)) == ([], ["web-1", "web-2"])
 
 
@@ -279,7 +279,7 @@ async def test_an_incomplete_snapshot_is_not_restored(
 
     reply = await call("POST", RESTORE, json={"overwrite_existing": True})
 
-    assert reply.refusal == (409, "database_snapshot_not_complete")
+    assert reply.error == (409, "database_snapshot_not_complete")
     assert civo.instance("web-1").disk == "after"
 
 
@@ -303,7 +303,7 @@ async def test_a_snapshot_in_use_is_not_deleted(
     fake_clock.advance(2.0)
     later = await call("DELETE", "web-1/snapshots/snap-1")
 
-    assert refused.refusal == (409, "database_snapshot_cannot_delete_in_use")
+    assert refused.error == (409, "database_snapshot_cannot_delete_in_use")
     assert (other.status, later.status) == (200, 200)
 
 
@@ -321,7 +321,7 @@ async def test_restores_are_kept(civo: FakeCivo, call: Caller) -> None:
 
 
 async def test_a_restore_that_takes_no_time(fake_clock: FakeClock, call: Caller) -> None:
-    """With `takes=0` the operation is complete as it is answered."""
+    """With `takes=0` the operation is complete in its response."""
     async with FakeCivo(clock=fake_clock, takes=0.0) as civo:
         civo.add_instance("web-1")
         civo.add_snapshot("web-1", "snap-1")

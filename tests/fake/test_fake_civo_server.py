@@ -29,7 +29,7 @@ from .talk import Caller
 async def test_each_request_has_a_kind(
     civo: FakeCivo, call: Caller, method: str, path: str, expected: tuple[str, str | None]
 ) -> None:
-    """Requests are told apart by the name of the call that they are."""
+    """Requests are distinguished by the name of their call."""
     await call(method, path)
 
     assert [(request.kind, request.snapshot_id) for request in civo.requests] == [expected]
@@ -39,7 +39,7 @@ async def test_each_request_has_a_kind(
 async def test_a_request_is_recorded_as_it_was_on_the_wire(
     civo: FakeCivo, call: Caller, fake_clock: FakeClock
 ) -> None:
-    """Path raw, query, headers in any case, body, fields, and the moment."""
+    """Path raw, query, headers in any case, body, fields, and the time."""
     fake_clock.advance(7.0)
     url = URL(f"{civo.api_url}/v2/instances/a%2Fb%20c/snapshots?region=FAKE1&x=%20", encoded=True)
 
@@ -69,15 +69,15 @@ async def test_a_record_does_not_show_the_token(civo: FakeCivo, call: Caller) ->
     assert civo.token not in repr(civo.requests)
 
 
-async def test_answers_are_json(call: Caller) -> None:
+async def test_responses_are_json(call: Caller) -> None:
     """Documents and errors alike are sent as JSON."""
     replies = [await call("GET", "web-1/snapshots"), await call("GET", "web-9/snapshots")]
 
     assert [reply.headers["Content-Type"] for reply in replies] == ["application/json"] * 2
 
 
-async def test_the_walls_clock_is_the_default() -> None:
-    """Without a clock, moments and dates are the real ones."""
+async def test_the_machines_clock_is_the_default() -> None:
+    """Without a clock, times and dates are the real ones."""
     before = datetime.now(UTC) - timedelta(seconds=1)
     async with FakeCivo() as civo, aiohttp.ClientSession() as session:
         civo.add_instance("web-1")
@@ -103,7 +103,7 @@ async def test_the_url_is_loopback_without_a_path(civo: FakeCivo) -> None:
 
 
 def test_there_is_no_url_before_the_start() -> None:
-    """Using it outside of `async with` is told clearly."""
+    """Use outside of `async with` is a clear error."""
     with pytest.raises(RuntimeError, match="not running: use `async with"):
         _ = FakeCivo().api_url
 
@@ -124,7 +124,7 @@ async def test_ending_it_twice_is_silent() -> None:
 
 
 async def test_after_the_end_connections_are_refused() -> None:
-    """The URL stays known, so that a test can meet a server that is down."""
+    """The URL stays known, so that a test can call a server that is down."""
     async with FakeCivo() as civo:
         pass
 

@@ -8,7 +8,7 @@ from .talk import Caller
 
 
 async def test_a_new_snapshot_has_no_status_yet(civo: FakeCivo, call: Caller) -> None:
-    """A create answers 201 with the included volumes, the page's date, and an empty status."""
+    """A create is a 201 with the included volumes, the page's date, and an empty status."""
     reply = await call("POST", "web-1/snapshots", json={"name": "nightly", "description": "why"})
 
     assert reply.status == 201
@@ -23,7 +23,7 @@ async def test_a_new_snapshot_has_no_status_yet(civo: FakeCivo, call: Caller) ->
 
 
 async def test_a_snapshot_completes_as_time_goes_by(call: Caller, fake_clock: FakeClock) -> None:
-    """Each look shows the state of that moment: Pending, volume by volume, Complete."""
+    """Each get shows the current state: Pending, volume by volume, Complete."""
     snapshot_id = (await call("POST", "web-1/snapshots", json={})).document["id"]
 
     seen = []
@@ -66,7 +66,7 @@ async def test_a_name_is_made_up(call: Caller) -> None:
 async def test_a_list_holds_summaries_the_newest_first(
     civo: FakeCivo, call: Caller, fake_clock: FakeClock
 ) -> None:
-    """A list is a bare array, without included volumes, and without a status that says nothing."""
+    """A list is a bare array, without included volumes, and without an empty status."""
     civo.add_snapshot("web-1", "old", name="first", description="a")
     fake_clock.advance(60.0)
     civo.add_snapshot("web-1", "new", name="second", script=scripts.completes(9.0))
@@ -127,8 +127,8 @@ async def test_path_parts_are_ids_or_names(
     assert reply.document["id"] == "snap-1"
 
 
-async def test_a_name_that_is_there_twice_is_the_newest(civo: FakeCivo, call: Caller) -> None:
-    """Nothing forbids two snapshots of one name; asked for by name, the newer one is meant."""
+async def test_a_name_that_exists_twice_is_the_newest(civo: FakeCivo, call: Caller) -> None:
+    """Nothing forbids two snapshots of one name; by name, the newer one is meant."""
     civo.add_snapshot("web-1", "older", name="nightly")
     reply = await call("POST", "web-1/snapshots", json={"name": "nightly"})
     newer = reply.document["id"]
@@ -171,7 +171,7 @@ async def test_an_update_changes_what_it_names(
 
 
 async def test_a_deleted_snapshot_is_gone(civo: FakeCivo, call: Caller) -> None:
-    """A deletion answers 200, and then there is no such snapshot."""
+    """A deletion is a 200, and then there is no such snapshot."""
     civo.add_snapshot("web-1", "snap-1")
 
     reply = await call("DELETE", "web-1/snapshots/snap-1")
@@ -179,7 +179,7 @@ async def test_a_deleted_snapshot_is_gone(civo: FakeCivo, call: Caller) -> None:
     assert (reply.status, reply.document) == (200, {"result": "success"})
     assert civo.snapshots("web-1") == ()
     again = await call("DELETE", "web-1/snapshots/snap-1")
-    assert again.refusal == (404, "database_snapshot_not_found")
+    assert again.error == (404, "database_snapshot_not_found")
 
 
 async def test_a_deletion_frees_the_quota(fake_clock: FakeClock, call: Caller) -> None:
@@ -194,7 +194,7 @@ async def test_a_deletion_frees_the_quota(fake_clock: FakeClock, call: Caller) -
         await talk("DELETE", "web-1/snapshots/snap-1")
         taken = await talk("POST", "web-2/snapshots")
 
-    assert refused.refusal == (403, "quota_limit_reached")
+    assert refused.error == (403, "quota_limit_reached")
     assert taken.status == 201
 
 
@@ -222,7 +222,7 @@ async def test_a_vanished_snapshot_is_not_found(
     fake_clock.advance(5.0)
 
     gone = await call("GET", "web-1/snapshots/snap-1")
-    assert gone.refusal == (404, "database_snapshot_not_found")
+    assert gone.error == (404, "database_snapshot_not_found")
     assert (await call("GET", "web-1/snapshots")).document == []
     assert (await call("POST", "web-1/snapshots")).status == 201
 
@@ -240,7 +240,7 @@ async def test_a_snapshot_can_be_given_another_script(
     assert reply.document["status"]["state"] == "Complete"
 
 
-async def test_a_snapshot_from_the_future_has_just_begun(
+async def test_a_snapshot_from_the_future_has_just_started(
     civo: FakeCivo, fake_clock: FakeClock
 ) -> None:
     """A script never gets a negative time."""

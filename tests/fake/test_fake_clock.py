@@ -15,7 +15,7 @@ async def test_a_sleep_takes_no_time_but_its_own(fake_clock: FakeClock) -> None:
 
 
 async def test_sleepers_wake_in_the_order_of_time(fake_clock: FakeClock) -> None:
-    """Whoever began first, the soonest due wakes first, at its own time."""
+    """Whichever started first, the soonest due wakes first, at its own time."""
     woken: list[tuple[str, float]] = []
 
     async def sleeper(name: str, *naps: float) -> None:
@@ -49,7 +49,7 @@ async def test_time_stands_still_unless_it_is_moved() -> None:
 
 
 async def test_time_does_not_go_back(fake_clock: FakeClock) -> None:
-    """A slip in a test is told."""
+    """A mistake in a test is an error."""
     with pytest.raises(ValueError, match="time does not go back, by -1 s"):
         fake_clock.advance(-1)
 
@@ -75,8 +75,8 @@ async def test_a_timeout_leaves_alone_what_is_in_time(
     assert fake_clock.now() == 8
 
 
-async def test_a_cancelled_sleeper_is_forgotten(fake_clock: FakeClock) -> None:
-    """Time does not jump to a moment that nobody waits for any more."""
+async def test_a_canceled_sleeper_is_forgotten(fake_clock: FakeClock) -> None:
+    """Time does not jump to a time that nothing waits for any more."""
     task = asyncio.ensure_future(fake_clock.sleep(5))
     await asyncio.sleep(0)
     task.cancel()
@@ -89,7 +89,7 @@ async def test_a_cancelled_sleeper_is_forgotten(fake_clock: FakeClock) -> None:
 
 
 def test_it_goes_on_in_another_event_loop(fake_clock: FakeClock) -> None:
-    """Also after one that ended while somebody was asleep."""
+    """Also after one that ended while a task was asleep."""
 
     async def leave_a_sleeper() -> None:
         asyncio.ensure_future(fake_clock.sleep(1000)).add_done_callback(lambda _: None)
@@ -102,7 +102,7 @@ def test_it_goes_on_in_another_event_loop(fake_clock: FakeClock) -> None:
 
 
 async def test_no_time_passes_while_somebody_works(fake_clock: FakeClock) -> None:
-    """A task that asks for the time again and again is not waiting."""
+    """A task that reads the time again and again is not waiting."""
 
     async def work() -> float:
         for _ in range(1000):

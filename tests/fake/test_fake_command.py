@@ -47,7 +47,7 @@ async def test_serves_until_interrupted() -> None:
 async def test_prints_what_programs_need(
     capsys: pytest.CaptureFixture[str], number: signal.Signals
 ) -> None:
-    """The environment to export and a curl line, with what the arguments asked for."""
+    """The environment to export and a curl line, with the values of the arguments."""
     arguments = ["--token", "12345", "--region", "MINE", "--instance", "a", "--instance", "b"]
 
     printed = ""
@@ -93,7 +93,7 @@ async def test_wrong_arguments_end_it(
 def test_is_run_as_a_module(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`--help` says what it is."""
+    """`--help` describes it."""
     monkeypatch.setattr(sys, "argv", ["testing", "--help"])
 
     with pytest.raises(SystemExit) as ended:

@@ -41,7 +41,7 @@ def shape(value: Any) -> Any:
 async def test_documents_have_the_shape_of_the_pages(
     civo: FakeCivo, call: Caller, name: str, method: str, path: str
 ) -> None:
-    """FakeCivo answers with the keys of the page, no more, no less, and in its order."""
+    """FakeCivo responds with the keys of the page, no more, no less, and in its order."""
     civo.add_snapshot("web-1", "snap-1")
     civo.script_next("web-1", scripts.completed())
 
@@ -56,7 +56,7 @@ async def test_documents_have_the_shape_of_the_pages(
 
 @pytest.mark.parametrize("name", ["list", "get", "update"])
 def test_the_page_shows_a_complete_snapshot_with_a_pending_volume(name: str) -> None:
-    """The contradiction is the page's own, and must not be repaired away."""
+    """The contradiction is the page's own, and stays."""
     document = sample(name)
     status = (document[0] if name == "list" else document)["status"]
 

@@ -47,10 +47,10 @@ async def test_what_is_beyond_the_burst_is_a_429(call: Caller, fake_clock: FakeC
         pytest.param({"rate_limit": 0.1, "burst": 1, "retry_after": False}, None, id="without"),
     ],
 )
-async def test_it_says_when_to_come_again(
+async def test_retry_after_is_the_time_of_the_next_token(
     call: Caller, fake_clock: FakeClock, options: dict[str, Any], header: str | None
 ) -> None:
-    """Whoever comes then is taken; without the header nobody is told."""
+    """A request at that time is accepted; the header may be left out."""
     async with limited(call, fake_clock, **options) as talk:
         await talk("GET", "web-1/snapshots")
         refused = await talk("GET", "web-1/snapshots")
@@ -102,7 +102,7 @@ async def test_what_never_reaches_civo_does_not_count(call: Caller, fake_clock: 
 
 
 async def test_a_session_keeps_to_it(fake_clock: FakeClock) -> None:
-    """Its retries wait as long as they are told to."""
+    """Its retries wait as long as `Retry-After` says."""
     async with FakeCivo(clock=fake_clock, rate_limit=0.2, burst=1) as civo:
         civo.add_instance("web-1")
         async with SnapshotSession(
@@ -115,7 +115,7 @@ async def test_a_session_keeps_to_it(fake_clock: FakeClock) -> None:
     assert len(civo.requests) == 5
 
 
-async def test_a_session_says_that_it_was_limited(fake_clock: FakeClock) -> None:
+async def test_a_session_raises_that_it_was_limited(fake_clock: FakeClock) -> None:
     """Where it does not retry."""
     async with FakeCivo(clock=fake_clock, rate_limit=0.2, burst=1) as civo:
         civo.add_instance("web-1")
@@ -129,15 +129,15 @@ async def test_a_session_says_that_it_was_limited(fake_clock: FakeClock) -> None
     assert caught.value.retry_after == 5
 
 
-class Moments:
+class Limited:
     """A limit whose clock a test moves."""
 
     def __init__(self, rate: float, burst: int | None = None) -> None:
         self.now = 0.0
         self.limit = RateLimit(rate, burst=burst, retry_after=True, now=lambda: self.now)
 
-    def takes(self, gap: float) -> bool:
-        """Tell whether a request is taken, so many seconds after the last one."""
+    def accepts(self, gap: float) -> bool:
+        """Return whether a request is accepted, so many seconds after the last one."""
         self.now += gap
         try:
             self.limit.take()
@@ -150,29 +150,29 @@ RATES = st.floats(0.01, 1000)
 
 
 @given(rate=RATES, burst=st.integers(1, 50), gaps=st.lists(st.floats(0, 2), max_size=100))
-def test_no_more_than_the_rate_is_taken(rate: float, burst: int, gaps: list[float]) -> None:
+def test_no_more_than_the_rate_is_accepted(rate: float, burst: int, gaps: list[float]) -> None:
     """From the first request on: the burst, and what the time gains."""
-    moments = Moments(rate, burst)
+    limited_ = Limited(rate, burst)
 
-    taken = sum(moments.takes(gap) for gap in gaps)
+    taken = sum(limited_.accepts(gap) for gap in gaps)
 
     assert taken <= burst + rate * sum(gaps) + 0.001
 
 
 @given(rate=RATES, burst=st.integers(1, 50), slack=st.lists(st.floats(0, 2), max_size=100))
-def test_whoever_keeps_to_the_rate_is_taken(rate: float, burst: int, slack: list[float]) -> None:
+def test_requests_at_the_rate_are_accepted(rate: float, burst: int, slack: list[float]) -> None:
     """However small the burst is."""
-    moments = Moments(rate, burst)
+    limited_ = Limited(rate, burst)
 
-    assert all(moments.takes(1 / rate + more) for more in slack)
+    assert all(limited_.accepts(1 / rate + more) for more in slack)
 
 
 @pytest.mark.parametrize(("asked", "refused"), [(333, 0), (400, 0), (500, 601)])
-def test_thousands_meet_it_as_often_each_time(asked: int, refused: int) -> None:
+def test_thousands_get_it_as_often_each_time(asked: int, refused: int) -> None:
     """In 10 s, evenly, of 400 a second: 400 at once, and 400 in each second after."""
-    moments = Moments(400)
+    limited_ = Limited(400)
 
-    taken = [moments.takes(1 / asked) for _ in range(10 * asked)]
+    taken = [limited_.accepts(1 / asked) for _ in range(10 * asked)]
 
     assert taken.count(False) == refused
 
@@ -192,6 +192,6 @@ def test_thousands_meet_it_as_often_each_time(asked: int, refused: int) -> None:
     ],
 )
 def test_a_limit_that_cannot_be_is_a_value_error(wrong: Callable[[], FakeCivo], match: str) -> None:
-    """There and then."""
+    """Where it is made."""
     with pytest.raises(ValueError, match=match):
         wrong()

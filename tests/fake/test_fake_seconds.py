@@ -22,12 +22,12 @@ SCRIPTS: dict[str, Callable[[Span], scripts.Script]] = {
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS.keys())
 def test_a_script_takes_a_timedelta(script: Callable[[Span], scripts.Script]) -> None:
-    """It says the same at each moment."""
-    moments = (0.0, 59.0, 60.0)
+    """It reports the same at each time."""
+    times = (0.0, 59.0, 60.0)
 
-    said = [script(timedelta(minutes=1))(moment, VOLUMES) for moment in moments]
+    reported = [script(timedelta(minutes=1))(time, VOLUMES) for time in times]
 
-    assert said == [script(60.0)(moment, VOLUMES) for moment in moments]
+    assert reported == [script(60.0)(time, VOLUMES) for time in times]
 
 
 @pytest.mark.parametrize("fault", [faults.delay, faults.drip])

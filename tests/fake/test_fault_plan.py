@@ -1,4 +1,4 @@
-"""Which request meets which fault."""
+"""Which request gets which fault."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,8 +22,8 @@ CALLS: dict[str, tuple[str, str]] = {
 }
 
 
-async def met(civo: FakeCivo, call: Caller, *kinds: str) -> list[Fault | None]:
-    """Send requests of these kinds; return what each met."""
+async def faults_got(civo: FakeCivo, call: Caller, *kinds: str) -> list[Fault | None]:
+    """Send requests of these kinds; return the fault that each got."""
     for kind in kinds:
         await call(*CALLS[kind])
     return [request.fault for request in civo.requests]
@@ -35,20 +35,20 @@ def _a_snapshot(civo: FakeCivo) -> None:
 
 
 async def test_without_injections_all_goes_well(civo: FakeCivo, call: Caller) -> None:
-    """Nothing is unmet either."""
-    assert await met(civo, call, "list", "get") == [WELL, WELL]
+    """Nothing is unused either."""
+    assert await faults_got(civo, call, "list", "get") == [WELL, WELL]
     assert civo.unused_faults == ()
 
 
-async def test_requests_meet_faults_in_order(civo: FakeCivo, call: Caller) -> None:
+async def test_requests_get_faults_in_order(civo: FakeCivo, call: Caller) -> None:
     """One each, then all goes well again."""
     civo.inject("list", A, B)
 
-    assert await met(civo, call, "list", "list", "list") == [A, B, WELL]
+    assert await faults_got(civo, call, "list", "list", "list") == [A, B, WELL]
 
 
-async def test_what_is_met_is_what_is_answered(civo: FakeCivo, call: Caller) -> None:
-    """The record does not only say so."""
+async def test_the_response_is_that_of_the_recorded_fault(civo: FakeCivo, call: Caller) -> None:
+    """Not only in the record."""
     civo.inject("list", A, B)
 
     replies = [await call("GET", "web-1/snapshots") for _ in range(3)]
@@ -60,14 +60,14 @@ async def test_none_is_a_request_that_goes_well(civo: FakeCivo, call: Caller) ->
     """It takes its turn as a fault does."""
     civo.inject("list", None, A, None, B)
 
-    assert await met(civo, call, *["list"] * 5) == [WELL, A, WELL, B, WELL]
+    assert await faults_got(civo, call, *["list"] * 5) == [WELL, A, WELL, B, WELL]
 
 
 async def test_other_kinds_go_well(civo: FakeCivo, call: Caller) -> None:
     """They do not count either."""
     civo.inject("list", A, nth=2)
 
-    assert await met(civo, call, "list", "get", "restore", "list") == [WELL, WELL, WELL, A]
+    assert await faults_got(civo, call, "list", "get", "restore", "list") == [WELL, WELL, WELL, A]
 
 
 async def test_it_begins_with_the_nth_from_now_on(civo: FakeCivo, call: Caller) -> None:
@@ -75,18 +75,18 @@ async def test_it_begins_with_the_nth_from_now_on(civo: FakeCivo, call: Caller) 
     await call("GET", "web-1/snapshots")
     civo.inject("list", A, nth=2)
 
-    assert await met(civo, call, "list", "list", "list") == [WELL, WELL, A, WELL]
+    assert await faults_got(civo, call, "list", "list", "list") == [WELL, WELL, A, WELL]
 
 
 async def test_any_is_every_request(civo: FakeCivo, call: Caller) -> None:
     """Those that are none of the six calls as well."""
     civo.inject("any", A, B, C)
 
-    assert await met(civo, call, "get", "unknown", "update") == [A, B, C]
+    assert await faults_got(civo, call, "get", "unknown", "update") == [A, B, C]
 
 
-async def test_a_refused_request_meets_its_fault(civo: FakeCivo, call: Caller) -> None:
-    """A gateway does not look at tokens."""
+async def test_a_request_without_a_token_gets_its_fault(civo: FakeCivo, call: Caller) -> None:
+    """A gateway does not read tokens."""
     civo.inject("list", A)
 
     assert (await call("GET", "web-1/snapshots", authorization="")).status == 501
@@ -110,11 +110,11 @@ async def test_injections_add_up(
     injections: list[tuple[Target, Fault, int]],
     expected: list[Fault | None],
 ) -> None:
-    """The oldest that wants a request has it; the others have the next ones."""
+    """The oldest that is due is used; the others are for the next requests."""
     for kind, fault, nth in injections:
         civo.inject(kind, fault, nth=nth)
 
-    assert await met(civo, call, "list", "list", "list") == expected
+    assert await faults_got(civo, call, "list", "list", "list") == expected
 
 
 async def test_none_of_an_older_injection_goes_first_too(civo: FakeCivo, call: Caller) -> None:
@@ -122,11 +122,11 @@ async def test_none_of_an_older_injection_goes_first_too(civo: FakeCivo, call: C
     civo.inject("list", None, A)
     civo.inject("list", B)
 
-    assert await met(civo, call, "list", "list", "list") == [WELL, A, B]
+    assert await faults_got(civo, call, "list", "list", "list") == [WELL, A, B]
 
 
-async def test_unused_faults_are_told(civo: FakeCivo, call: Caller) -> None:
-    """In the order of the injections, without those that were met, and without None."""
+async def test_unused_faults_are_listed(civo: FakeCivo, call: Caller) -> None:
+    """In the order of the injections, without those that were used, and without None."""
     civo.inject("list", A, None, B)
     civo.inject("delete", C)
     await call("GET", "web-1/snapshots")
@@ -135,7 +135,7 @@ async def test_unused_faults_are_told(civo: FakeCivo, call: Caller) -> None:
 
 
 async def test_unused_faults_do_not_raise() -> None:
-    """Leaving `async with` says nothing of them: a test asserts."""
+    """The end of `async with` does not check them: a test asserts."""
     async with FakeCivo() as civo:
         civo.inject("any", A)
 
@@ -143,13 +143,13 @@ async def test_unused_faults_do_not_raise() -> None:
 
 
 async def test_calm_withdraws_what_was_injected(civo: FakeCivo, call: Caller) -> None:
-    """It was never met, and counts as that."""
+    """It was never used, and counts as that."""
     civo.inject("list", A)
     civo.calm()
     civo.inject("list", B)
     civo.calm()
 
-    assert await met(civo, call, "list") == [WELL]
+    assert await faults_got(civo, call, "list") == [WELL]
     assert civo.unused_faults == (A, B)
 
 
@@ -159,35 +159,35 @@ async def test_chaos_is_the_same_for_the_same_seed(civo: FakeCivo, call: Caller)
     for seed in (7, 7, 8):
         civo.requests.clear()
         civo.chaos(seed, faults=(A, B, C))
-        runs.append(await met(civo, call, *["list"] * 20))
+        runs.append(await faults_got(civo, call, *["list"] * 20))
 
     assert runs[0] == runs[1] != runs[2]
 
 
 @pytest.mark.parametrize(("rate", "least", "most"), [(0, 0, 0), (0.3, 15, 45), (1, 100, 100)])
-async def test_chaos_strikes_at_a_rate(
+async def test_chaos_has_a_rate(
     civo: FakeCivo, call: Caller, rate: float, least: int, most: int
 ) -> None:
     """That share of the requests, more or less."""
     civo.chaos(1, rate=rate, faults=[A])
 
-    struck = [fault for fault in await met(civo, call, *["list"] * 100) if fault]
+    struck = [fault for fault in await faults_got(civo, call, *["list"] * 100) if fault]
 
     assert least <= len(struck) <= most
 
 
-async def test_chaos_strikes_some_kinds_only(civo: FakeCivo, call: Caller) -> None:
+async def test_chaos_can_be_limited_to_kinds(civo: FakeCivo, call: Caller) -> None:
     """The others go well."""
     civo.chaos(1, rate=1, kinds=["get", "update"], faults=[A])
 
-    assert await met(civo, call, "get", "list", "update", "unknown") == [A, WELL, A, WELL]
+    assert await faults_got(civo, call, "get", "list", "update", "unknown") == [A, WELL, A, WELL]
 
 
-async def test_chaos_strikes_any_request(civo: FakeCivo, call: Caller) -> None:
-    """Unless told otherwise."""
+async def test_chaos_is_for_any_request(civo: FakeCivo, call: Caller) -> None:
+    """By default."""
     civo.chaos(1, rate=1, faults=[A])
 
-    assert await met(civo, call, "get", "restore", "unknown") == [A, A, A]
+    assert await faults_got(civo, call, "get", "restore", "unknown") == [A, A, A]
 
 
 async def test_injected_faults_go_before_chaos(civo: FakeCivo, call: Caller) -> None:
@@ -195,15 +195,15 @@ async def test_injected_faults_go_before_chaos(civo: FakeCivo, call: Caller) -> 
     civo.chaos(1, rate=1, faults=[A])
     civo.inject("list", B, None)
 
-    assert await met(civo, call, "list", "list", "list") == [B, WELL, A]
+    assert await faults_got(civo, call, "list", "list", "list") == [B, WELL, A]
 
 
 async def test_chaos_ends_with_calm(civo: FakeCivo, call: Caller) -> None:
-    """What it might have sent is not unmet: nobody asked for any of it."""
+    """What it might have given is not unused: none of it was injected."""
     civo.chaos(1, rate=1)
     civo.calm()
 
-    assert await met(civo, call, "list") == [WELL]
+    assert await faults_got(civo, call, "list") == [WELL]
     assert civo.unused_faults == ()
 
 
@@ -213,7 +213,7 @@ async def test_chaos_finds_no_stale_connection_among_fresh_ones(
     """Drawn for a request on a fresh connection, it goes well."""
     civo.chaos(1, rate=1, faults=[faults.stale()])
 
-    assert await met(civo, call, "list") == [WELL]
+    assert await faults_got(civo, call, "list") == [WELL]
 
 
 def test_chaos_draws_from_faults_that_end_soon() -> None:
@@ -257,7 +257,7 @@ def test_chaos_draws_from_faults_that_end_soon() -> None:
 async def test_refuses_what_cannot_be(
     wrong: Callable[[Any], None], error: type[Exception], match: str
 ) -> None:
-    """A slip is told at once, and nothing is injected."""
+    """A mistake is an error at once, and nothing is injected."""
     civo = FakeCivo()
 
     with pytest.raises(error, match=match):

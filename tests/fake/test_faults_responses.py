@@ -1,4 +1,4 @@
-"""Answers that are not what was asked for."""
+"""Responses that are not what was requested."""
 
 import gzip
 import json
@@ -13,7 +13,7 @@ from civo_snapshots_async.testing import FakeCivo, faults
 from civo_snapshots_async.testing.faults import Fault
 
 from .talk import Caller
-from .wire import ask_once, connected, length_of
+from .wire import connected, length_of, send_once
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ from .wire import ask_once, connected, length_of
         pytest.param(faults.redirect("http://x/"), 307, "text/plain", b"", id="redirect"),
     ],
 )
-async def test_what_is_answered(
+async def test_what_the_response_is(
     civo: FakeCivo, fault: Fault, status: int, content_type: str, body: bytes
 ) -> None:
     """Status, type and body are as made up."""
@@ -73,7 +73,7 @@ async def test_what_is_answered(
         pytest.param(faults.gateway_timeout(), "504 Gateway Time-out", id="gateway-timeout"),
     ],
 )
-async def test_gateways_answer_html(civo: FakeCivo, fault: Fault, title: str) -> None:
+async def test_gateways_respond_with_html(civo: FakeCivo, fault: Fault, title: str) -> None:
     """The page of something in the way, that knows nothing of Civo's API."""
     civo.inject("create", fault)
 
@@ -103,13 +103,13 @@ async def test_gateways_answer_html(civo: FakeCivo, fault: Fault, title: str) ->
         pytest.param(faults.bomb(100, effect=False), 0, id="bomb-without"),
     ],
 )
-async def test_the_effect_is_apart_from_the_answer(
+async def test_the_effect_is_independent_of_the_response(
     civo: FakeCivo, fault: Fault, expected: int
 ) -> None:
-    """A snapshot is made or not, whatever is said of it."""
+    """A snapshot is made or not, whatever the response."""
     civo.inject("create", fault)
 
-    await ask_once(civo)
+    await send_once(civo)
 
     assert len(civo.effects) == expected
 
@@ -169,17 +169,17 @@ async def test_a_status_without_body_has_none(civo: FakeCivo, status: int) -> No
     civo.inject("create", faults.status(status, body="not sent"))
 
     async with connected(civo) as wire:
-        await wire.ask("POST")
+        await wire.send("POST")
         got = await wire.some()
-        await wire.ask("GET")
-        head, _ = await wire.answer()
+        await wire.send("GET")
+        head, _ = await wire.response()
 
     assert got.endswith(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 ")
 
 
 async def test_the_connection_can_be_used_again(civo: FakeCivo, call: Caller) -> None:
-    """An answer that comes whole leaves the connection as it is."""
+    """A complete response leaves the connection as it is."""
     civo.inject("create", faults.status(500), faults.bad_json(b"{}"), faults.huge(70_000))
 
     for _ in range(4):
@@ -189,12 +189,12 @@ async def test_the_connection_can_be_used_again(civo: FakeCivo, call: Caller) ->
 
 
 @pytest.mark.parametrize("close", ["Connection: close", "Connection: Close"])
-async def test_the_connection_is_closed_if_the_client_says_so(civo: FakeCivo, close: str) -> None:
-    """As with an answer that is right."""
+async def test_the_connection_is_closed_if_the_client_closes_it(civo: FakeCivo, close: str) -> None:
+    """As with a correct response."""
     civo.inject("create", faults.status(500))
 
     async with connected(civo) as wire:
-        await wire.ask("POST", "web-1/snapshots", close)
+        await wire.send("POST", "web-1/snapshots", close)
         _, ending = await wire.rest()
 
     assert ending == "closed"
@@ -225,7 +225,7 @@ async def test_a_redirect_names_a_place(civo: FakeCivo, call: Caller, status: in
 
     reply = await call("GET", "web-1/snapshots")
 
-    assert reply.refusal == (404, "route_not_found")
+    assert reply.error == (404, "route_not_found")
     assert [request.path for request in civo.requests][1:] == ["/elsewhere"]
 
 
@@ -234,7 +234,7 @@ async def test_a_redirect_names_a_place(civo: FakeCivo, call: Caller, status: in
 async def test_a_huge_body_is_json_of_that_size(
     civo: FakeCivo, size: int, *, declared: bool
 ) -> None:
-    """Nothing but its size is wrong; the head says it or not."""
+    """Nothing but its size is wrong, whether the head declares it or not."""
     civo.inject("create", faults.huge(size, declared=declared))
 
     async with aiohttp.ClientSession() as session, post(session, civo) as answer:
@@ -278,7 +278,7 @@ async def test_what_is_huge_is_never_held(civo: FakeCivo, fault: Fault) -> None:
     civo.inject("create", fault)
 
     async with connected(civo) as wire:
-        await wire.ask()
+        await wire.send()
         got = await wire.some()
         left = length_of(got) - len(got.partition(b"\r\n\r\n")[2])
         tracemalloc.start()
@@ -314,13 +314,13 @@ async def test_what_is_huge_is_never_held(civo: FakeCivo, fault: Fault) -> None:
     ],
 )
 def test_refuses_what_cannot_be(wrong: Callable[[], Fault], match: str) -> None:
-    """A wrong argument is a ValueError where it is given, not a broken answer later."""
+    """A wrong argument is a ValueError where it is given, not a broken response later."""
     with pytest.raises(ValueError, match=match):
         wrong()
 
 
 def test_faults_are_values() -> None:
-    """Made alike they are equal, so that a test can compare what was met."""
+    """Made alike they are equal, so that a test can compare them."""
     assert faults.reset("midway") == faults.reset("midway", effect=True)
     assert faults.status(500) != faults.status(500, effect=True)
     assert len({*faults.USUAL}) == len(faults.USUAL)
@@ -333,7 +333,7 @@ def test_faults_show_what_they_are() -> None:
 
 
 def post(session: aiohttp.ClientSession, civo: FakeCivo) -> Any:
-    """Ask for a snapshot, and follow no redirect."""
+    """Request a snapshot, and follow no redirect."""
     return session.post(
         f"{civo.api_url}/v2/instances/web-1/snapshots?region={civo.region}",
         headers={"Authorization": f"bearer {civo.token}"},

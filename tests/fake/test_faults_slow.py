@@ -1,4 +1,4 @@
-"""Answers that take their time, or never come, and what becomes of them."""
+"""Responses that take their time, or never come, and what becomes of them."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ async def test_nothing_comes_of_a_hang(civo: FakeCivo) -> None:
     civo.inject("create", faults.hang())
 
     async with connected(civo) as wire:
-        await wire.ask()
+        await wire.send()
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.02):
                 await wire.some()
@@ -54,12 +54,12 @@ async def test_nothing_comes_of_a_hang(civo: FakeCivo) -> None:
     ],
 )
 async def test_the_effect_comes_first(civo: FakeCivo, fault: Fault) -> None:
-    """A client that goes before the answer has had what it asked for."""
+    """A client that goes before the response has had its effect."""
     civo.inject("create", fault)
 
     async with connected(civo) as wire:
-        await wire.ask()
-        await until_met(civo)
+        await wire.send()
+        await until_arrived(civo)
 
     assert [effect.kind for effect in civo.effects] == ["create"]
 
@@ -67,28 +67,28 @@ async def test_the_effect_comes_first(civo: FakeCivo, fault: Fault) -> None:
 @pytest.mark.parametrize(
     "fault", [faults.hang(), faults.drip(0, effect=False), faults.endless_1xx()], ids=str
 )
-async def test_without_an_effect_there_is_none(civo: FakeCivo, fault: Fault) -> None:
+async def test_without_an_effect_nothing_changes(civo: FakeCivo, fault: Fault) -> None:
     """Nothing is made, however long the client waits."""
     civo.inject("create", fault)
 
     async with connected(civo) as wire:
-        await wire.ask()
-        await until_met(civo)
+        await wire.send()
+        await until_arrived(civo)
         await turns()
 
     assert civo.snapshots("web-1") == ()
 
 
 async def test_a_delay_goes_by_fakecivos_clock(civo: FakeCivo, fake_clock: FakeClock) -> None:
-    """The answer comes as late as was said, with the date of that moment."""
+    """The response comes so many seconds later, with the date of that time."""
     civo.inject("create", faults.delay(30))
 
     async with connected(civo) as wire:
-        await wire.ask()
-        await until_met(civo)
+        await wire.send()
+        await until_arrived(civo)
         assert not await has_come(wire)
         fake_clock.advance(30)
-        head, body = await wire.answer()
+        head, body = await wire.response()
 
     assert b"\r\nDate: Tue, 01 Apr 2025 09:11:44 GMT\r\n" in head
     assert b'"created_at": "2025-04-01T09:11:14Z"' in body
@@ -100,8 +100,8 @@ async def test_a_drip_goes_by_fakecivos_clock(civo: FakeCivo, fake_clock: FakeCl
 
     got: list[bytes] = []
     async with connected(civo) as wire:
-        await wire.ask()
-        await until_met(civo)
+        await wire.send()
+        await until_arrived(civo)
         for _ in range(4):
             assert not await has_come(wire)
             fake_clock.advance(10)
@@ -111,35 +111,35 @@ async def test_a_drip_goes_by_fakecivos_clock(civo: FakeCivo, fake_clock: FakeCl
 
 
 async def test_a_drip_comes_to_an_end(civo: FakeCivo) -> None:
-    """The answer is whole then, and the connection as good as before."""
+    """The response is complete then, and the connection as good as before."""
     civo.inject("create", faults.drip(0))
 
     async with connected(civo) as wire:
-        await wire.ask()
-        _, first = await wire.answer()
-        await wire.ask("GET")
-        _, second = await wire.answer()
+        await wire.send()
+        _, first = await wire.response()
+        await wire.send("GET")
+        _, second = await wire.response()
 
     assert first.startswith(b'{"id": ')
     assert second.startswith(b'[{"id": ')
 
 
-class Moments:
-    """A clock that cannot be waited for."""
+class StoppedClock:
+    """A clock that cannot sleep."""
 
     def now(self) -> float:
-        """Return the same moment each time."""
+        """Return the same time each time."""
         return 0.0
 
 
-async def test_without_a_sleeping_clock_seconds_are_the_walls() -> None:
-    """A clock may do no more than tell the time."""
+async def test_without_a_sleeping_clock_seconds_are_real() -> None:
+    """A clock may have no more than `now`."""
     began = time.monotonic()
-    async with FakeCivo(clock=Moments()) as civo:
+    async with FakeCivo(clock=StoppedClock()) as civo:
         civo.inject("any", faults.delay(0.05))
         async with connected(civo) as wire:
-            await wire.ask()
-            await wire.answer()
+            await wire.send()
+            await wire.response()
 
     assert time.monotonic() - began >= 0.05
 
@@ -151,13 +151,13 @@ async def test_without_a_sleeping_clock_seconds_are_the_walls() -> None:
         pytest.param(faults.endless_1xx(100), b"HTTP/1.1 100 Continue\r\n\r\n", id="100"),
     ],
 )
-async def test_interim_answers_go_on(civo: FakeCivo, fault: Fault, line: bytes) -> None:
+async def test_interim_responses_go_on(civo: FakeCivo, fault: Fault, line: bytes) -> None:
     """One after the other, and never a final one."""
     civo.inject("create", fault)
 
     got = b""
     async with connected(civo) as wire:
-        await wire.ask()
+        await wire.send()
         while len(got) < 5 * len(line):
             got += await wire.some()
 
@@ -168,17 +168,17 @@ async def test_interim_answers_go_on(civo: FakeCivo, fault: Fault, line: bytes) 
 async def test_it_ends_when_the_client_goes(
     civo: FakeCivo, caplog: pytest.LogCaptureFixture, fault: Fault
 ) -> None:
-    """No task is left, and nobody complains."""
+    """No task is left, and nothing is logged."""
     caplog.set_level(logging.DEBUG)
     civo.inject("create", fault)
     before = asyncio.all_tasks()
 
     async with connected(civo) as wire:
-        await wire.ask()
-        await until_met(civo)
+        await wire.send()
+        await until_arrived(civo)
     await until(lambda: asyncio.all_tasks() == before)
 
-    assert quiet(caplog)
+    assert is_silent(caplog)
 
 
 @pytest.mark.parametrize("fault", ENDLESS)
@@ -192,64 +192,64 @@ async def test_it_ends_with_fakecivo(
         civo.add_instance()
         civo.inject("create", fault)
         async with connected(civo) as wire:
-            await wire.ask()
-            await until_met(civo)
+            await wire.send()
+            await until_arrived(civo)
             await turns()
             async with asyncio.timeout(5):
                 await civo.__aexit__(None, None, None)
 
     assert asyncio.all_tasks() == {asyncio.current_task()}
-    assert quiet(caplog)
+    assert is_silent(caplog)
 
 
-async def test_a_client_may_go_in_the_midst_of_its_request(
+async def test_a_client_may_go_in_the_middle_of_its_request(
     civo: FakeCivo, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Such a request has not arrived: it is not recorded, and meets no fault."""
+    """Such a request has not arrived: it is not recorded, and gets no fault."""
     caplog.set_level(logging.DEBUG)
     civo.inject("create", faults.hang())
     before = asyncio.all_tasks()
 
     async with connected(civo) as wire:
-        await wire.ask("POST", "web-1/snapshots", "Content-Length: 9")
+        await wire.send("POST", "web-1/snapshots", "Content-Length: 9")
         await turns()
     await until(lambda: asyncio.all_tasks() == before)
 
     assert (civo.requests, civo.unused_faults) == ([], (faults.hang(),))
-    assert quiet(caplog)
+    assert is_silent(caplog)
 
 
 def test_it_warns_of_nothing() -> None:
-    """Every fault, met by a client that goes, in Python's development mode: not a word."""
+    """Every fault, and a client that goes, in Python's development mode: no warning."""
     program = """
 import asyncio, aiohttp
 from civo_snapshots_async.testing import FakeCivo, faults
 
-async def ask(session, civo, give_up):
+async def request(session, civo, give_up):
     url = civo.api_url + "/v2/instances/web-1/snapshots?region=FAKE1"
     headers = {"Authorization": "bearer " + civo.token}
     try:
         async with asyncio.timeout(give_up):
-            async with session.post(url, headers=headers, allow_redirects=False) as answer:
-                await answer.read()
+            async with session.post(url, headers=headers, allow_redirects=False) as response:
+                await response.read()
     except (TimeoutError, aiohttp.ClientError):
         pass
 
 async def main():
     endless = faults.hang(), faults.delay(60), faults.drip(), faults.endless_1xx(), faults.huge()
-    met = (*faults.USUAL, *endless, faults.bomb(100_000))
+    every = (*faults.USUAL, *endless, faults.bomb(100_000))
     async with FakeCivo() as civo:
         civo.add_instance()
-        civo.inject("create", *met)
+        civo.inject("create", *every)
         async with aiohttp.ClientSession() as session:
             while civo.unused_faults:
-                await ask(session, civo, 0.02)
+                await request(session, civo, 0.02)
         civo.inject("create", *endless)
         session = aiohttp.ClientSession()
-        asking = [asyncio.ensure_future(ask(session, civo, 5)) for _ in endless]
+        waiting = [asyncio.ensure_future(request(session, civo, 5)) for _ in endless]
         while civo.unused_faults:
             await asyncio.sleep(0.01)
-    await asyncio.gather(*asking)
+    await asyncio.gather(*waiting)
     await session.close()
 
 asyncio.run(main())
@@ -258,8 +258,8 @@ asyncio.run(main())
     assert run_strictly("-c", program) == (0, "", "")
 
 
-async def until_met(civo: FakeCivo) -> None:
-    """Wait until the request has arrived; its fault is being met by then."""
+async def until_arrived(civo: FakeCivo) -> None:
+    """Wait until the request has arrived; its fault runs by then."""
     await until(lambda: bool(civo.requests))
     await turns(2)
 
@@ -274,7 +274,7 @@ async def until(is_so: Callable[[], bool]) -> None:
 
 
 async def has_come(wire: Wire) -> bool:
-    """Tell whether there is anything to read, after giving it time to come."""
+    """Return whether there is anything to read, after giving it time to come."""
     await turns()
     try:
         return bool(wire.socket.recv(1))
@@ -282,6 +282,6 @@ async def has_come(wire: Wire) -> bool:
         return False
 
 
-def quiet(caplog: pytest.LogCaptureFixture) -> bool:
-    """Tell whether neither aiohttp nor asyncio logged anything."""
+def is_silent(caplog: pytest.LogCaptureFixture) -> bool:
+    """Return whether neither aiohttp nor asyncio logged anything."""
     return [r.name for r in caplog.records if r.levelno > logging.DEBUG] == []

@@ -240,7 +240,7 @@ async def test_delete(go: GoClient) -> None:
 
 
 async def test_instances(go: GoClient) -> None:
-    """`ListAllInstances`, which asks for one page of 99,999,999."""
+    """`ListAllInstances`, which requests one page of 99,999,999."""
     document = await go.send("GET", "/v2/instances", page=1, per_page=99999999)
     page = decoded(document, INSTANCE_PAGE)
 
@@ -324,7 +324,7 @@ async def test_regions(go: GoClient) -> None:
     ],
 )
 async def test_errors(go: GoClient, method: str, path: str, code: str, text: str) -> None:
-    """`decodeError`: a code that it has a name for, and a reason that is said once."""
+    """`decodeError`: a code that it has a name for, and a reason that stands there once."""
     go.civo.add_snapshot("web-1", script=scripts.stuck())
 
     with pytest.raises(GoError) as caught:
@@ -353,8 +353,8 @@ async def test_a_bad_token(civo: FakeCivo, token: str, status: int, code: str, t
 async def test_the_cli_on_a_fresh_configuration(civo: FakeCivo, fake_clock: FakeClock) -> None:
     """`CIVO_TOKEN=… civo instance snapshot … --region FAKE1`, with `meta.url` set, and no more.
 
-    A new `~/.civo.json` says NYC1. With that, the CLI asks for the regions twice before its first
-    command: as it has no features yet, and as it has not looked for them today.
+    A new `~/.civo.json` has NYC1. With that, the CLI requests the regions twice before its first
+    command: as it has no features yet, and as it has not checked them today.
     """
     fresh = GoClient(civo, region="NYC1", user_agent="civo-cli/0.0.0 civogo/dev")
     features = [

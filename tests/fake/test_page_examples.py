@@ -42,7 +42,7 @@ curl -H "Authorization: bearer 12345" \
 
 @pytest_asyncio.fixture
 async def page(fake_clock: FakeClock) -> AsyncIterator[FakeCivo]:
-    """Run a FakeCivo that holds what the page's examples speak of."""
+    """Run a FakeCivo that holds what the page's examples name."""
     async with FakeCivo(token="12345", region="myregion", clock=fake_clock) as civo:
         civo.add_instance("abc123-456789")
         civo.add_instance("abc123-45678")
@@ -57,7 +57,7 @@ async def run(example: str, civo: FakeCivo) -> tuple[int, Any]:
     curl = shutil.which("curl")
     assert curl is not None, "these tests run the page's examples with curl: please install it"
     line = example.replace("\\\n", " ").replace("https://api.civo.com", civo.api_url)
-    # Neither a proxy of the environment nor a ~/.curlrc may have a say.
+    # Neither a proxy of the environment nor a ~/.curlrc is used.
     added = ("-q", "--silent", "--show-error", "--write-out", "\n%{http_code}")
     process = await asyncio.create_subprocess_exec(
         *(curl, *added, *shlex.split(line)[1:]),

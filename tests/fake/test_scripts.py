@@ -1,4 +1,4 @@
-"""What the ready-made scripts say, and when."""
+"""What the ready-made scripts report, and when."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,8 +11,8 @@ from civo_snapshots_async.testing.scripts import Script
 VOLUMES = ("vol-1", "vol-2")
 
 
-def said(script: Script, elapsed: float, volumes: Sequence[str] = VOLUMES) -> str:
-    """Put a status into one line: the snapshot's word, then each volume's."""
+def reported(script: Script, elapsed: float, volumes: Sequence[str] = VOLUMES) -> str:
+    """Put a status into one line: the snapshot's state, then each volume's."""
     status = script(elapsed, volumes)
     if status is None:
         return "vanished"
@@ -27,23 +27,23 @@ def said(script: Script, elapsed: float, volumes: Sequence[str] = VOLUMES) -> st
     [
         pytest.param(0.0, "-", id="nothing-yet"),
         pytest.param(0.99, "-", id="still-nothing"),
-        pytest.param(1.0, "Pending Pending Pending", id="begun"),
+        pytest.param(1.0, "Pending Pending Pending", id="started"),
         pytest.param(2.0, "Pending Completed Pending", id="first-volume"),
         pytest.param(3.0, "Pending Completed Completed", id="second-volume"),
         pytest.param(4.0, "Complete Completed Completed", id="complete"),
-        pytest.param(1e9, "Complete Completed Completed", id="for-ever"),
+        pytest.param(1e9, "Complete Completed Completed", id="forever"),
     ],
 )
 def test_completes_volume_by_volume(elapsed: float, expected: str) -> None:
     """From no status to Pending to Complete, in equal steps."""
-    assert said(scripts.completes(4.0), elapsed) == expected
+    assert reported(scripts.completes(4.0), elapsed) == expected
 
 
 def test_completes_without_volumes() -> None:
     """A snapshot of an instance without volumes has two steps only."""
     script = scripts.completes(2.0)
 
-    assert [said(script, elapsed, ()) for elapsed in (0.0, 1.0, 2.0)] == [
+    assert [reported(script, elapsed, ()) for elapsed in (0.0, 1.0, 2.0)] == [
         "-",
         "Pending",
         "Complete",
@@ -72,9 +72,9 @@ def test_completes_without_volumes() -> None:
         ),
     ],
 )
-def test_says_the_same_for_ever(script: Script, expected: str) -> None:
-    """Without a time given, a script says the same from the start to the end of days."""
-    assert [said(script, elapsed) for elapsed in (0.0, 1e9)] == [expected] * 2
+def test_reports_the_same_forever(script: Script, expected: str) -> None:
+    """Without a time given, a script reports the same from the start on."""
+    assert [reported(script, elapsed) for elapsed in (0.0, 1e9)] == [expected] * 2
 
 
 @pytest.mark.parametrize(
@@ -111,17 +111,17 @@ def test_says_the_same_for_ever(script: Script, expected: str) -> None:
 )
 def test_changes_at_the_second_given(script: Script, before: str, then: str) -> None:
     """With a time given, a script changes at exactly that second."""
-    assert [said(script, elapsed) for elapsed in (0.0, 4.99, 5.0)] == [before, before, then]
+    assert [reported(script, elapsed) for elapsed in (0.0, 4.99, 5.0)] == [before, before, then]
 
 
-def test_a_timeline_says_what_each_moment_says() -> None:
+def test_a_timeline_is_what_each_moment_holds() -> None:
     """Literal statuses, None and other scripts follow one another; before them is no status."""
     script = scripts.timeline(
         [(1.0, {"state": "QUEUED"}), (2.0, scripts.completes(2.0)), (9.0, None)]
     )
 
     assert [script(elapsed, ()) for elapsed in (0.0, 1.0, 2.0)] == [{}, {"state": "QUEUED"}, {}]
-    assert [said(script, elapsed, ()) for elapsed in (3.0, 4.0, 9.0)] == [
+    assert [reported(script, elapsed, ()) for elapsed in (3.0, 4.0, 9.0)] == [
         "Pending",
         "Complete",
         "vanished",
@@ -179,7 +179,7 @@ def test_refuses_what_cannot_be(wrong: Callable[[], Script], match: str) -> None
         pytest.param(scripts.complete_with_pending_volume("vol-9"), id="complete-with-pending"),
     ],
 )
-def test_speaks_only_of_volumes_that_are_there(script: Script) -> None:
-    """A volume that the snapshot does not have is found out at the first look."""
+def test_names_only_volumes_that_exist(script: Script) -> None:
+    """A volume that the snapshot does not have is an error at the first status."""
     with pytest.raises(ValueError, match="names volume 'vol-9'"):
         script(0.0, VOLUMES)

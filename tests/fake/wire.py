@@ -21,7 +21,7 @@ class Wire:
     civo: FakeCivo
     socket: socket.socket
 
-    async def ask(self, method: str = "POST", path: str = SNAPSHOTS, *headers: str) -> None:
+    async def send(self, method: str = "POST", path: str = SNAPSHOTS, *headers: str) -> None:
         """Send a request without a body."""
         lines = (
             f"{method} /v2/instances/{path}?region={self.civo.region} HTTP/1.1",
@@ -33,7 +33,7 @@ class Wire:
         await asyncio.get_running_loop().sock_sendall(self.socket, f"{text}\r\n".encode())
 
     async def some(self) -> bytes:
-        """Return what is there next: `b""` at an orderly end."""
+        """Return what comes next: `b""` at an orderly end."""
         return await asyncio.get_running_loop().sock_recv(self.socket, 65536)
 
     async def rest(self) -> tuple[bytes, Literal["reset", "closed"]]:
@@ -46,10 +46,10 @@ class Wire:
             return got, "reset"
         return got, "closed"
 
-    async def answer(self) -> tuple[bytes, bytes]:
-        """Return head and body of one answer that says how long it is."""
+    async def response(self) -> tuple[bytes, bytes]:
+        """Return head and body of one response that declares its length."""
         got = b""
-        while not is_whole(got):
+        while not is_complete(got):
             piece = await self.some()
             assert piece, f"the connection ended after {got!r}"
             got += piece
@@ -67,12 +67,12 @@ async def connected(civo: FakeCivo) -> AsyncIterator[Wire]:
         yield Wire(civo, connection)
 
 
-async def ask_once(
+async def send_once(
     civo: FakeCivo, method: str = "POST", path: str = SNAPSHOTS
 ) -> tuple[bytes, Literal["reset", "closed"]]:
-    """Ask on a connection of its own; return all that comes, and how the connection ended."""
+    """Send on a connection of its own; return all that comes, and how the connection ended."""
     async with connected(civo) as wire:
-        await wire.ask(method, path, "Connection: close")
+        await wire.send(method, path, "Connection: close")
         return await wire.rest()
 
 
@@ -82,8 +82,8 @@ def length_of(got: bytes) -> int:
     return int(line.partition(b":")[2])
 
 
-def is_whole(got: bytes) -> bool:
-    """Tell whether these bytes are a whole answer."""
+def is_complete(got: bytes) -> bool:
+    """Return whether these bytes are a complete response."""
     head, end, body = got.partition(b"\r\n\r\n")
     return bool(end) and len(body) == length_of(head)
 
