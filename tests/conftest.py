@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from civo_snapshots_async import CivoSnapshotsError, SnapshotSession, wait_until_complete
 from civo_snapshots_async.testing import FakeCivo, FakeClock
 
+from .make import session_on
 from .secrets import CANARY, shown_by
 
 # The first text that hypothesis draws on a machine makes it build its tables, which takes seconds.
@@ -99,9 +100,7 @@ async def _watched_loop() -> AsyncIterator[None]:
 @pytest.fixture
 async def session(civo: FakeCivo, fake_clock: FakeClock) -> AsyncIterator[SnapshotSession]:
     """Open a session on `civo`, with its clock."""
-    async with SnapshotSession(
-        civo.token, region=civo.region, api_url=civo.api_url, clock=fake_clock
-    ) as session:
+    async with session_on(civo, fake_clock) as session:
         yield session
 
 

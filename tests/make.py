@@ -1,18 +1,22 @@
 """Short ways to make values for tests."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
 
 from civo_snapshots_async import (
     ApiError,
+    Clock,
     DecodeError,
     HttpOptions,
     Snapshot,
+    SnapshotSession,
     UnreadableEntry,
     VolumeStatus,
 )
+from civo_snapshots_async.testing import FakeCivo
 
 
 def make_snapshot(
@@ -44,6 +48,24 @@ def split_options(options: dict[str, Any]) -> dict[str, Any]:
     rest = {name: value for name, value in options.items() if name not in names}
 
     return {**rest, "http": HttpOptions(**http)} if http else rest
+
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def made(age: float | None, state: str = "Complete", *, name: str = "") -> Snapshot:
+    """Make a snapshot of some days before `NOW`, with them in its id."""
+    snapshot_id = f"day-{age}"
+    snapshot = make_snapshot(state, snapshot_id=snapshot_id, name=name or snapshot_id)
+
+    return attrs.evolve(snapshot, created_at=None if age is None else NOW - timedelta(days=age))
+
+
+def session_on(civo: FakeCivo, clock: Clock, **options: Any) -> SnapshotSession:
+    """Make a session on a FakeCivo, by its clock; `options` may be those of `HttpOptions`."""
+    given = {"region": civo.region, "api_url": civo.api_url, "clock": clock}
+
+    return SnapshotSession(civo.token, **split_options({**given, **options}))
 
 
 def refused(kind: type[ApiError], *, status: int = 404, code: str = "", **more: Any) -> ApiError:

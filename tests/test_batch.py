@@ -27,6 +27,8 @@ from civo_snapshots_async import (
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
+from .make import session_on
+
 EVERY_2_S = PollPolicy(interval=2)
 
 
@@ -153,9 +155,7 @@ class TestSnapshots:
         reported: list[str] = []
         async with FakeCivo(clock=fake_clock, other_regions=["FAKE2"]) as civo:
             civo.add_instance("db-1", region="FAKE2")
-            async with SnapshotSession(
-                civo.token, region=civo.region, api_url=civo.api_url, clock=fake_clock
-            ) as session:
+            async with session_on(civo, fake_clock) as session:
                 result = await session.snapshot_many(
                     ["db-1"],
                     description="of Monday",
@@ -296,9 +296,7 @@ class TestWaits:
         async with FakeCivo(clock=fake_clock, other_regions=["FAKE2"]) as civo:
             civo.add_instance("db-1", region="FAKE2")
             civo.add_snapshot("db-1", "snap-1")
-            async with SnapshotSession(
-                civo.token, region=civo.region, api_url=civo.api_url, clock=fake_clock
-            ) as session:
+            async with session_on(civo, fake_clock) as session:
                 result = await session.wait_many([("db-1", "snap-1")], region="FAKE2")
 
         assert ids(result.completed) == ["db-1"]

@@ -16,6 +16,8 @@ from civo_snapshots_async import (
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults
 
+from .make import session_on
+
 T = TypeVar("T")
 SEEDS = range(1200)
 PARTS = 5
@@ -95,9 +97,7 @@ async def run(seed: int) -> Counter[str]:
         civo.add_instance("web-1")
         older = [civo.add_snapshot("web-1").id for _ in range(3)]
         ledger = Ledger(civo)
-        async with SnapshotSession(
-            civo.token, region=civo.region, api_url=civo.api_url, clock=clock
-        ) as session:
+        async with session_on(civo, clock) as session:
             civo.chaos(seed, rate=0.35, faults=FAULTS)
             await live(session, ledger)
             civo.chaos(seed, rate=0.35, faults=FAULTS_OF_DELETIONS)

@@ -16,6 +16,8 @@ from civo_snapshots_async import (
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
+from .make import session_on
+
 WHERE = "of instance web-1 in FAKE1"
 KEPT = "checkpoint: snapshot before-upgrade (00000000-0000-4000-8000-000000000001) " + WHERE
 MADE = "00000000-0000-4000-8000-000000000001"
@@ -151,9 +153,7 @@ class TestBefore:
         """All that is sent goes there."""
         async with FakeCivo(clock=fake_clock, other_regions=["FAKE2"]) as civo:
             civo.add_instance("db-1", region="FAKE2")
-            async with SnapshotSession(
-                civo.token, region=civo.region, api_url=civo.api_url, clock=fake_clock
-            ) as session:
+            async with session_on(civo, fake_clock) as session:
                 async with session.checkpoint("db-1", region="FAKE2", on_success="delete"):
                     pass
                 with pytest.raises(UpgradeError):

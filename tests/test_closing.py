@@ -7,7 +7,6 @@ import pytest
 
 from civo_snapshots_async import (
     CivoSnapshotsError,
-    HttpOptions,
     PollPolicy,
     SessionClosedError,
     Snapshot,
@@ -16,6 +15,7 @@ from civo_snapshots_async import (
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
 from .calls import SIX_CALLS, Call
+from .make import session_on
 from .programs import run_strictly
 
 CALLS: dict[str, Call] = {
@@ -38,13 +38,7 @@ def _two_snapshots(civo: FakeCivo) -> None:
 @pytest.fixture
 async def one_at_a_time(civo: FakeCivo, fake_clock: FakeClock) -> AsyncIterator[SnapshotSession]:
     """Open a session with one connection: one that is not given back would be missed."""
-    async with SnapshotSession(
-        civo.token,
-        region=civo.region,
-        api_url=civo.api_url,
-        http=HttpOptions(max_connections=1),
-        clock=fake_clock,
-    ) as session:
+    async with session_on(civo, fake_clock, max_connections=1) as session:
         yield session
 
 
@@ -206,7 +200,6 @@ CYCLES = """
 import asyncio, gc
 from civo_snapshots_async import CivoSnapshotsError, SnapshotSession
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults
-
 
 async def cycle(civo, clock):
     async with SnapshotSession(

@@ -12,6 +12,7 @@ from yarl import URL
 from civo_snapshots_async import Restore, Snapshot, SnapshotRef
 from civo_snapshots_async._http import endpoints
 from civo_snapshots_async._http.message import Request
+from civo_snapshots_async._models import InstancePage
 
 from .make import make_snapshot
 
@@ -241,3 +242,19 @@ def test_a_restore_can_be_pointed_at_an_id() -> None:
     assert pointed.path == "/v2/instances/web-1/snapshots/snap-1/restore"
     assert pointed.fields == {"hostname": "copy"}
     assert (pointed.snapshot_id, pointed.snapshot_name) == ("snap-1", "nightly")
+
+
+def test_a_page_is_one_request() -> None:
+    """With its number in the query."""
+    request = endpoints.list_instances(2, 100, region="LON1")
+
+    assert (request.method, request.path, request.fields) == ("GET", "/v2/instances", None)
+    assert (request.region, dict(request.query)) == ("LON1", {"page": "2", "per_page": "100"})
+    assert (request.call, request.returns) == ("list_instances", InstancePage)
+
+
+@pytest.mark.parametrize("numbers", [(0, 100), (1, 0)])
+def test_a_page_number_begins_with_one(numbers: tuple[int, int]) -> None:
+    """Nothing else is sent."""
+    with pytest.raises(ValueError, match="must be at least 1"):
+        endpoints.list_instances(*numbers, region="LON1")

@@ -16,6 +16,7 @@ from civo_snapshots_async.testing import FakeCivo, FakeClock, faults
 
 from .calls import SIX_CALLS, Call
 from .instrumentation import Trace
+from .make import session_on
 
 Tracing = Callable[[], AbstractContextManager[Trace]]
 METHODS = {
@@ -31,11 +32,9 @@ every_call = pytest.mark.parametrize(
 )
 
 
-def session_on(civo: FakeCivo, **options: Any) -> SnapshotSession:
-    """Make a session on a FakeCivo."""
-    return SnapshotSession(
-        civo.token, region=civo.region, api_url=civo.api_url, clock=FakeClock(), **options
-    )
+def traced(civo: FakeCivo, **options: Any) -> SnapshotSession:
+    """Make a session on a FakeCivo, whose backoff takes no time."""
+    return session_on(civo, FakeClock(), **options)
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +47,7 @@ async def test_a_hung_update_is_not_retried(tracing: Tracing, civo: FakeCivo) ->
     civo.inject("update", faults.hang(effect=True))
 
     with tracing():
-        async with session_on(civo) as session:
+        async with traced(civo) as session:
             with pytest.raises(TransportTimeoutError) as caught:
                 await session.update_snapshot("web-1", "snap-1", description="x")
 
@@ -61,7 +60,7 @@ async def test_a_lost_deletion_is_known_to_be_this_calls(tracing: Tracing, civo:
     civo.inject("delete", faults.hang(effect=True))
 
     with tracing():
-        async with session_on(civo) as session:
+        async with traced(civo) as session:
             await session.delete_snapshot("web-1", "snap-1")
 
     assert [request.kind for request in civo.requests] == ["delete", "delete"]
@@ -76,7 +75,7 @@ async def test_a_request_is_one_span(
 ) -> None:
     """With connections of our own, kept or fresh."""
     with tracing() as trace:
-        async with session_on(civo) as session:
+        async with traced(civo) as session:
             await call(session)
 
     assert trace.methods == [method]
@@ -93,7 +92,7 @@ async def test_a_given_sessions_request_is_one_span(
     with tracing() as trace:
         async with (
             aiohttp.ClientSession() as mine,
-            session_on(civo, http_session=mine) as session,
+            traced(civo, http_session=mine) as session,
         ):
             await call(session)
 
@@ -107,7 +106,7 @@ async def test_a_given_session_that_is_not_instrumented_stays_so(
     with tracing() as trace:
         async with aiohttp.ClientSession() as mine:
             mine.trace_configs.clear()
-            async with session_on(civo, http_session=mine) as session:
+            async with traced(civo, http_session=mine) as session:
                 await session.list_snapshots("web-1")
 
     assert trace.methods == []
@@ -118,7 +117,7 @@ async def test_what_is_recorded_holds_no_token(tracing: Tracing, civo: FakeCivo)
     civo.inject("list", faults.reset("midway"), faults.status(500), faults.status(400))
 
     with tracing() as trace:
-        async with session_on(civo) as session:
+        async with traced(civo) as session:
             with pytest.raises(CivoSnapshotsError):
                 await session.list_snapshots("web-1")
             await session.create_snapshot("web-1")

@@ -39,7 +39,7 @@ from civo_snapshots_async._log import LEVELS, About, log
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
 from .doubles import NoConnections, Script
-from .make import make_snapshot, split_options
+from .make import make_snapshot, session_on
 from .secrets import CANARY
 
 LOGGER = "civo_snapshots_async"
@@ -117,16 +117,9 @@ def civo(civo: FakeCivo) -> FakeCivo:
     return civo
 
 
-def session_on(civo: FakeCivo, clock: FakeClock, **options: Any) -> SnapshotSession:
+def without_retries(civo: FakeCivo, clock: FakeClock, **options: Any) -> SnapshotSession:
     """Make a session that sends everything once."""
-    given: dict[str, Any] = {
-        "region": civo.region,
-        "api_url": civo.api_url,
-        "retry": None,
-        "resolve_timeout": 0,
-    }
-
-    return SnapshotSession(civo.token, clock=clock, **split_options({**given, **options}))
+    return session_on(civo, clock, **{"retry": None, "resolve_timeout": 0, **options})
 
 
 def kind_of(write: str) -> Any:
@@ -385,7 +378,7 @@ class TestEnds:
         """The log agrees with `may_have_taken_effect`, and warns of it."""
         fault, end, text = ENDS[how]
         civo.inject(kind_of(write), fault)
-        async with session_on(civo, fake_clock) as session:
+        async with without_retries(civo, fake_clock) as session:
             with pytest.raises(CivoSnapshotsError) as caught:
                 await WRITES[write](session)
 
@@ -401,7 +394,7 @@ class TestEnds:
         self, civo: FakeCivo, fake_clock: FakeClock, written: Log, write: str, call: Call
     ) -> None:
         """Nothing listens at that address."""
-        async with session_on(civo, fake_clock, api_url="http://127.0.0.1:9") as session:
+        async with without_retries(civo, fake_clock, api_url="http://127.0.0.1:9") as session:
             with pytest.raises(CivoSnapshotsError):
                 await call(session)
 
@@ -496,7 +489,7 @@ class TestEnds:
         """It is about the last attempt alone."""
         civo.inject("update", faults.close(effect=True), faults.status(409))
         policy = RetryPolicy(retry_updates=True)
-        async with session_on(civo, fake_clock, retry=policy) as session:
+        async with without_retries(civo, fake_clock, retry=policy) as session:
             with pytest.raises(CivoSnapshotsError) as caught:
                 await session.update_snapshot("web-1", "snap-1", name="weekly")
 
@@ -1002,7 +995,7 @@ class TestBrokenLogging:
         """The error of the call comes out as it is."""
         civo.inject("restore", faults.close(effect=True))
 
-        async with session_on(civo, fake_clock) as session:
+        async with without_retries(civo, fake_clock) as session:
             with pytest.raises(OutcomeUnknownError) as caught:
                 await WRITES["overwrite"](session)
 

@@ -33,7 +33,7 @@ from civo_snapshots_async import (
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
-from .make import split_options
+from .make import session_on
 
 LOST_RESPONSES = [
     faults.reset("after", effect=True),
@@ -138,7 +138,7 @@ class TestReads:
         """It sets the same values again."""
         civo.add_snapshot("web-1", "snap-1")
         civo.inject("update", faults.reset("midway"))
-        async with open_session(civo, fake_clock, retry=RetryPolicy(retry_updates=True)) as session:
+        async with session_on(civo, fake_clock, retry=RetryPolicy(retry_updates=True)) as session:
             snapshot = await session.update_snapshot("web-1", "snap-1", description="x")
 
         assert (kinds(civo), snapshot.description) == (["update"] * 2, "x")
@@ -148,7 +148,7 @@ class TestReads:
     ) -> None:
         """With the server's `Retry-After`."""
         civo.inject("list", faults.rate_limited(30))
-        async with open_session(civo, fake_clock, call_timeout=20) as session:
+        async with session_on(civo, fake_clock, call_timeout=20) as session:
             with pytest.raises(RateLimitedError) as caught:
                 await session.list_snapshots("web-1")
 
@@ -185,7 +185,7 @@ class TestReads:
         """Then exactly one request goes out, of each kind, whatever it gets."""
         civo.add_snapshot("web-1", "snap-1")
         civo.inject(kind, *[fault] * 9)
-        async with open_session(civo, fake_clock, retry=None, resolve_timeout=0) as session:
+        async with session_on(civo, fake_clock, retry=None, resolve_timeout=0) as session:
             calls: dict[str, Any] = {
                 "create": lambda: session.create_snapshot("web-1", name="nightly"),
                 "list": lambda: session.list_snapshots("web-1"),
@@ -302,7 +302,7 @@ class TestDeletions:
         """The error names the snapshot, and what to do."""
         civo.add_snapshot("web-1", "snap-1")
         civo.inject("delete", *[fault] * 3)
-        async with open_session(civo, fake_clock, request_timeout=5) as session:
+        async with session_on(civo, fake_clock, request_timeout=5) as session:
             with pytest.raises(OutcomeUnknownError, match="may or may not have been done") as got:
                 await session.delete_snapshot("web-1", "snap-1")
 
@@ -348,7 +348,7 @@ class TestDeletions:
         """No byte of it left, in any attempt."""
         async with FakeCivo() as gone:
             pass
-        async with open_session(gone, fake_clock) as session:
+        async with session_on(gone, fake_clock) as session:
             with pytest.raises(TransportError) as caught:
                 await session.delete_snapshot("web-1", "snap-1")
 
@@ -448,7 +448,7 @@ class TestCreates:
         """Nothing has left, so nothing can arrive twice."""
         async with FakeCivo() as gone:
             pass
-        async with open_session(gone, fake_clock) as session:
+        async with session_on(gone, fake_clock) as session:
             with pytest.raises(TransportError) as caught:
                 await session.create_snapshot("web-1", name="nightly")
 
@@ -566,7 +566,7 @@ class TestRestores:
         """An overwrite is never retried."""
         async with FakeCivo() as gone:
             pass
-        async with open_session(gone, fake_clock) as session:
+        async with session_on(gone, fake_clock) as session:
             with pytest.raises(TransportError):
                 await session.restore_snapshot(
                     "web-1", "snap-1", overwrite_existing=overwrite, require_complete=False
@@ -695,7 +695,7 @@ class TestEnsuring:
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
         """Its snapshot is in process when this one is created."""
-        async with open_session(civo, fake_clock) as other:
+        async with session_on(civo, fake_clock) as other:
             one, two = await asyncio.gather(
                 session.ensure_snapshot("web-1", name="nightly"),
                 other.ensure_snapshot("web-1", name="nightly"),
@@ -789,7 +789,7 @@ class TestLimits:
     ) -> None:
         """At most 10 MB of memory, and an error of ours."""
         civo.inject("get", fault)
-        async with open_session(civo, fake_clock, retry=None) as session:
+        async with session_on(civo, fake_clock, retry=None) as session:
             tracemalloc.start()
             try:
                 with pytest.raises((DecodeError, ServerError)):
@@ -799,10 +799,3 @@ class TestLimits:
                 tracemalloc.stop()
 
         assert peak < 10_000_000
-
-
-def open_session(civo: FakeCivo, clock: FakeClock, **options: Any) -> SnapshotSession:
-    """Make a session on a FakeCivo, with its clock."""
-    return SnapshotSession(
-        civo.token, region=civo.region, api_url=civo.api_url, clock=clock, **split_options(options)
-    )

@@ -27,6 +27,8 @@ from civo_snapshots_async import (
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
+from .make import session_on
+
 REF = SnapshotRef("web-1", "snap-1", "FAKE1")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TOKEN = SavedWait(ref=REF, deadline=NOON)
@@ -53,9 +55,7 @@ def text(**changed: object) -> str:
 @asynccontextmanager
 async def another_process(civo: FakeCivo, clock: FakeClock) -> AsyncIterator[SnapshotSession]:
     """Have a session that knows nothing of the other one's."""
-    async with SnapshotSession(
-        civo.token, region=civo.region, api_url=civo.api_url, clock=clock
-    ) as session:
+    async with session_on(civo, clock) as session:
         yield session
 
 

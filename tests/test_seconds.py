@@ -24,6 +24,8 @@ from civo_snapshots_async import (
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
+from .make import session_on
+
 Call = Callable[[SnapshotSession, Any], object]
 RESTORE = Restore(id="r-1", hostname="copy", instance_id="web-1", region="FAKE1")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -275,14 +277,7 @@ async def test_a_session_takes_a_timedelta(
     civo.inject("get", faults.hang())
     limit: Any = {option: timedelta(seconds=7)}
 
-    async with SnapshotSession(
-        civo.token,
-        region=civo.region,
-        api_url=civo.api_url,
-        http=HttpOptions(**limit),
-        retry=None,
-        clock=fake_clock,
-    ) as session:
+    async with session_on(civo, fake_clock, **limit, retry=None) as session:
         with pytest.raises(TransportTimeoutError):
             await session.get_snapshot("web-1", "snap-1")
 

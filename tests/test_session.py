@@ -9,7 +9,6 @@ from civo_snapshots_async import (
     AuthenticationError,
     CivoSnapshotsError,
     ConflictError,
-    HttpOptions,
     InstanceNotFoundError,
     Phase,
     PollPolicy,
@@ -28,6 +27,8 @@ from civo_snapshots_async import (
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock, scripts
 
+from .make import session_on
+
 
 def kinds(civo: FakeCivo) -> list[str]:
     """Return the kinds of a FakeCivo's requests, in order."""
@@ -43,13 +44,7 @@ class TestTheSixCalls:
     ) -> None:
         """Create, wait, restore: what was on the disk then is on the new instance's."""
         civo.instance("web-1").disk = "before the upgrade"
-        async with SnapshotSession(
-            civo.token,
-            region=civo.region,
-            api_url=civo.api_url,
-            clock=fake_clock,
-            http=HttpOptions(body_format=body_format),
-        ) as session:
+        async with session_on(civo, fake_clock, body_format=body_format) as session:
             snapshot = await session.create_snapshot("web-1", name="before-upgrade")
             civo.instance("web-1").disk = "after the upgrade"
             snapshot = await session.wait_until_complete("web-1", snapshot.id)
@@ -133,9 +128,7 @@ class TestTheSixCalls:
         """Every call takes one, and every request carries one."""
         async with FakeCivo(clock=fake_clock, takes=0, other_regions=["FAKE2"]) as civo:
             civo.add_instance("db-1", region="FAKE2")
-            async with SnapshotSession(
-                civo.token, region=civo.region, api_url=civo.api_url, clock=fake_clock
-            ) as session:
+            async with session_on(civo, fake_clock) as session:
                 there: Any = {"region": "FAKE2"}
                 snapshot = await session.create_snapshot("db-1", **there)
                 await session.list_snapshots("db-1", **there)

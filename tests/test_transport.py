@@ -39,7 +39,7 @@ from civo_snapshots_async._http.config import Account, Token, checked_account
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults
 
 from .calls import SIX_CALLS, Call
-from .make import split_options
+from .make import session_on, split_options
 from .raw_server import RawServer, hangs, hangs_up, http, raw_server, resets, responds
 from .secrets import shown_by
 
@@ -49,8 +49,8 @@ get = SIX_CALLS["get"]
 every_call = pytest.mark.parametrize("call", SIX_CALLS.values(), ids=SIX_CALLS)
 
 
-def session_on(server: RawServer, **options: Any) -> SnapshotSession:
-    """Make a session that talks to a server."""
+def session_to(server: RawServer, **options: Any) -> SnapshotSession:
+    """Make a session that talks to a server, and retries nothing."""
     return SnapshotSession(
         TOKEN,
         region="LON1",
@@ -76,7 +76,7 @@ def caller_on(server: RawServer) -> Caller:
 @asynccontextmanager
 async def talking_to(behave: Any, **options: Any) -> AsyncIterator[tuple[Any, RawServer]]:
     """Open a session on a server that behaves so."""
-    async with raw_server(behave) as server, session_on(server, **options) as session:
+    async with raw_server(behave) as server, session_to(server, **options) as session:
         yield session, server
 
 
@@ -194,7 +194,7 @@ async def test_a_refused_connection_is_a_transport_error() -> None:
     """Nothing listens there."""
     async with raw_server(hangs) as server:
         pass
-    async with session_on(server) as session:
+    async with session_to(server) as session:
         with pytest.raises(TransportError, match=r"cannot connect to .* \(connection refused\)"):
             await get(session)
 
@@ -272,7 +272,7 @@ class TestWithACallersSession:
         """Who opens a resource closes it."""
         response = responds(http("200 OK", SNAPSHOT))
         async with raw_server(response) as server, aiohttp.ClientSession() as mine:
-            async with session_on(server, http_session=mine) as session:
+            async with session_to(server, http_session=mine) as session:
                 await get(session)
 
             assert not mine.closed
@@ -288,7 +288,7 @@ class TestWithACallersSession:
         async with (
             raw_server(responds(http("302 Found", b"", "Location: /x"))) as server,
             mine,
-            session_on(server, http_session=mine) as session,
+            session_to(server, http_session=mine) as session,
         ):
             with pytest.raises(ApiError, match="302, a redirect to itself"):
                 await get(session)
@@ -308,7 +308,7 @@ class TestWithACallersSession:
 
         connector = aiohttp.TCPConnector(limit=1)
         async with raw_server(slowly) as server, aiohttp.ClientSession(connector=connector) as mine:
-            session = session_on(server, http_session=mine, connect_timeout=0.01)
+            session = session_to(server, http_session=mine, connect_timeout=0.01)
             async with asyncio.TaskGroup() as group:
                 for _ in range(3):
                     group.create_task(get(session))
@@ -326,7 +326,7 @@ class TestWithACallersSession:
 
         async with raw_server(hang) as server:
             mine = aiohttp.ClientSession()
-            call = asyncio.ensure_future(get(session_on(server, http_session=mine)))
+            call = asyncio.ensure_future(get(session_to(server, http_session=mine)))
             await arrived.wait()
             await mine.close()
 
@@ -358,11 +358,11 @@ async def test_a_netrc_file_is_never_used(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("NETRC", str(netrc))
 
     async with raw_server(responds(http("200 OK", SNAPSHOT))) as server:
-        async with session_on(server, trust_env=True) as session:
+        async with session_to(server, trust_env=True) as session:
             await get(session)
         async with (
             aiohttp.ClientSession(trust_env=True) as mine,
-            session_on(server, http_session=mine) as session,
+            session_to(server, http_session=mine) as session,
         ):
             await get(session)
 
@@ -459,16 +459,9 @@ class TestSlots:
         """Six requests of 20 s, two at once, each in less than its limit of 30 s."""
         civo.add_snapshot("web-1", "snap-1")
         civo.inject("get", *[faults.delay(20)] * 6)
-        options = HttpOptions(max_connections=2, request_timeout=30)
 
         async with (
-            SnapshotSession(
-                civo.token,
-                region=civo.region,
-                api_url=civo.api_url,
-                http=options,
-                clock=fake_clock,
-            ) as session,
+            session_on(civo, fake_clock, max_connections=2, request_timeout=30) as session,
             asyncio.TaskGroup() as group,
         ):
             for _ in range(6):

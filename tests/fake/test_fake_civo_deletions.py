@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from civo_snapshots_async import PollPolicy, SnapshotSession
+from civo_snapshots_async import PollPolicy
 from civo_snapshots_async.testing import FakeCivo, FakeClock, scripts
 
+from ..make import session_on
 from .talk import Caller
 
 SNAPSHOT = "web-1/snapshots/snap-1"
@@ -119,9 +120,7 @@ async def test_a_deletion_can_be_made_longer(
 async def test_a_session_can_wait_for_it(slow: FakeCivo, fake_clock: FakeClock) -> None:
     """`wait_until_deleted` polls until it is not there, and then there is room again."""
     slow.add_snapshot("web-1", "snap-2")
-    async with SnapshotSession(
-        slow.token, region=slow.region, api_url=slow.api_url, clock=fake_clock
-    ) as session:
+    async with session_on(slow, fake_clock) as session:
         await session.delete_snapshot("web-1", "snap-1")
         await session.wait_until_deleted("web-1", "snap-1", poll=PollPolicy(interval=10))
         await session.create_snapshot("web-1")

@@ -9,6 +9,7 @@ from civo_snapshots_async import PollPolicy, SnapshotFailedError, SnapshotSessio
 from civo_snapshots_async.testing import FakeCivo, FakeClock, scripts
 from civo_snapshots_async.testing.scripts import Script
 
+from ..make import session_on
 from .talk import Caller
 
 
@@ -23,9 +24,7 @@ async def lower(fake_clock: FakeClock) -> AsyncIterator[FakeCivo]:
 @pytest_asyncio.fixture
 async def session(lower: FakeCivo, fake_clock: FakeClock) -> AsyncIterator[SnapshotSession]:
     """Open a session on it."""
-    async with SnapshotSession(
-        lower.token, region=lower.region, api_url=lower.api_url, clock=fake_clock
-    ) as session:
+    async with session_on(lower, fake_clock) as session:
         yield session
 
 

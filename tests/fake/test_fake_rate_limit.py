@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from civo_snapshots_async import RateLimitedError, SnapshotSession
+from civo_snapshots_async import RateLimitedError
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults
 from civo_snapshots_async.testing._errors import CivoError
 from civo_snapshots_async.testing._rate_limit import RateLimit
 
+from ..make import session_on
 from .talk import Caller
 
 
@@ -105,9 +106,7 @@ async def test_a_session_keeps_to_it(fake_clock: FakeClock) -> None:
     """Its retries wait as long as `Retry-After` says."""
     async with FakeCivo(clock=fake_clock, rate_limit=0.2, burst=1) as civo:
         civo.add_instance("web-1")
-        async with SnapshotSession(
-            civo.token, region=civo.region, api_url=civo.api_url, clock=fake_clock
-        ) as session:
+        async with session_on(civo, fake_clock) as session:
             for _ in range(3):
                 await session.list_snapshots("web-1")
 
@@ -119,9 +118,7 @@ async def test_a_session_raises_that_it_was_limited(fake_clock: FakeClock) -> No
     """Where it does not retry."""
     async with FakeCivo(clock=fake_clock, rate_limit=0.2, burst=1) as civo:
         civo.add_instance("web-1")
-        async with SnapshotSession(
-            civo.token, region=civo.region, api_url=civo.api_url, clock=fake_clock, retry=None
-        ) as session:
+        async with session_on(civo, fake_clock, retry=None) as session:
             await session.list_snapshots("web-1")
             with pytest.raises(RateLimitedError) as caught:
                 await session.list_snapshots("web-1")

@@ -5,8 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from civo_snapshots_async import PollPolicy, SnapshotSession
+from civo_snapshots_async import PollPolicy
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
+
+from ..make import session_on
 
 VOLUMES = ("vol-1", "vol-2")
 Span = float | timedelta
@@ -51,9 +53,7 @@ async def test_snapshots_and_deletions_take_a_timedelta(fake_clock: FakeClock) -
     ends: list[float] = []
     async with (
         FakeCivo(takes=minute, deletes_take=minute, clock=fake_clock) as civo,
-        SnapshotSession(
-            civo.token, region=civo.region, api_url=civo.api_url, clock=fake_clock
-        ) as session,
+        session_on(civo, fake_clock) as session,
     ):
         civo.add_instance("web-1")
         snapshot = await session.create_snapshot("web-1")

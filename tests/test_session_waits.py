@@ -1,4 +1,4 @@
-"""Following a restore, and a deletion, as users do, on a FakeCivo."""
+"""Waits for a restored instance and for a deletion, as users call them, on a FakeCivo."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ from civo_snapshots_async import (
     WaitTimeoutError,
     plan_prune,
 )
-from civo_snapshots_async._http.endpoints import list_instances
-from civo_snapshots_async._models import InstancePage
 from civo_snapshots_async.testing import FakeCivo, FakeClock, scripts
 
+from .make import session_on
 
-class TestFollowing:
+
+class TestWaits:
     """Waits for instances, and for what is to be gone."""
 
     @pytest.mark.parametrize("others", [0, 250])
@@ -105,9 +105,7 @@ class TestFollowing:
             for snapshot_id in ("snap-1", "snap-2"):
                 civo.add_snapshot("db-1", snapshot_id)
                 fake_clock.advance(60)
-            async with SnapshotSession(
-                civo.token, region=civo.region, api_url=civo.api_url, clock=fake_clock
-            ) as session:
+            async with session_on(civo, fake_clock) as session:
                 there: Any = {"region": "FAKE2"}
                 restore = await session.restore_snapshot("db-1", "snap-1", hostname="c", **there)
                 copy = await session.wait_for_restored_instance(restore)
@@ -132,19 +130,3 @@ class TestFollowing:
             await getattr(session, name)(*arguments)
 
         assert civo.requests == []
-
-
-def test_a_page_is_one_request() -> None:
-    """With its number in the query."""
-    request = list_instances(2, 100, region="LON1")
-
-    assert (request.method, request.path, request.fields) == ("GET", "/v2/instances", None)
-    assert (request.region, dict(request.query)) == ("LON1", {"page": "2", "per_page": "100"})
-    assert (request.call, request.returns) == ("list_instances", InstancePage)
-
-
-@pytest.mark.parametrize("numbers", [(0, 100), (1, 0)])
-def test_a_page_number_begins_with_one(numbers: tuple[int, int]) -> None:
-    """Nothing else is sent."""
-    with pytest.raises(ValueError, match="must be at least 1"):
-        list_instances(*numbers, region="LON1")
