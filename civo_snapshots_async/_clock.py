@@ -1,4 +1,4 @@
-"""All that is known of time. Tests, ours and our users', bring a clock of their own."""
+"""The clock by which a session waits. Tests replace it."""
 
 import asyncio
 import time
@@ -11,22 +11,22 @@ import attrs
 
 
 class Handle(Protocol):
-    """A callback that is scheduled, and that can be called off."""
+    """A scheduled callback that can be canceled."""
 
     def cancel(self) -> None:
-        """Call it off; nothing happens where it has been called already."""
+        """Cancel it; no effect once it has been called."""
         ...
 
 
 class Clock(Protocol):
-    """A monotonic clock to wait by; `civo_snapshots_async.testing.FakeClock` is another one."""
+    """A clock: `SystemClock`, or `civo_snapshots_async.testing.FakeClock` in tests."""
 
     def now(self) -> float:
-        """Return the seconds since some fixed moment; never goes back."""
+        """Return the seconds since a fixed moment, as `time.monotonic()` does."""
         ...
 
     def utcnow(self) -> datetime:
-        """Return the date and time, in UTC: for what another machine reads, not to wait by."""
+        """Return the date and time in UTC, for deadlines that another machine reads."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -34,11 +34,11 @@ class Clock(Protocol):
         ...
 
     def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
-        """Bound what is awaited inside, as `asyncio.timeout` does; `None` sets no bound."""
+        """Limit the time of an `async with` block, as `asyncio.timeout` does."""
         ...
 
     def call_later(self, seconds: float, callback: Callable[..., object], *args: object) -> Handle:
-        """Call a function that many seconds later, from the running event loop."""
+        """Call `callback(*args)` after that many seconds, from the running event loop."""
         ...
 
 
@@ -51,7 +51,7 @@ class SystemClock:
         return time.monotonic()
 
     def utcnow(self) -> datetime:
-        """Return the machine's date and time, in UTC."""
+        """Return the machine's date and time in UTC."""
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:

@@ -1,12 +1,12 @@
-"""Everything that this library raises of its own, but for wrong use of its functions.
+"""The errors that this library raises, and what each one means for the request.
 
     CivoSnapshotsError
     ├── ConfigurationError             (also ValueError) no token, no region, unusable URL
-    ├── SessionClosedError             used after, or ended by, aclose()
-    ├── TransportError                 no complete answer came
+    ├── SessionClosedError             the session was closed before or during the call
+    ├── TransportError                 no complete response
     │   ├── TransportTimeoutError      (also TimeoutError)
-    │   └── CertificateError           the server's certificate is not good: nothing was sent
-    ├── ApiError                       Civo answered: no
+    │   └── CertificateError           the server's certificate was rejected; nothing was sent
+    ├── ApiError                       Civo returned an error
     │   ├── AuthenticationError
     │   ├── PermissionDeniedError
     │   ├── NotFoundError
@@ -18,18 +18,18 @@
     │   ├── QuotaExceededError
     │   ├── RateLimitedError
     │   └── ServerError
-    ├── DecodeError                    Civo answered: yes, in an undocumented shape
+    ├── DecodeError                    Civo returned success, in an undocumented shape
     ├── OutcomeUnknownError            a create, restore or deletion may or may not have been done
-    ├── SnapshotNotCompleteError       a restore was not sent
-    └── WaitError                      waiting ended without what was waited for
+    ├── SnapshotNotCompleteError       the snapshot is not complete; no restore was sent
+    └── WaitError                      a wait ended without what it waited for
         ├── SnapshotFailedError
         ├── SnapshotVanishedError
         ├── WaitTimeoutError           (also TimeoutError)
         ├── WaitInterruptedError       the batch around the wait was stopped
         ├── InstanceFailedError
-        └── AmbiguousInstanceError     several instances have the restored host name
+        └── AmbiguousInstanceError     several instances have the restored hostname
 
-Wrong use of our own functions is `ValueError` or `TypeError`, before anything is sent.
+An invalid argument raises `ValueError` or `TypeError` before any request.
 """
 
 import copyreg
@@ -43,7 +43,7 @@ from ._models import Instance, Snapshot, TimelineEntry, UnreadableEntry, Verdict
 from ._plain import to_plain
 
 _TIMED_OUT = frozenset({HTTPStatus.REQUEST_TIMEOUT})
-# Neither a method that is not implemented nor a version of HTTP comes to be with time.
+# 501 (method not implemented) and 505 (HTTP version) stay as they are.
 _TRANSIENT_STATUSES = (
     _TIMED_OUT | {HTTPStatus.TOO_MANY_REQUESTS} | frozenset(range(500, 600)) - {501, 505}
 )
@@ -57,17 +57,17 @@ class Attempt:
     """One attempt to send a request, and what it got."""
 
     outcome: str
-    """In words, such as `503` or `ServerDisconnectedError`."""
+    """The outcome in words, such as `503` or `ServerDisconnectedError`."""
     may_have_arrived: bool
-    """Whether the request may have reached Civo and had its effect."""
+    """Whether the request may have reached Civo and taken effect."""
     elapsed: float = 0.0
-    """The seconds from the start of the first attempt to the end of this one."""
+    """Seconds from the start of the first attempt to the end of this one."""
 
 
 def effort_of(attempts: tuple[Attempt, ...]) -> str:
-    """Say what each attempt came to, to stand at the end of a sentence; nothing for only one.
+    """Return the attempts in words, to end a sentence with; empty for a single attempt.
 
-    What was the same each time stands in the sentence already, and is not repeated.
+    An outcome that all attempts share is in the sentence already, so it is left out.
     """
     if not attempts[1:]:
         return ""
@@ -79,22 +79,21 @@ def effort_of(attempts: tuple[Attempt, ...]) -> str:
 
 
 class CivoSnapshotsError(Exception):
-    """Anything that this library raises of its own."""
+    """The base class of every error that this library defines."""
 
     snapshot: Snapshot | None = None
-    """The snapshot as it was last known, where one was."""
+    """The snapshot as last seen; `None` if none was seen."""
     context: tuple[str, ...] = ()
-    """What else was known when it was raised, such as by a wait: in words, and a part of `str()`.
+    """Facts added while the error was passed on, such as how a wait stood; `str()` shows them.
 
-    Not notes (`__notes__`): these stand in a traceback alone, and a log line would lose them. In
-    both places they would stand in a traceback twice.
+    They are not notes (`__notes__`), which a traceback shows and a log line does not.
     """
 
     def __str__(self) -> str:
         return "; ".join((super().__str__(), *self.context))
 
     def add_context(self, text: str) -> None:
-        """Add to `context`; what is raised and what was copied from it do not share theirs."""
+        """Add to `context`, of this error alone and not of its copies."""
         self.context = (*self.context, text)
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,12 +102,12 @@ class CivoSnapshotsError(Exception):
 
     @property
     def is_transient(self) -> bool:
-        """Whether the same request may well succeed a little later."""
+        """Whether the same request may succeed a little later."""
         return False
 
     @property
     def may_have_taken_effect(self) -> bool:
-        """Whether what was requested may have been done all the same."""
+        """Whether the request may have taken effect despite the error."""
         return False
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -117,23 +116,26 @@ class CivoSnapshotsError(Exception):
 
 
 class ConfigurationError(CivoSnapshotsError, ValueError):
-    """The session can't be made: no token, no region, or an unusable URL or file."""
+    """The session can't be created: no token, no region, or an unusable URL or file."""
 
 
 class SessionClosedError(CivoSnapshotsError):
-    """The session was closed, before the call or while it ran."""
+    """The session was closed before the call or while it ran."""
 
     may_have_arrived: bool = False
-    """Whether the call had begun, so that what it asked for may be done all the same."""
+    """Whether the call had started, so that its request may have reached Civo."""
 
     @property
     def may_have_taken_effect(self) -> bool:
-        """Whether the call had begun, so that what it requested may have been done."""
+        """Whether the call had started, so that its request may have taken effect."""
         return self.may_have_arrived
 
 
 class TransportError(CivoSnapshotsError):
-    """No complete answer came; `may_have_arrived` tells whether Civo may have got the request."""
+    """No complete response arrived.
+
+    `may_have_arrived` is False only if no byte of the request was sent, in any attempt.
+    """
 
     def __init__(
         self,
@@ -149,41 +151,41 @@ class TransportError(CivoSnapshotsError):
         self.method = method
         self.path = path
         self.may_have_arrived = may_have_arrived
-        """False only where it is known that no byte of it left, in any attempt."""
+        """Whether the request may have reached Civo."""
         self.attempts = attempts
-        """What each attempt came to, where the request was sent more than once."""
+        """All attempts, if there was more than one."""
         self._is_transient = is_transient
 
     @property
     def is_transient(self) -> bool:
-        """True but where the same would happen again, as with a proxy that refuses with 407."""
+        """True, except where a retry would get the same, such as a 407 from a proxy."""
         return self._is_transient
 
     @property
     def may_have_taken_effect(self) -> bool:
-        """False only where it is known that no byte of it left, in any attempt."""
+        """Whether the request may have reached Civo."""
         return self.may_have_arrived
 
 
 class TransportTimeoutError(TransportError, TimeoutError):
-    """No complete answer came in time: the request may or may not have reached Civo."""
+    """No complete response arrived in time."""
 
 
 class CertificateError(TransportError):
     """The server's TLS certificate is not trusted, has expired or names another host.
 
-    Nothing was sent, and trying again would not help: a call makes one attempt (a handshake with
-    each address of the host), and a wait ends at that poll.
+    Nothing was sent, and a retry would not help: a call makes one attempt (a handshake with each
+    address of the host), and a wait ends at that poll.
     """
 
     @property
     def is_transient(self) -> bool:
-        """False: the next handshake would fail as well."""
+        """False: the next handshake would fail too."""
         return False
 
 
 class ApiError(CivoSnapshotsError):
-    """Civo answered: no. Where no subclass fits, `status` and `code` tell what it was."""
+    """Civo returned an error. `status` and `code` identify it where no subclass does."""
 
     def __init__(
         self,
@@ -204,28 +206,28 @@ class ApiError(CivoSnapshotsError):
         self.method = method
         self.path = path
         self.code = code
-        """Civo's name for what was wrong, such as `database_snapshot_not_found`; may be empty."""
+        """Civo's error code, such as `database_snapshot_not_found`; may be empty."""
         self.reason = reason
-        """Civo's sentence for people; may be empty."""
+        """Civo's message for people; may be empty."""
         self.request_id = request_id
-        """The answer's `X-Request-Id`, for Civo's support; may be empty."""
+        """The response's `X-Request-Id`, for Civo's support; may be empty."""
         self.body_excerpt = body_excerpt
-        """The beginning of the answer's body."""
+        """The beginning of the response's body."""
         self.retry_after = retry_after
-        """Seconds after which Civo asked to be called again; `None` where it did not say."""
+        """The `Retry-After` header in seconds; `None` without one."""
         self.attempts = attempts
-        """What each attempt came to, where the request was sent more than once."""
+        """All attempts, if there was more than one."""
 
     @property
     def is_transient(self) -> bool:
-        """Whether the status (408, 429, a 5xx but 501 and 505) or the code is a passing one."""
+        """True for 408, 429, 5xx except 501 and 505, and `database_quota_lock_failed`."""
         return self.status in _TRANSIENT_STATUSES or self.code in _TRANSIENT_CODES
 
     @property
     def may_have_taken_effect(self) -> bool:
-        """True for 408 and 5xx, whatever the code: who failed may have done it before.
+        """True for 408 and 5xx, whatever the code: a server may fail after it has done the work.
 
-        True as well where an attempt before was lost: this response is about the last one alone.
+        Also true where an earlier attempt was lost: this response is about the last one alone.
         """
         if any(attempt.may_have_arrived for attempt in self.attempts[:-1]):
             return True
@@ -234,53 +236,53 @@ class ApiError(CivoSnapshotsError):
 
 
 class AuthenticationError(ApiError):
-    """Civo does not accept the token; a bad one arrives as a 404 `database_account_not_found`."""
+    """Civo rejected the token; a wrong one is a 404 with `database_account_not_found`."""
 
 
 class PermissionDeniedError(ApiError):
-    """The token is good, and its account may not do this."""
+    """The token is valid, but its account may not do this."""
 
 
 class NotFoundError(ApiError):
-    """What the call was about is not there."""
+    """What the call names does not exist."""
 
 
 class SnapshotNotFoundError(NotFoundError):
-    """There is no such snapshot."""
+    """The instance has no such snapshot."""
 
 
 class InstanceNotFoundError(NotFoundError):
-    """There is no such instance in this region."""
+    """The region has no such instance."""
 
 
 class RegionNotFoundError(NotFoundError):
-    """There is no such region."""
+    """Civo has no such region."""
 
 
 class ConflictError(ApiError):
-    """What was asked does not go with the present state, such as a snapshot being made."""
+    """The request conflicts with the current state, such as a snapshot being created."""
 
 
 class InvalidRequestError(ApiError):
-    """Civo does not accept what was sent."""
+    """Civo rejected the request as invalid."""
 
 
 class QuotaExceededError(ApiError):
-    """The account's quota does not allow one more."""
+    """The account's quota is used up."""
 
 
 class RateLimitedError(ApiError):
-    """Too many requests; `retry_after` says how long Civo asked to be left alone, if it did."""
+    """Too many requests; `retry_after` has the seconds to wait, if Civo gave any."""
 
 
 class ServerError(ApiError):
-    """Civo, or a gateway before it, failed; the request may or may not have had its effect."""
+    """Civo, or a gateway in front of it, failed. The request may have taken effect."""
 
 
 class DecodeError(CivoSnapshotsError):
-    """Civo answered: yes, in a shape that is not documented; the call may have had its effect.
+    """Civo returned success in an undocumented shape. The request may have taken effect.
 
-    One entry of a list that can't be read does not hide the others: those are in `snapshots`.
+    In a list, an unreadable entry does not hide the others: those are in `snapshots`.
     """
 
     def __init__(
@@ -302,17 +304,17 @@ class DecodeError(CivoSnapshotsError):
         self.method = method
         self.path = path
         self.snapshots = snapshots
-        """The entries of a list that could be read."""
+        """The readable entries of a list."""
         self.unreadable = unreadable
-        """The other entries; empty where the list as a whole could not be read."""
+        """The other entries; empty if the response is no list at all."""
         self.problems = problems
-        """Where each problem is and what it is: `status.volumes[1].id: expected a string, …`."""
+        """Each problem with its path: `status.volumes[1].id: expected a string, …`."""
         self.attempts = attempts
-        """What each sending met, where the request was sent more than once."""
+        """All attempts, if there was more than one."""
         self.content_type = content_type
-        """The response's media type, such as `text/html`; empty where it named none."""
+        """The response's media type, such as `text/html`; empty without one."""
         self.body_excerpt = body_excerpt
-        """The beginning of the answer's body."""
+        """The beginning of the response's body."""
 
     @property
     def may_have_taken_effect(self) -> bool:
@@ -320,22 +322,22 @@ class DecodeError(CivoSnapshotsError):
         return True
 
     def may_hide(self, id_or_name: str) -> bool:
-        """Tell whether the snapshot of that id or name may be in what could not be read.
+        """Return whether the snapshot of that id or name may be an unreadable entry.
 
-        If not, it is in `snapshots`, or the instance has none.
+        If not, it is in `snapshots`, or the instance does not have it.
         """
         return not self.unreadable or any(entry.may_be(id_or_name) for entry in self.unreadable)
 
     def may_hide_name(self, name: str) -> bool:
-        """Tell whether a snapshot of that name may be in what could not be read."""
+        """Return whether a snapshot of that name may be an unreadable entry."""
         return not self.unreadable or any(entry.may_be_named(name) for entry in self.unreadable)
 
 
 class OutcomeUnknownError(CivoSnapshotsError):
-    """The response to a create, a restore or a deletion was lost: it may or may not be done.
+    """The response to a create, restore or deletion was lost: it may or may not have been done.
 
-    A create or a restore was not retried: the message says what to look at before you do. A
-    deletion was retried, and can be again. `__cause__` is what the request got.
+    A create or restore was not retried: the message says what to check before you do. A deletion
+    was retried, and can be retried again. `__cause__` is what the request got.
     """
 
     def __init__(
@@ -353,31 +355,31 @@ class OutcomeUnknownError(CivoSnapshotsError):
     ) -> None:
         super().__init__(message)
         self.action = action
-        """The call: `create_snapshot`, `restore_snapshot` or `delete_snapshot`."""
+        """The method: `create_snapshot`, `restore_snapshot` or `delete_snapshot`."""
         self.instance_id = instance_id
         self.region = region
         self.snapshot_id = snapshot_id
-        """The snapshot to restore or to delete, as it was given; empty for a create."""
+        """The snapshot to restore or delete, as given; empty for a create."""
         self.requested: dict[str, str | bool] = dict(requested)
-        """What was sent in the body."""
+        """The fields of the request's body."""
         self.existing = existing
-        """The instance's other snapshots, as last listed: those that can't be it."""
+        """The instance's snapshots that this create has not made, as last listed."""
         self.candidates = candidates
-        """Those that may be what was asked for: any, one or none of them."""
+        """The listed snapshots of which this create may have made one."""
         self.last_error = last_error
-        """What the last list of the instance's snapshots got, where it failed.
+        """What the last list of the instance's snapshots got, if it failed.
 
-        Of a deletion, what its last attempt got: a refused token, say, after a lost response.
+        Of a deletion: what its last attempt got, such as a rejected token after a lost response.
         """
 
     @property
     def may_have_taken_effect(self) -> bool:
-        """True: that is what is not known."""
+        """True: whether it has is not known."""
         return True
 
 
 class SnapshotNotCompleteError(CivoSnapshotsError):
-    """The snapshot is not complete, so that its restore was not sent."""
+    """The snapshot is not complete, so no restore was sent."""
 
     def __init__(
         self, message: str, *, instance_id: str, snapshot_id: str, snapshot: Snapshot
@@ -385,15 +387,15 @@ class SnapshotNotCompleteError(CivoSnapshotsError):
         super().__init__(message)
         self.instance_id = instance_id
         self.snapshot_id = snapshot_id
-        """The snapshot to restore, as it was given."""
+        """The snapshot to restore, as given."""
         self.snapshot: Snapshot | None = snapshot
-        """As it was when it was checked; `snapshot.verdict` has the reasons."""
+        """The snapshot as checked; `snapshot.verdict` has the reasons."""
 
 
 class WaitError(CivoSnapshotsError):
-    """Waiting ended without what was waited for, such as a complete snapshot.
+    """A wait ended without what it waited for, such as a complete snapshot.
 
-    `snapshot_id` is empty where an instance was waited for.
+    `snapshot_id` is empty for a wait for an instance.
     """
 
     def __init__(
@@ -413,22 +415,22 @@ class WaitError(CivoSnapshotsError):
         self.snapshot_id = snapshot_id
         self.snapshot = snapshot
         self.polls = polls
-        """How many times the snapshot was looked at, or tried to be."""
+        """The number of polls, failed ones included."""
         self.elapsed = elapsed
-        """The seconds waited."""
+        """Seconds waited."""
         self.timeline = timeline
-        """The states seen, each when it was first seen; of a long wait the first and the last."""
+        """The first state and each change of it; of a long wait, the first and the last ones."""
         self.last_error = last_error
-        """What the last poll met, where it failed."""
+        """The error of the last poll, if it failed."""
 
     @property
     def verdict(self) -> Verdict | None:
-        """Our reading of the snapshot as it was last seen, with the reasons in words."""
+        """The verdict on the snapshot as last seen; `None` if it was never seen."""
         return None if self.snapshot is None else self.snapshot.verdict
 
     @property
     def pending_volumes(self) -> tuple[VolumeStatus, ...]:
-        """The volumes that were not settled when the snapshot was last seen."""
+        """The volumes that were pending when the snapshot was last seen."""
         return self.snapshot.pending_volumes if self.snapshot else ()
 
     @property
@@ -438,23 +440,23 @@ class WaitError(CivoSnapshotsError):
 
 
 class SnapshotFailedError(WaitError):
-    """The snapshot, or a volume in it, has failed: there is nothing to wait for."""
+    """The snapshot or a volume in it has failed."""
 
 
 class SnapshotVanishedError(WaitError):
-    """Civo knows no such snapshot any more, or never did."""
+    """The snapshot no longer exists, or was never found."""
 
 
 class WaitTimeoutError(WaitError, TimeoutError):
-    """The time was up; what was waited for may still come."""
+    """The wait timed out; the snapshot or instance may still get there."""
 
 
 class WaitInterruptedError(WaitError):
-    """The batch was stopped while it waited; what was waited for may still come."""
+    """The batch was stopped during the wait; the snapshot may still become complete."""
 
 
 class InstanceFailedError(WaitError):
-    """The instance is in a state of failure: there is nothing to wait for."""
+    """The instance has failed: its status is `ERROR` or `FAILED`."""
 
     def __init__(
         self, message: str, *, instance_id: str, instance: Instance, polls: int, elapsed: float
@@ -463,15 +465,15 @@ class InstanceFailedError(WaitError):
             message, instance_id=instance_id, snapshot_id="", polls=polls, elapsed=elapsed
         )
         self.instance = instance
-        """The instance as it was last seen."""
+        """The instance as last seen."""
 
 
 class AmbiguousInstanceError(WaitError):
-    """Several instances have the host name that was looked for: which one is not guessed."""
+    """Several instances have the restored hostname, so that the new one is not known."""
 
     def __init__(
         self, message: str, *, instance_id: str, snapshot_id: str, instances: tuple[Instance, ...]
     ) -> None:
         super().__init__(message, instance_id=instance_id, snapshot_id=snapshot_id)
         self.instances = instances
-        """All of them."""
+        """All instances of that hostname."""

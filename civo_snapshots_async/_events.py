@@ -1,4 +1,4 @@
-"""What happens to a snapshot, as values; applied to the first report, they give the last one."""
+"""What happens to a snapshot, as values. Applied to a first report, they give the last one."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, cast, get_args
@@ -34,51 +34,52 @@ class StateChanged(_Event):
     volume_id: str | None = None
     """The volume; `None` for the snapshot itself."""
     before: str | None
-    """The state before, as Civo wrote it; `None` for a volume that was not reported before."""
+    """The old state as Civo wrote it; `None` for a volume that was not reported before."""
     after: str | None
-    """The state now, as Civo wrote it; `None` for a volume that is not reported any more."""
+    """The new state as Civo wrote it; `None` for a volume that is no longer reported."""
 
     def __str__(self) -> str:
         what = "snapshot" if self.volume_id is None else f"volume {self.volume_id}"
-        return f"{what}: {_shown(self.before)} -> {_shown(self.after)}"
+        return f"{what}: {_state_text(self.before)} -> {_state_text(self.after)}"
 
 
 @attrs.frozen(kw_only=True)
 class DetailsChanged(_Event):
-    """Something else of the snapshot has changed, such as its name or its message."""
+    """Another field of the snapshot has changed, such as its name or its message."""
 
     snapshot: Snapshot
-    """As it is now."""
+    """The snapshot after the change."""
 
 
 @attrs.frozen(kw_only=True)
 class UnknownStateSeen(_Event):
-    """A state of unknown meaning was seen, and is taken for pending. Emitted once for each word."""
+    """An unknown state was seen and counts as pending. Emitted once for each such state."""
 
     state: str
+    """The state as Civo wrote it."""
 
 
 @attrs.frozen(kw_only=True)
 class PollFailed(_Event):
-    """A poll failed with a transient error; there will be another."""
+    """A poll failed with a transient error; another one follows."""
 
     error: CivoSnapshotsError
     in_a_row: int
-    """How many have failed since the last one that did not."""
+    """The number of failed polls since the last successful one."""
 
 
 @attrs.frozen(kw_only=True)
 class SnapshotStalled(_Event):
-    """Nothing has changed for a while. Emitted once, until something changes."""
+    """Nothing has changed for `PollPolicy.stall_after`. Emitted once until something changes."""
 
     snapshot: Snapshot
     unchanged_for: float
-    """In seconds."""
+    """Seconds since the last change."""
 
 
 @attrs.frozen(kw_only=True)
 class SnapshotFinished(_Event):
-    """The snapshot is complete, or it has failed: nothing more will happen to it."""
+    """The snapshot is complete or has failed; no event follows."""
 
     snapshot: Snapshot
 
@@ -110,12 +111,12 @@ def event_from_dict(data: Mapping[str, object]) -> SnapshotEvent:
 
 
 def diff(before: Snapshot, after: Snapshot) -> tuple[StateChanged, ...]:
-    """Say what is different in the states of two reports of one snapshot."""
-    return tuple(_changes(before, after))
+    """Return the changes of state between two reports of one snapshot."""
+    return tuple(_state_changes(before, after))
 
 
 def events_between(before: Snapshot, after: Snapshot) -> tuple[StateChanged | DetailsChanged, ...]:
-    """Say everything that is different in two reports of one snapshot."""
+    """Return all changes between two reports of one snapshot."""
     states = diff(before, after)
     if apply_events(before, *states) == after:
         return states
@@ -124,13 +125,15 @@ def events_between(before: Snapshot, after: Snapshot) -> tuple[StateChanged | De
 
 
 def apply_events(snapshot: Snapshot, *events: SnapshotEvent) -> Snapshot:
-    """Return what a snapshot was after these events."""
+    """Return the snapshot after these events."""
     for event in events:
         match event:
             case StateChanged(volume_id=None):
                 snapshot = attrs.evolve(snapshot, state=event.after or "")
             case StateChanged():
-                snapshot = attrs.evolve(snapshot, volumes=tuple(_volumes(snapshot.volumes, event)))
+                snapshot = attrs.evolve(
+                    snapshot, volumes=tuple(_with_change(snapshot.volumes, event))
+                )
             case SnapshotSeen() | DetailsChanged() | SnapshotFinished():
                 snapshot = event.snapshot
             case _:
@@ -139,7 +142,7 @@ def apply_events(snapshot: Snapshot, *events: SnapshotEvent) -> Snapshot:
     return snapshot
 
 
-def _volumes(volumes: tuple[VolumeStatus, ...], event: StateChanged) -> Iterator[VolumeStatus]:
+def _with_change(volumes: tuple[VolumeStatus, ...], event: StateChanged) -> Iterator[VolumeStatus]:
     for volume in volumes:
         if volume.id != event.volume_id:
             yield volume
@@ -149,7 +152,7 @@ def _volumes(volumes: tuple[VolumeStatus, ...], event: StateChanged) -> Iterator
         yield VolumeStatus(id=event.volume_id, state=event.after or "")
 
 
-def _changes(before: Snapshot, after: Snapshot) -> Iterator[StateChanged]:
+def _state_changes(before: Snapshot, after: Snapshot) -> Iterator[StateChanged]:
     if before.state != after.state:
         yield StateChanged(before=before.state, after=after.state)
     old, new = before.volume_states, after.volume_states
@@ -160,5 +163,5 @@ def _changes(before: Snapshot, after: Snapshot) -> Iterator[StateChanged]:
             )
 
 
-def _shown(state: str | None) -> str:
+def _state_text(state: str | None) -> str:
     return "(not reported)" if state is None else state or "(no state)"

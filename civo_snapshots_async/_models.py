@@ -1,4 +1,8 @@
-"""What Civo reports, and our reading of it: frozen values that know nothing of the wire."""
+"""What Civo reports, and our reading of it, as frozen values.
+
+The fields of a snapshot and of a restore are those of https://www.civo.com/api/instance-snapshots,
+here called "the page". Their wire format is the codec's concern.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -20,7 +24,7 @@ _MAX_MESSAGE = 200
 
 
 class Phase(Enum):
-    """What a state means: Civo spells its states in several ways, and may add more."""
+    """What a state means. Civo spells its states in several ways and may add more."""
 
     PENDING = "pending"
     COMPLETE = "complete"
@@ -28,11 +32,11 @@ class Phase(Enum):
 
     @staticmethod
     def of(state: str | None) -> "Phase":
-        """Read a state as Civo wrote it; case, spaces, `-` and `_` do not matter.
+        """Return the phase of a `state` as Civo wrote it; case, spaces, `-` and `_` do not matter.
 
-        `complete` and `completed` are success (both are on the page); `failed`, `failure`, `error`
-        and `errored` are failure. Anything else is pending: no state at all, which Civo shows right
-        after a creation, and any word that is not known.
+        `complete` and `completed` are success (the page has both). `failed`, `failure`, `error` and
+        `errored` are failure. Anything else is pending: an unknown word, and no state at all, which
+        Civo shows right after a creation.
         """
         plain = _plain(state or "")
         if plain in _SUCCESS:
@@ -44,7 +48,7 @@ class Phase(Enum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether it is complete or failed: it will not change any more."""
+        """Whether it is complete or failed, so that it no longer changes."""
         return self is not Phase.PENDING
 
 
@@ -54,17 +58,17 @@ def _plain(state: str) -> str:
 
 
 def is_known(state: str) -> bool:
-    """Tell whether the state is a word whose meaning is known, or no word at all."""
+    """Return whether the state is a known word, or empty."""
     return _plain(state) in _SUCCESS | _FAILURE | _PROGRESS
 
 
 @attrs.frozen(kw_only=True)
 class VolumeStatus(Plain):
-    """How far a snapshot has got with one volume."""
+    """The state of one volume in a snapshot."""
 
     id: str
     state: str = ""
-    """As Civo wrote it; empty while Civo has not reported one."""
+    """The state as Civo wrote it; empty until Civo reports one."""
 
     @property
     def phase(self) -> Phase:
@@ -74,22 +78,24 @@ class VolumeStatus(Plain):
 
 @attrs.frozen(kw_only=True)
 class Verdict(Plain):
-    """Whether a snapshot is complete, volumes and all, and if not, why."""
+    """Whether a snapshot and all its volumes are complete, and if not, why."""
 
     phase: Phase
     reasons: tuple[str, ...] = ()
-    """In words, such as "volume vol-2 is Pending" or "the snapshot is Failed (disk full)", with
-    Civo's message where there is one; empty when complete."""
+    """Why it is not complete, such as "volume vol-2 is Pending" or "the snapshot is Failed (disk
+    full)" with Civo's message; empty when complete."""
     pending_volumes: tuple[VolumeStatus, ...] = ()
+    """The pending volumes, those without a report included."""
     failed_volumes: tuple[VolumeStatus, ...] = ()
+    """The failed volumes."""
 
     @staticmethod
     def of(snapshot: "Snapshot") -> "Verdict":
-        """Judge a snapshot by its own state and that of every volume in it.
+        """Judge a snapshot by its own state and the state of every volume in it.
 
-        It is complete only when its own state and every volume that it reports are success: Civo's
-        page itself shows a snapshot `Complete` with a volume still `Pending`. It has failed when
-        its own state or any volume's is failure. Where some volumes are reported, a volume of
+        It is complete only when its own state and that of every reported volume are success: the
+        page shows a snapshot `Complete` with a volume still `Pending`. It has failed when its own
+        state or that of any volume is failure. Where some volumes are reported, a volume of
         `included_volumes` without a report counts as pending.
         """
         volumes = (*snapshot.volumes, *_unreported(snapshot))
@@ -134,19 +140,21 @@ def _reasons(
         return
     own, message = Phase.of(snapshot.state), _one_line(snapshot.message)
     if own is phase:
-        said = f"is {snapshot.state}" if snapshot.state else "has no state yet"
-        yield f"the snapshot {said}{f' ({message})' if message else ''}"
+        yield f"the snapshot {_predicate(snapshot.state)}{f' ({message})' if message else ''}"
     for volume in volumes:
         if volume.phase is phase:
-            said = f"is {volume.state}" if volume.state else "has no state yet"
-            yield f"volume {volume.id} {said}"
-    # The snapshot itself may still be Pending: only its message says why a volume failed.
+            yield f"volume {volume.id} {_predicate(volume.state)}"
+    # While the snapshot itself is pending, its message may explain why a volume failed.
     if message and (phase, own) == (Phase.FAILED, Phase.PENDING):
         yield f"Civo's message is: {message}"
 
 
+def _predicate(state: str) -> str:
+    return f"is {state}" if state else "has no state yet"
+
+
 def _one_line(message: str) -> str:
-    # Cut first: splitting a message of megabytes takes its time.
+    # Cut first: splitting a message of megabytes is slow.
     line = " ".join(message[: 4 * _MAX_MESSAGE].split())
 
     return line if len(line) <= _MAX_MESSAGE else f"{line[:_MAX_MESSAGE]}…"
@@ -158,25 +166,25 @@ class Snapshot(Plain):
 
     id: str
     name: str
-    """Empty only after an update whose response left it out, and that did not set it."""
+    """The name; empty only after an update whose request and response had none."""
     description: str | None = None
     included_volumes: tuple[str, ...] = ()
-    """Ids of the volumes in it. The page shows them in the answer to a creation only."""
+    """The ids of the volumes in it. The page shows them in the response to a creation only."""
     state: str = ""
-    """Its own state as Civo wrote it, which says nothing of its volumes: `phase` judges both.
+    """The snapshot's own state as Civo wrote it; `phase` judges the volumes as well.
 
-    Empty while Civo has not reported one, as right after a creation.
+    Empty until Civo reports one, as right after a creation.
     """
     volumes: tuple[VolumeStatus, ...] = ()
     """The volumes that Civo reports, each with its state."""
     message: str = ""
-    """What Civo adds in words, such as why a snapshot failed; mostly absent, and then empty."""
+    """Civo's message, such as why a snapshot failed; usually empty."""
     created_at: datetime | None = None
-    """When the creation began, timezone-aware; `None` where Civo gives no time."""
+    """When the creation started, timezone-aware; `None` if Civo gives no time."""
     instance_id: str = ""
-    """The instance, as it was named in the call that gave this snapshot."""
+    """The instance, as the call that returned this snapshot named it."""
     region: str = ""
-    """The region, as it was named in the call that gave this snapshot."""
+    """The region, as the call that returned this snapshot named it."""
 
     def __str__(self) -> str:
         done, total = self.progress
@@ -201,12 +209,12 @@ class Snapshot(Plain):
 
     @property
     def verdict(self) -> Verdict:
-        """Our reading of the whole snapshot, with the reasons in words."""
+        """The judgment on the snapshot and its volumes, with the reasons in words."""
         return Verdict.of(self)
 
     @property
     def ref(self) -> "SnapshotRef":
-        """Its address, by its id."""
+        """Its address: instance, id and region."""
         return SnapshotRef(self.instance_id, self.id, self.region)
 
     @property
@@ -216,7 +224,7 @@ class Snapshot(Plain):
 
     @property
     def phase(self) -> Phase:
-        """What the states of the snapshot and of every volume in it come to."""
+        """The phase of the snapshot and its volumes together; see `Verdict.of`."""
         return self.verdict.phase
 
     @property
@@ -231,36 +239,37 @@ class Snapshot(Plain):
 
     @property
     def pending_volumes(self) -> tuple[VolumeStatus, ...]:
-        """The volumes that are pending, those without a report included."""
+        """The pending volumes, those without a report included."""
         return self.verdict.pending_volumes
 
     @property
     def failed_volumes(self) -> tuple[VolumeStatus, ...]:
-        """The volumes that have failed."""
+        """The failed volumes."""
         return self.verdict.failed_volumes
 
 
 @attrs.frozen(kw_only=True)
 class UnreadableEntry(Plain):
-    """An entry of a list that could not be read: what it is known by, and what is wrong with it."""
+    """An unreadable entry of a list: its id and name, if they can be read, and its problems."""
 
     index: int
     """Its position in the list, from 0."""
     id: str | None = None
-    """`None` where not even that can be read; `name` as well."""
+    """Its id; `None` if it can't be read."""
     name: str | None = None
+    """Its name; `None` if it can't be read."""
     problems: tuple[str, ...] = ()
-    """Where each problem is and what it is; empty for those that come after many others."""
+    """Each problem with its path; empty for an entry after many other unreadable ones."""
 
     def may_be(self, id_or_name: str) -> bool:
-        """Tell whether it may be the snapshot of that id or name: nothing that can be read differs.
+        """Return whether it may be the snapshot of that id or name.
 
-        It can't be where both its id and its name can be read and neither is the one given.
+        It can't be if both its id and its name can be read and neither is the given one.
         """
         return any(_may_be_equal(known, id_or_name) for known in (self.id, self.name))
 
     def may_be_named(self, name: str) -> bool:
-        """Tell whether it may have that name: it does, or its name can't be read."""
+        """Return whether it has that name, or its name can't be read."""
         return _may_be_equal(self.name, name)
 
 
@@ -270,48 +279,49 @@ def _may_be_equal(known: str | None, wanted: str) -> bool:
 
 @attrs.frozen(kw_only=True)
 class Restore(Plain):
-    """A restore operation: neither a snapshot nor an instance, and nothing that can be followed.
+    """A restore operation, which is neither a snapshot nor an instance.
 
-    Civo has no endpoint for it, so `phase` and `completed_at` stay as they were in the answer.
+    Civo has no endpoint for it, so `phase` and `completed_at` stay as they were in the response.
     """
 
     id: str
     name: str | None = None
     hostname: str | None = None
-    """The host name of the restored instance."""
+    """The hostname of the restored instance."""
     description: str | None = None
     from_snapshot: str | None = None
     private_ipv4: str | None = None
     overwrite_existing: bool | None = None
     state: str = ""
-    """As Civo wrote it: `complete` or `in_progress`; empty where Civo gave none."""
+    """The state as Civo wrote it: `complete` or `in_progress`; empty if Civo gave none."""
     created_at: datetime | None = None
-    """When the restore began, timezone-aware; `None` where Civo gives no time."""
+    """When the restore started, timezone-aware; `None` if Civo gives no time."""
     completed_at: datetime | None = None
     """When the restore ended, timezone-aware; `None` while it runs."""
     instance_id: str = ""
-    """The snapshot's instance, as it was named in the call; not the id of a new instance."""
+    """The snapshot's instance, as the call named it; not the id of a new instance."""
     region: str = ""
-    """The region, as it was named in the call."""
+    """The region, as the call named it."""
 
     @property
     def phase(self) -> Phase:
-        """What the operation's state means."""
+        """What the state means."""
         return Phase.of(self.state)
 
 
 @attrs.frozen(weakref_slot=False)
 class SnapshotRef:
-    """The address of a snapshot, which goes wherever a `snapshot_id` goes and brings its region.
+    """The address of a snapshot. It goes wherever a `snapshot_id` goes, and brings its region.
 
-    Raises `ValueError` or `TypeError` for an id, a name or a region that can't be one.
+    Raises `ValueError` or `TypeError` for an invalid id, name or region.
     """
 
     instance_id: str = attrs.field(validator=check.field(check.plain_name))
+    """The instance's id, or its name."""
     snapshot_id: str = attrs.field(validator=check.field(check.plain_name))
     """The snapshot's id, or its name."""
     region: str = attrs.field(default="", validator=check.field(check.plain_name_or_empty))
-    """The code of the region; empty for the session's own."""
+    """The code of the region; empty for the region of the session."""
 
     def __str__(self) -> str:
         return f"snapshot {self.snapshot_id} of instance {self.instance_id}"
@@ -320,12 +330,12 @@ class SnapshotRef:
     def of(
         instance_id: str, snapshot: "SnapshotLike", *, region: str | None, default_region: str
     ) -> "SnapshotRef":
-        """Return the one address that an instance, a snapshot and a region come to.
+        """Return the address that the arguments of a call name together.
 
-        Raises `ValueError` where the snapshot or ref is of another instance or region.
+        Raises `ValueError` if the snapshot belongs to another instance or region.
         """
         if isinstance(snapshot, Snapshot):
-            # One that a test has made may say neither its instance nor its region.
+            # A test's own Snapshot may have neither an instance nor a region.
             home = snapshot.instance_id or instance_id
             snapshot = SnapshotRef(home, snapshot.id, snapshot.region)
         given = default_region if region is None else check.plain_name("region", region)
@@ -334,7 +344,7 @@ class SnapshotRef:
         check.plain_name("instance_id", instance_id)
         if snapshot.instance_id.casefold() != instance_id.casefold():
             raise ValueError(
-                f"{snapshot} is not one of instance {instance_id}; where both names are of one "
+                f"{snapshot} does not belong to instance {instance_id}; if both names are of one "
                 f"instance, pass the snapshot's id, {snapshot.snapshot_id!r}"
             )
         if snapshot.region and region is not None and snapshot.region != region:
@@ -344,24 +354,24 @@ class SnapshotRef:
 
 
 SnapshotLike = str | Snapshot | SnapshotRef
-"""What names a snapshot: its id or name, the snapshot itself, or its address."""
+"""How a call may name a snapshot: by its id or name, as a `Snapshot`, or by its address."""
 
 
 @attrs.frozen(kw_only=True)
 class TimelineEntry(Plain):
-    """What one poll of a snapshot showed that was new."""
+    """The states of a snapshot and its volumes at the poll that first showed them."""
 
     elapsed: float
-    """The seconds from the start of the wait."""
+    """Seconds from the start of the wait."""
     phase: Phase
-    """What it came to, volumes and all."""
+    """The phase of the snapshot and its volumes together."""
     state: str
     """The snapshot's own state, as Civo wrote it."""
     volumes: tuple[VolumeStatus, ...] = ()
 
     @staticmethod
     def of(snapshot: Snapshot, elapsed: float) -> "TimelineEntry":
-        """Note what a poll showed."""
+        """Make an entry of a snapshot, `elapsed` seconds after the start of the wait."""
         return TimelineEntry(
             elapsed=elapsed,
             phase=snapshot.phase,
@@ -377,22 +387,22 @@ class Instance(Plain):
     id: str
     hostname: str = ""
     status: str = ""
-    """As Civo wrote it, such as `BUILDING` or `ACTIVE`; empty where Civo gave none."""
+    """The status as Civo wrote it, such as `BUILDING` or `ACTIVE`; empty if Civo gave none."""
     private_ip: str | None = None
     region: str = ""
-    """The region, as it was named in the call that gave this instance."""
+    """The region, as the call that returned this instance named it."""
 
     def __str__(self) -> str:
         return f"instance {self.hostname} ({self.id}): {self.status or 'no status yet'}"
 
     @property
     def is_active(self) -> bool:
-        """Whether Civo says `ACTIVE`: it runs. What is on its disks, that does not say."""
+        """Whether the status is `ACTIVE`: the instance runs, whatever is on its disks."""
         return self.status.strip().casefold() == "active"
 
     @property
     def is_failed(self) -> bool:
-        """Whether the status is a failure, such as `ERROR` or `FAILED`; `SHUTOFF` is none."""
+        """Whether the status is a failure, such as `ERROR` or `FAILED`, but not `SHUTOFF`."""
         return Phase.of(self.status) is Phase.FAILED
 
 
@@ -415,4 +425,4 @@ class InstancePage:
 
     items: tuple[Instance, ...]
     pages: int
-    """How many pages there are, as this one tells it."""
+    """The number of pages, as this one gives it."""

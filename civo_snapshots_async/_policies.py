@@ -1,4 +1,4 @@
-"""Settings as frozen values that check themselves: how to talk HTTP, to retry, and to poll."""
+"""The settings of HTTP, of retries and of polling, as frozen values that check themselves."""
 
 import functools
 import math
@@ -18,102 +18,105 @@ WaitStrategy = Callable[[tenacity.RetryCallState], float | int]
 
 
 class _Default(float):
-    """A number that nobody gave, and that contradicts nothing for that reason.
+    """The number of a setting that was not given, and so excludes no other setting.
 
-    A type and not a `None`, so that a policy still says what it does, and `attrs.evolve`, a copy
-    and a pickle of it still know what was given.
+    It is a number rather than `None`, so that a policy shows what it does. `attrs.evolve`, a copy
+    and a pickle keep it.
     """
 
 
 @attrs.frozen(kw_only=True)
 class HttpOptions:
-    """How a session talks HTTP.
+    """Timeouts, connections, proxy and certificates of a session.
 
-    Every span of time is in seconds, or a `timedelta`; it is kept in seconds. Raises `ValueError`
-    or `TypeError` for a value that can't be used.
+    Each span of time is in seconds or a `timedelta`, and is kept in seconds. Raises `ValueError` or
+    `TypeError` for an invalid value.
     """
 
     request_timeout: float = attrs.field(
         default=30.0, converter=check.as_seconds, validator=check.seconds_field
     )
-    """For one attempt, from its free connection to the end of its response."""
+    """Timeout of one attempt, from the time its slot is free to the end of its response."""
     connect_timeout: float = attrs.field(
         default=10.0, converter=check.as_seconds, validator=check.seconds_field
     )
-    """For making a connection."""
+    """Timeout of opening a connection."""
     call_timeout: float = attrs.field(
         default=120.0, converter=check.as_seconds, validator=check.seconds_field
     )
-    """For one request with all its attempts, their backoff and the wait for a connection.
+    """Timeout of one request with all its attempts, their backoff and the queue for a slot.
 
-    A restore that checks first is two requests. A wait has a limit of its own.
+    A restore that checks the snapshot first is two requests. A wait has its own `timeout`.
     """
     max_connections: int = attrs.field(default=100, validator=check.field(check.count, at_least=1))
-    """How many requests may be in flight at once; others wait, and their own time begins after."""
+    """The maximum of requests in flight; others queue, which `request_timeout` does not count."""
     requests_per_second: float | None = attrs.field(
         default=None, validator=attrs.validators.optional(check.field(check.number, at_least=0.001))
     )
-    """How many requests may go out in a second, evenly, by the machine's time; `None`: any number.
+    """The maximum of requests per second, evenly spaced, by the machine's clock; `None`: no limit.
 
-    It needs the extra `civo-snapshots-async[rate]`.
+    Requires the extra `civo-snapshots-async[rate]`.
     """
     body_format: Literal["json", "form"] = attrs.field(
         default="json", validator=check.field(check.one_of, allowed=("json", "form"))
     )
-    """`"json"`, as the official Go client sends; `"form"`, as Civo's page shows."""
-    # A proxy's URL may hold its password.
+    """The format of request bodies: `"json"` as the official Go client sends, or `"form"` as
+    Civo's page shows."""
+    # No repr: the URL may hold a password.
     proxy: str | None = attrs.field(
         default=None, repr=False, validator=attrs.validators.optional(check.field(check.proxy_url))
     )
     """The URL of an HTTP proxy."""
     trust_env: bool = attrs.field(default=False, validator=check.field(check.boolean))
-    """Take the proxy from the environment (`HTTPS_PROXY`, `NO_PROXY`, …).
+    """Whether to take the proxy from the environment (`HTTPS_PROXY`, `NO_PROXY`, …).
 
     A netrc file is never read.
     """
     ssl_context: ssl.SSLContext | None = attrs.field(
         default=None, validator=check.field(check.ssl_context)
     )
-    """What to trust in place of the system's certificates; verification can't be switched off."""
+    """The certificates to trust instead of the system's; verification can't be disabled."""
     application: str | None = attrs.field(
         default=None, validator=attrs.validators.optional(check.field(check.header))
     )
-    """Your program's name and version, put before ours in `User-Agent`."""
+    """Your program's name and version, for the beginning of `User-Agent`."""
     allow_insecure_http: bool = attrs.field(default=False, validator=check.field(check.boolean))
-    """Accept a plain http `api_url` to another machine, with the token sent in the clear."""
+    """Whether to accept an http `api_url` of another machine, which gets the token in the clear."""
 
 
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
-    """When and how often a request that got a transient error is retried.
+    """When and how often a request is retried after a transient error.
 
-    Every span of time is in seconds, or a `timedelta`; it is kept in seconds. Raises `ValueError`
-    or `TypeError` for a value that can't be used.
+    Each span of time is in seconds or a `timedelta`, and is kept in seconds. Raises `ValueError` or
+    `TypeError` for an invalid value.
 
-    Retried are: nothing sent, a lost connection, a request's timeout, 429, 500, 502, 503, 504 and
-    `database_quota_lock_failed`. Gets, lists and deletions are retried; updates only with
-    `retry_updates`. A create or a restore is never retried once any byte of it may have been sent
-    (a create is after a 429), and an overwrite not at all.
+    Transient are a failed or lost connection, a timeout, 408, 429, any 5xx except 501 and 505, and
+    `database_quota_lock_failed`: what `is_transient` says of an error. Gets, lists and deletions
+    are retried, updates only with `retry_updates`. A create or restore is not retried once any of
+    its bytes may have been sent, except a create after a 429; an overwrite is never retried.
     """
 
     attempts: int = attrs.field(default=3, validator=check.field(check.count, at_least=1))
-    """How often a request is sent in all; 1 for no retries."""
+    """The maximum of attempts, the first one included; 1 for no retries."""
     min_backoff: float = attrs.field(
         default=0.05, converter=check.as_seconds, validator=check.seconds_field
     )
+    """The minimum time between two attempts."""
     max_backoff: float = attrs.field(
         default=8.0, converter=check.as_seconds, validator=check.seconds_field
     )
-    """The backoff is drawn between the two: evenly, up to 0.5 s first, doubling with each attempt.
+    """The maximum time between two attempts.
 
-    A `Retry-After` of the server is obeyed instead, up to 60 s.
+    The backoff is random, with an upper bound of 0.5 s that doubles with each attempt. A
+    `Retry-After` of the server is used instead, up to 60 s.
     """
     retry_updates: bool = attrs.field(default=False, validator=check.field(check.boolean))
-    """Retry updates too: harmless, unless somebody else updates the same snapshot."""
+    """Whether to retry updates: safe unless another program updates the same snapshot."""
     budget: int = attrs.field(default=40, validator=check.field(check.count))
-    """How many retries a session may have ahead of its successes, each of which gives 0.2 back.
+    """The retries that a session may make while no request succeeds; each success gives 0.2 back.
 
-    When nothing succeeds any more, a session soon stops retrying, as the AWS and gRPC clients do.
+    As in the AWS and gRPC clients, a session stops retrying while the API is down.
     """
 
     def __attrs_post_init__(self) -> None:
@@ -125,49 +128,51 @@ NO_RETRIES = RetryPolicy(attempts=1)
 
 @attrs.frozen(kw_only=True)
 class PollPolicy:
-    """How often to poll a snapshot, and how many failures to tolerate.
+    """How often to poll, and how many failed polls to tolerate.
 
-    Every span of time is in seconds, or a `timedelta`; it is kept in seconds.
+    Each span of time is in seconds or a `timedelta`, and is kept in seconds. Raises `ValueError` or
+    `TypeError` for an invalid value.
 
-    By default the interval grows with the time waited: its square root, but at least
-    `min_interval` and at most `max_interval`, and then up to `jitter` (a fraction) shorter or
-    longer, so that many waits that started together spread out. These three go with none of
-    `interval`, `wait` and `learned`.
+    By default the interval grows as the square root of the time waited, from `min_interval` to
+    `max_interval`, with `jitter`. These three exclude `interval`, `wait` and `learned`.
     """
 
     min_interval: float = attrs.field(
         default=_Default(2.0), converter=check.as_seconds, validator=check.seconds_field
     )
+    """The minimum interval before jitter."""
     max_interval: float = attrs.field(
         default=_Default(15.0), converter=check.as_seconds, validator=check.seconds_field
     )
+    """The maximum interval before jitter."""
     jitter: float = attrs.field(
         default=_Default(0.25), validator=check.field(check.number, at_least=0, below=1)
     )
+    """The fraction by which an interval is at most shorter or longer, to spread many waits."""
     interval: float | None = attrs.field(
         default=None,
         converter=check.as_seconds_or_none,
         validator=attrs.validators.optional(check.seconds_field),
     )
-    """A fixed interval in place of the growing one, without jitter."""
+    """A fixed interval instead of the growing one, without jitter."""
     wait: WaitStrategy | None = attrs.field(
         default=None, validator=attrs.validators.optional(check.field(check.wait_strategy))
     )
-    """A tenacity wait strategy, such as `wait_exponential(max=30)`, in place of both."""
-    # What it has learned changes, and so would a hash of it.
+    """A tenacity wait strategy instead of both, such as `wait_exponential(max=30)`."""
+    # No hash: what it has learned changes.
     learned: LearnedPoll | None = attrs.field(default=None, hash=False)
-    """Poll when the end is likely, learned from the last snapshots, in place of all of these."""
+    """A policy instead of all of these that polls when the end is likely, as learned from earlier
+    snapshots."""
     max_consecutive_failures: int = attrs.field(default=5, validator=check.field(check.count))
-    """How many polls in a row may fail with a transient error (lost connection, timeout, 429, 5xx).
-    """
+    """The maximum of consecutive polls that may fail with a transient error."""
     not_found_grace: float = attrs.field(
         default=30.0, converter=check.as_seconds, validator=check.grace_field
     )
-    """For how long a snapshot that was not seen yet may be not found; 0 for not at all."""
+    """How long a snapshot that was never seen may be not found; 0 to fail at the first poll."""
     stall_after: float = attrs.field(
         default=300.0, converter=check.as_seconds, validator=check.seconds_field
     )
-    """After how long without a change a watch reports a stall."""
+    """How long without a change until a watch emits `SnapshotStalled`."""
 
     def __attrs_post_init__(self) -> None:
         check.ordered(self, "min_interval", "max_interval")
@@ -184,7 +189,7 @@ class PollPolicy:
             raise ValueError(f"{ways[0]} and {ways[1]} exclude each other: give one of them")
 
     def __reduce__(self) -> tuple[object, ...]:
-        # By what was given, so that a pickle holds public names alone.
+        # Pickled as a call with what was given, so that no private name is in the pickle.
         given = {
             field.name: getattr(self, field.name)
             for field in attrs.fields(type(self))
@@ -195,7 +200,7 @@ class PollPolicy:
 
     @property
     def strategy(self) -> WaitStrategy:
-        """The tenacity wait strategy that this policy comes to."""
+        """The tenacity wait strategy of this policy."""
         if self.wait is not None:
             return self.wait
         if self.interval is not None:
@@ -206,20 +211,20 @@ class PollPolicy:
 
 @attrs.frozen
 class GrowingInterval(wait_base):
-    """A tenacity wait strategy: the square root of the time waited, bounded, then jittered."""
+    """A tenacity wait strategy: the square root of the time waited, within bounds, with jitter."""
 
-    shortest: float
-    longest: float
+    min_interval: float
+    max_interval: float
     jitter: float
     random: Callable[[], float] = random.random
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> float:
-        shortest, longest = self.range(retry_state.seconds_since_start or 0.0)
+        lower, upper = self.range(retry_state.seconds_since_start or 0.0)
 
-        return shortest + (longest - shortest) * self.random()
+        return lower + (upper - lower) * self.random()
 
     def range(self, elapsed: float) -> tuple[float, float]:
-        """Return the shortest and the longest interval that the jitter allows."""
-        interval = min(max(math.sqrt(elapsed), self.shortest), self.longest)
+        """Return the bounds of the interval after `elapsed` seconds, jitter included."""
+        interval = min(max(math.sqrt(elapsed), self.min_interval), self.max_interval)
 
         return interval * (1 - self.jitter), interval * (1 + self.jitter)

@@ -138,7 +138,9 @@ class TestWhereASnapshotIdGoes:
         self, civo: FakeCivo, session: SnapshotSession, call: Call, address: Like
     ) -> None:
         """A mix-up of variables destroys no disk."""
-        with pytest.raises(ValueError, match=r"of instance web-2 is not one of instance web-1"):
+        with pytest.raises(
+            ValueError, match=r"of instance web-2 does not belong to instance web-1"
+        ):
             await call(session, "web-1", address)
 
         assert civo.requests == []
