@@ -223,5 +223,5 @@ async def test_a_proxy_that_refuses_to_connect_is_final(
 
     assert (len(proxy.requests) == 1) is (is_final or call is CALLS["overwrite"])
     assert {line.split()[0] for line in proxy.requests} == {"CONNECT"}
-    assert f"the proxy answered {status}, and nothing was sent" in str(caught.value)
+    assert f"the proxy returned {status}, and nothing was sent" in str(caught.value)
     assert (caught.value.may_have_arrived, caught.value.is_transient) == (False, not is_final)

@@ -127,25 +127,25 @@ def test_without_a_file_the_url_is_civos() -> None:
             {"region": "LON1"},
             None,
             (
-                "no token: looked at the argument token, the environment variable CIVO_TOKEN and "
-                r"the Civo CLI's file .*civo.json \(which is not there\)"
+                "no token: searched the argument token, the environment variable CIVO_TOKEN and "
+                r"the Civo CLI's file .*civo.json \(which does not exist\)"
             ),
         ),
-        ({"token": TOKEN}, None, "no region: looked at .* CIVO_REGION .*which is not there"),
-        ({"region": "LON1"}, "{}", r"no token: .*which names none"),
-        ({"token": TOKEN}, '{"meta": {}}', r"no region: .*which names none"),
-        ({"region": "LON1"}, '{"meta": 5, "apikeys": []}', r"no token: .*which names none"),
-        ({"region": "LON1"}, "[1]", r"no token: .*which names none"),
+        ({"token": TOKEN}, None, "no region: searched .* CIVO_REGION .*which does not exist"),
+        ({"region": "LON1"}, "{}", r"no token: .*which has no token"),
+        ({"token": TOKEN}, '{"meta": {}}', r"no region: .*which has no region"),
+        ({"region": "LON1"}, '{"meta": 5, "apikeys": []}', r"no token: .*which has no token"),
+        ({"region": "LON1"}, "[1]", r"no token: .*which has no token"),
         (
             {"region": "LON1"},
             f'{{"apikeys": {{"a": "{FILE_TOKEN}"}}, "meta": {{"current_apikey": ["a"]}}}}',
-            r"no token: .*which names none",
+            r"no token: .*which has no token",
         ),
         ({"region": "LON1"}, "[" * 100_000, r"can't be read as JSON \(RecursionError\)"),
         (
             {"token": TOKEN},
             f'{{"apikeys": {{"work": "{FILE_TOKEN}"',
-            r"file .*civo.json can't be read as JSON \(JSONDecodeError\): mend it, or set",
+            r"file .*civo.json can't be read as JSON \(JSONDecodeError\): fix it, or set",
         ),
     ],
 )
@@ -203,18 +203,26 @@ def test_a_file_that_is_not_needed_is_not_read(cli_file: Path) -> None:
         ({"api_url": "api.civo.com"}, ConfigurationError, "must look like"),
         ({"api_url": "ftp://api.civo.com"}, ConfigurationError, "must look like"),
         ({"api_url": "https://"}, ConfigurationError, "must look like"),
-        ({"api_url": "http://api.civo.com"}, ConfigurationError, "must be https, as the token"),
-        ({"api_url": "http://128.0.0.1"}, ConfigurationError, "must be https, as the token"),
-        ({"api_url": "https://api.civo.com/v2/"}, ConfigurationError, "must be without /v2"),
+        (
+            {"api_url": "http://api.civo.com"},
+            ConfigurationError,
+            "must be https, because each request",
+        ),
+        (
+            {"api_url": "http://128.0.0.1"},
+            ConfigurationError,
+            "must be https, because each request",
+        ),
+        ({"api_url": "https://api.civo.com/v2/"}, ConfigurationError, "must not end with /v2"),
         ({"api_url": "https://api.civo.com?x=1"}, ConfigurationError, "no query"),
         ({"api_url": "https://api.civo.com#x"}, ConfigurationError, "no fragment"),
         ({"api_url": "https://api civo.com"}, ConfigurationError, "must be ASCII"),
         ({"api_url": "https://ápi.civo.com"}, ConfigurationError, "must be ASCII"),
         ({"api_url": "https://api.civo.com:x"}, ConfigurationError, "is not a URL"),
         ({"api_url": "https://[::1"}, ConfigurationError, "is not a URL"),
-        ({"api_url": "https://me:pw@x.y"}, ConfigurationError, "no user name and no pass"),
-        ({"api_url": "https://api..civo.com"}, ConfigurationError, "must name a host"),
-        ({"api_url": f"https://{'a' * 64}.com"}, ConfigurationError, "must name a host"),
+        ({"api_url": "https://me:pw@x.y"}, ConfigurationError, "must not contain a user name"),
+        ({"api_url": "https://api..civo.com"}, ConfigurationError, "must have a valid host"),
+        ({"api_url": f"https://{'a' * 64}.com"}, ConfigurationError, "must have a valid host"),
     ],
 )
 def test_refuses_what_no_session_can_be_made_of(

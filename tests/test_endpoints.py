@@ -191,7 +191,7 @@ def test_refuses_an_id_or_region_that_is_no_string(call: str, argument: str) -> 
             "restore_snapshot",
             {"overwrite_existing": True, "hostname": "copy"},
             ValueError,
-            "overwrite_existing=True with hostname='copy': Civo might then not overwrite",
+            "overwrite_existing=True with hostname='copy': Civo might not overwrite",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Token, region and URL: from the arguments, else the environment, else the official CLI's file."""
+"""Token, region and URL: from the arguments, then the environment, then the official CLI's file."""
 
 import ipaddress
 import json
@@ -21,7 +21,7 @@ DEFAULT_API_URL = "https://api.civo.com"
 
 @attrs.frozen(kw_only=True)
 class Account:
-    """Whom to call, and where."""
+    """The account to use: its token, its region and the URL of the API."""
 
     token: Token
     region: str
@@ -31,11 +31,11 @@ class Account:
 def checked_account(
     token: Token, *, region: object, api_url: object, allow_insecure_http: bool
 ) -> Account:
-    """Return the account, or raise what is wrong with it."""
+    """Return the account, or raise an error if an argument is invalid."""
     token.check()
     if region is None or region == "":
         raise ConfigurationError(
-            "no region: region must be the code of one, such as LON1; there is no default to guess"
+            "no region: region must be a region's code, such as LON1; Civo has no default"
         )
 
     return Account(
@@ -55,29 +55,29 @@ def _checked_url(api_url: object, *, allow_insecure_http: bool) -> str:
     except ValueError as error:
         raise ConfigurationError(f"api_url is not a URL: {error}") from None
     if parts.username is not None or parts.password is not None:
-        raise ConfigurationError("api_url must hold no user name and no password")
-    for problem in _problems(parts, allow_insecure_http=allow_insecure_http):
+        raise ConfigurationError("api_url must not contain a user name or a password")
+    for problem in _url_problems(parts, allow_insecure_http=allow_insecure_http):
         raise ConfigurationError(f"api_url {problem}, not {api_url!r}")
 
     return parts.geturl().rstrip("/")
 
 
-def _problems(parts: SplitResult, *, allow_insecure_http: bool) -> Iterator[str]:
+def _url_problems(parts: SplitResult, *, allow_insecure_http: bool) -> Iterator[str]:
     if not parts.geturl().isascii() or any(c.isspace() for c in parts.geturl()):
         yield "must be ASCII without spaces"
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        yield "must look like https://api.civo.com"
+        yield "must be a URL like https://api.civo.com"
     elif parts.scheme == "http" and not (allow_insecure_http or _is_loopback(parts.hostname)):
         yield (
-            "must be https, as the token goes out with each request (allow_insecure_http=True"
-            " sends it in the clear)"
+            "must be https, because each request holds the token (allow_insecure_http=True sends"
+            " it in the clear)"
         )
     elif not _is_host(parts.hostname):
-        yield "must name a host"
+        yield "must have a valid host"
     if parts.query or parts.fragment:
         yield "must have no query and no fragment"
     if parts.path.rstrip("/").endswith("/v2"):
-        yield "must be without /v2, which each call adds"
+        yield "must not end with /v2, which each call adds"
 
 
 def _is_host(host: str) -> bool:
@@ -100,25 +100,28 @@ def _is_loopback(host: str) -> bool:
 def find_account(
     *, token: Token, region: object, api_url: object, allow_insecure_http: bool
 ) -> Account:
-    """Fill in what was not given, and say where it was looked for when it is nowhere."""
+    """Return the account, with what was not given taken from the environment or the CLI's file.
+
+    Raises `ConfigurationError`, with the places searched, if the token or the region is in none.
+    """
     token = Token(os.environ.get("CIVO_TOKEN")) if token.is_missing else token
     region = region or os.environ.get("CIVO_REGION")
     api_url = api_url or os.environ.get("CIVO_API_URL")
-    path = _path()
+    path = _cli_path()
     if token.is_missing or not region or not api_url:
-        file = _read(path)
+        file = _read_cli_file(path)
         token = file.token if token.is_missing else token
         region = region or file.region
         api_url = api_url or file.api_url or DEFAULT_API_URL
-    _require("token", "CIVO_TOKEN", path, is_there=not token.is_missing)
-    _require("region", "CIVO_REGION", path, is_there=bool(region))
+    _require("token", "CIVO_TOKEN", path, is_found=not token.is_missing)
+    _require("region", "CIVO_REGION", path, is_found=bool(region))
 
     return checked_account(
         token, region=region, api_url=api_url, allow_insecure_http=allow_insecure_http
     )
 
 
-def _path() -> Path:
+def _cli_path() -> Path:
     path = Path(os.environ.get("CIVO_CONFIG") or "~/.civo.json")
     try:
         return path.expanduser()
@@ -126,25 +129,25 @@ def _path() -> Path:
         return path
 
 
-def _require(what: str, variable: str, path: Path, *, is_there: bool) -> None:
-    if not is_there:
-        state = "which names none" if path.exists() else "which is not there"
+def _require(what: str, variable: str, path: Path, *, is_found: bool) -> None:
+    if not is_found:
+        state = f"which has no {what}" if path.exists() else "which does not exist"
         raise ConfigurationError(
-            f"no {what}: looked at the argument {what}, the environment variable {variable} and "
-            f"the Civo CLI's file {path} ({state})"
+            f"no {what}: searched the argument {what}, the environment variable {variable} and the "
+            f"Civo CLI's file {path} ({state})"
         )
 
 
 @attrs.frozen(kw_only=True)
 class _CliFile:
-    """What the official CLI has written down."""
+    """What the official CLI has saved."""
 
     token: Token = attrs.field(factory=lambda: Token(None))
     region: object = None
     api_url: object = None
 
 
-def _read(path: Path) -> _CliFile:
+def _read_cli_file(path: Path) -> _CliFile:
     try:
         payload: object = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -153,10 +156,10 @@ def _read(path: Path) -> _CliFile:
         problem = type(error).__name__
     else:
         return _cli_file(payload)
-    # Raised here and not above: a parser's error holds the whole file, keys and all.
+    # Raised outside the `except` block: a parser's error holds the text of the file, with its keys.
     raise ConfigurationError(
-        f"the Civo CLI's file {path} can't be read as JSON ({problem}): mend it, or set "
-        "CIVO_TOKEN, CIVO_REGION and CIVO_API_URL, and it is not looked at"
+        f"the Civo CLI's file {path} can't be read as JSON ({problem}): fix it, or set CIVO_TOKEN, "
+        "CIVO_REGION and CIVO_API_URL, so that it is not read"
     )
 
 
@@ -171,7 +174,7 @@ def _cli_file(payload: object) -> _CliFile:
 
 
 def _member(payload: object, key: object) -> object:
-    # Never an error here, where a traceback could show the keys.
+    # Raises nothing: a traceback could show the keys.
     if not isinstance(payload, dict) or not isinstance(key, str):
         return None
 

@@ -1,6 +1,7 @@
-"""The calls as values: arguments, checked, become a request. Nothing is sent here.
+"""The calls as values: valid arguments become a request, which is sent elsewhere.
 
-The six calls of snapshots are those of https://www.civo.com/api/instance-snapshots.
+The six snapshot calls are those of https://www.civo.com/api/instance-snapshots, here called "the
+page". What it leaves open is decided by the official Go client, and said where it is.
 """
 
 from ipaddress import IPv4Address
@@ -90,8 +91,8 @@ def update_snapshot(
 ) -> Request[Snapshot]:
     """PUT a new name, a new description, or both.
 
-    The page: the response describes "the updated fields of the snapshot". What it leaves out is as
-    it was requested, or is not known.
+    The page says that the response describes "the updated fields of the snapshot". A field that it
+    leaves out is taken from the request, or is unknown.
     """
     fields = _labels(name, description)
     if not fields:
@@ -125,7 +126,7 @@ def restore_snapshot(
     if hostname is not None:
         fields["hostname"] = check.hostname("hostname", hostname)
     if private_ip is not None:
-        # The page's table has the one, the official Go client sends the other.
+        # The page's table has `private_ip`; the official Go client sends `private_ipv4`.
         fields["private_ip"] = fields["private_ipv4"] = check.ipv4("private_ip", private_ip)
     if description is not None:
         fields["description"] = check.text("description", description)
@@ -133,8 +134,8 @@ def restore_snapshot(
         fields["overwrite_existing"] = True
         if hostname is not None:
             raise ValueError(
-                f"overwrite_existing=True with hostname={hostname!r}: Civo might then not overwrite"
-                " the instance; give one or the other"
+                f"overwrite_existing=True with hostname={hostname!r}: Civo might not overwrite the"
+                " instance then; give one of the two"
             )
 
     return Request(
@@ -177,7 +178,7 @@ def get_instance(instance_id: str, *, region: str) -> Request[Instance]:
 
 
 def list_instances(page: int, per_page: int, *, region: str) -> Request[InstancePage]:
-    """GET one page of the instances; the first is 1."""
+    """GET one page of the region's instances; the first page is 1."""
     return Request(
         call="list_instances",
         method="GET",
@@ -223,7 +224,7 @@ def get_quota(*, region: str) -> Request[SnapshotQuota]:
 
 
 def naming(request: Request[T], snapshot: SnapshotLike) -> Request[T]:
-    """Let the log show the name of a snapshot that was given whole."""
+    """Return the request with the name of a `Snapshot`, for the log."""
     if not isinstance(snapshot, Snapshot):
         return request
 
@@ -231,7 +232,7 @@ def naming(request: Request[T], snapshot: SnapshotLike) -> Request[T]:
 
 
 def for_snapshot(request: Request[Restore], snapshot: Snapshot) -> Request[Restore]:
-    """Point a restore at that very snapshot, by its id, whatever it was first called by."""
+    """Return the restore of exactly that snapshot, by its id."""
     ref = SnapshotRef(request.instance_id, snapshot.id, request.region)
 
     return attrs.evolve(

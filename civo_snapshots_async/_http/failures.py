@@ -1,4 +1,4 @@
-"""What an error of aiohttp's comes to: in words, and whether the same would happen again."""
+"""What an aiohttp error means: its text, whether anything was sent, whether it is transient."""
 
 import errno
 import os
@@ -11,29 +11,29 @@ import attrs
 
 from .._errors import CertificateError, TransportError
 
-# OpenSSL's X509_V_ERR_… of a certificate that is sound, but not now or not here.
+# OpenSSL's X509_V_ERR_… codes of a certificate that is trusted, but expired or of another host.
 _NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64
-# A proxy that refuses for now, and not for good.
-_TRANSIENT_REFUSALS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+# What a proxy may return for a while, of its 4xx.
+_TRANSIENT_CLIENT_ERRORS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 class ConnectionLostError(aiohttp.ClientError):
-    """A lost connection, as an error that makes aiohttp send nothing again."""
+    """A lost connection, as an error on which aiohttp does not retry by itself."""
 
 
 @attrs.frozen(kw_only=True)
 class Failure:
-    """What became of an attempt that got no complete response."""
+    """How an attempt without a complete response failed."""
 
     text: str
     kind: type[TransportError] = TransportError
     is_unsent: bool = False
-    """Whether the error proves that nothing was sent: there was no connection to send it on."""
+    """Whether the error proves that nothing was sent, because there was no connection."""
     is_transient: bool = True
 
 
 def failure_of(error: aiohttp.ClientError) -> Failure:
-    """Judge an error, in one place for all that is asked of it."""
+    """Return what an error means."""
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return _invalid_certificate(error)
@@ -41,11 +41,11 @@ def failure_of(error: aiohttp.ClientError) -> Failure:
             return _bad_certificate(f"{error.host}:{error.port}", "is not the pinned one")
         case aiohttp.ClientHttpProxyError():
             return Failure(
-                text=f"the proxy answered {error.status}, and nothing was sent",
+                text=f"the proxy returned {error.status}, and nothing was sent",
                 is_unsent=True,
-                # It will refuse again, as with 407; where it failed, it may do better.
+                # A 5xx may pass; any other 4xx, such as 407, would come again.
                 is_transient=error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-                or error.status in _TRANSIENT_REFUSALS,
+                or error.status in _TRANSIENT_CLIENT_ERRORS,
             )
         case aiohttp.ClientConnectorError():
             text = f"{_not_reached(error)} ({_reason(error.os_error)})"
@@ -55,11 +55,11 @@ def failure_of(error: aiohttp.ClientError) -> Failure:
 
 
 def named(error: Exception) -> str:
-    """Name an error, with as much of its text as holds neither a secret nor a server's words."""
+    """Return an error's name, with its text if that holds no secret and no text of a server."""
     if isinstance(error, ConnectionLostError):
         return str(error)
     name = type(error).__name__
-    # Their texts are the server's, or hold the URL of a proxy with its password.
+    # Their texts come from the server, or hold the URL of a proxy with its password.
     if isinstance(error, (aiohttp.ClientResponseError, aiohttp.ServerDisconnectedError)):
         return name
     if isinstance(error, aiohttp.ClientPayloadError):
@@ -69,7 +69,7 @@ def named(error: Exception) -> str:
 
 
 def _invalid_certificate(error: aiohttp.ClientConnectorCertificateError) -> Failure:
-    # `ssl.CertificateError`, which aiohttp catches, is another name of it.
+    # aiohttp catches `ssl.CertificateError`, which is an alias of this class.
     problem = cast("ssl.SSLCertVerificationError", error.certificate_error)
     where = f"{error.host}:{error.port}"
     known = {
@@ -107,12 +107,11 @@ def _not_reached(error: aiohttp.ClientConnectorError) -> str:
 
 def _reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
-        # OpenSSL's, such as WRONG_VERSION_NUMBER, where it comes from there; its number is none of
-        # the system's.
+        # OpenSSL's reason, such as WRONG_VERSION_NUMBER. Its number is no errno.
         reason: str | None = getattr(error, "reason", None)
         return f"TLS: {(reason or 'the handshake failed').replace('_', ' ').lower()}"
     code, words = error.errno, error.strerror
-    # The system's own words, as asyncio's name the address once more; a resolver's code is none.
+    # The system's text: asyncio's would contain the address again. A resolver's code is no errno.
     if code is not None and code in errno.errorcode:
         words = os.strerror(code)
 

@@ -1,10 +1,9 @@
-"""What one session knows of snapshots, whichever of its calls showed them.
+"""What one session knows of snapshots, from all of its calls.
 
 1. The `Caller` notes every snapshot that a call returns, so no call can forget to. It also notes
    the id of a list entry that can't be read otherwise.
-2. A create gets a number when it starts. A snapshot that was noted before then existed before the
-   create, so that the create has not made it.
-3. A snapshot that a create returned or found is claimed: no other create has made it.
+2. A create gets a number when it starts. A snapshot that was noted earlier is not its own.
+3. A snapshot that a create returned or found is claimed: it belongs to no other create.
 4. The volumes that a creation named are remembered, because Civo shows them only there. A wait that
    continues here from another process brings them along.
 5. Ids, names, instances and regions are compared without case, as in the codec.
@@ -28,11 +27,11 @@ _MAX_REMEMBERED = 4096
 
 
 @attrs.frozen
-class _Creation:
-    """What a creation named."""
+class _NamedVolumes:
+    """The volumes that a creation named."""
 
     address: _Address
-    """Where its snapshot is now, by its name."""
+    """The address of its snapshot, by its current name."""
     volumes: tuple[str, ...]
 
 
@@ -42,9 +41,9 @@ class Ledger:
     def __init__(self) -> None:
         self._creates = 0
         self._noted_at: dict[str, int] = {}
-        self._creations: dict[str, _Creation] = {}
+        self._named: dict[str, _NamedVolumes] = {}
         self._claimed: dict[str, None] = {}
-        # The volumes of snapshots that were created elsewhere, by the id or name that came along.
+        # The volumes of snapshots that were created elsewhere, by the given id or name.
         self._brought: dict[_Address, tuple[str, ...]] = {}
 
     def note(self, snapshot: Snapshot) -> Snapshot:
@@ -53,12 +52,12 @@ class Ledger:
         volumes = snapshot.included_volumes or self._volumes_of(snapshot)
         if not volumes:
             return snapshot
-        # The response to an update may leave the name out, which takes it from no snapshot.
-        known = self._creations.get(snapshot.id.casefold())
+        # The response to an update may leave the name out; the snapshot keeps it.
+        known = self._named.get(snapshot.id.casefold())
         address = _address(snapshot, snapshot.name)
         if known is not None and not snapshot.name:
             address = known.address
-        _remember(self._creations, snapshot.id.casefold(), _Creation(address, volumes))
+        _remember(self._named, snapshot.id.casefold(), _NamedVolumes(address, volumes))
 
         return attrs.evolve(snapshot, included_volumes=volumes)
 
@@ -75,10 +74,9 @@ class Ledger:
         return attrs.evolve(snapshot, included_volumes=known.volumes)
 
     def note_update(self, ref: SnapshotRef, snapshot: Snapshot) -> Snapshot:
-        """Note what an update returned, whose id and name may be those of the request.
+        """Note what an update returned, whose id may be the name in its request.
 
-        Where the request had a name, and the response no id, that name is not noted as an id:
-        another snapshot may get it next.
+        That name is not noted as an id: another snapshot may get it next.
         """
         if snapshot.id != ref.snapshot_id or self._is_id(ref.snapshot_id):
             return self.note(snapshot)
@@ -87,7 +85,7 @@ class Ledger:
         volumes = snapshot.included_volumes or self.volumes_named(ref)
         snapshot_id = self._id_at(old)
         if snapshot_id is not None:
-            _remember(self._creations, snapshot_id, _Creation(new, volumes))
+            _remember(self._named, snapshot_id, _NamedVolumes(new, volumes))
         elif volumes:
             self._brought.pop(old, None)
             _remember(self._brought, new, volumes)
@@ -97,12 +95,12 @@ class Ledger:
     def volumes_named(self, ref: SnapshotRef) -> tuple[str, ...]:
         """Return the volumes that a creation named, by the id or the name of its snapshot."""
         address = _address(ref, ref.snapshot_id)
-        creation = self._creations.get(ref.snapshot_id.casefold())
+        creation = self._named.get(ref.snapshot_id.casefold())
         if creation is not None:
             return creation.volumes
         snapshot_id = self._id_at(address)
         if snapshot_id is not None:
-            return self._creations[snapshot_id].volumes
+            return self._named[snapshot_id].volumes
 
         return self._brought.get(address, ())
 
@@ -124,19 +122,19 @@ class Ledger:
         return self._creates
 
     def was_there_before(self, snapshot_id: str, create: int) -> bool:
-        """Tell whether a snapshot was noted before the create of that number started."""
+        """Return whether a snapshot was noted before the create of that number started."""
         return self._noted_at.get(snapshot_id.casefold(), create) < create
 
     def claim(self, snapshot_id: str) -> None:
-        """Note that a create has made it."""
+        """Note that the snapshot belongs to a create."""
         _remember(self._claimed, snapshot_id.casefold(), None)
 
     def is_claimed(self, snapshot_id: str) -> bool:
-        """Tell whether a create is known to have made it."""
+        """Return whether the snapshot is known to belong to a create."""
         return snapshot_id.casefold() in self._claimed
 
     def _volumes_of(self, snapshot: Snapshot) -> tuple[str, ...]:
-        if creation := self._creations.get(snapshot.id.casefold()):
+        if creation := self._named.get(snapshot.id.casefold()):
             return creation.volumes
         # A saved wait may have the snapshot's id or its name. From now on its id is known, and
         # another snapshot may get the name.
@@ -151,7 +149,7 @@ class Ledger:
 
     def _id_at(self, address: _Address) -> str | None:
         """Return the id of the newest creation whose snapshot has that name there."""
-        newest_first = reversed(self._creations.items())
+        newest_first = reversed(self._named.items())
 
         return next((key for key, each in newest_first if each.address == address), None)
 

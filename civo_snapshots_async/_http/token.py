@@ -1,4 +1,4 @@
-"""The token, held so that nothing that prints, logs or pickles an object can show it."""
+"""The token, wrapped so that no repr, log, error or pickle can show it."""
 
 import re
 from typing import AnyStr
@@ -6,12 +6,12 @@ from typing import AnyStr
 from .._errors import ConfigurationError
 
 _SENDABLE = re.compile(r"[\x21-\x7e]+", re.ASCII)
-# A shorter one is no secret, and masking it would garble what a server says.
-_SHORTEST_MASKED = 8
+# A shorter token is no secret, and masking it would garble a server's text.
+_MIN_MASKED = 8
 
 
 class Token:
-    """A bearer token. Whoever takes one from a caller wraps it first and forgets the text."""
+    """A bearer token. Code that receives one wraps it at once and deletes the text."""
 
     __slots__ = ("_value",)
 
@@ -20,30 +20,30 @@ class Token:
 
     @classmethod
     def of(cls, value: object) -> "Token":
-        """Wrap a token, unless it is wrapped already."""
+        """Return a token wrapped, unless it already is."""
         return value if isinstance(value, Token) else cls(value)
 
     def __repr__(self) -> str:
         return "Token('***')"
 
     def __reduce__(self) -> str:
-        raise TypeError("a token is not pickled: make the session where it is used")
+        raise TypeError("a token can't be pickled: create the session in the process that uses it")
 
     def check(self) -> None:
-        """Raise what is wrong with it, without telling it."""
+        """Raise an error if the token is invalid; the error does not show it."""
         if self._value is None or self._value == "":
             raise ConfigurationError("no token: token must be the account's API key")
         if not isinstance(self._value, str):
             raise TypeError(f"token must be a string, not {type(self._value).__name__}")
         if _SENDABLE.fullmatch(self._value) is None:
             raise ConfigurationError(
-                "token must be printable ASCII characters without spaces; the one given is not "
-                "(a line end from a file, perhaps)"
+                "token must be printable ASCII characters without spaces; the given one is not "
+                "(it may have a line break from a file)"
             )
 
     @property
     def is_missing(self) -> bool:
-        """Whether there is none at all."""
+        """Whether there is no token at all."""
         return self._value is None or self._value == ""
 
     @property
@@ -52,9 +52,9 @@ class Token:
         return f"bearer {self._value}"
 
     def mask(self, text: AnyStr) -> AnyStr:
-        """Take the token out of what a server said."""
+        """Replace the token in a server's text by `***`."""
         secret = str(self._value)
-        if len(secret) < _SHORTEST_MASKED:
+        if len(secret) < _MIN_MASKED:
             return text
         if isinstance(text, bytes):
             return text.replace(secret.encode(), b"***")
