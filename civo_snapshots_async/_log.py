@@ -1,7 +1,7 @@
-"""The log: its one logger, the names and levels of its events, and the fields of each record.
+"""The log: one logger, the name and level of each event, and the fields of a record.
 
-The text of a record is for people, its fields are for programs. Every record has all fields, so
-that a format string may name any of them. `docs/how-to/logs.md` is the contract; a test compares.
+A record's text is for people, its fields are for programs. Every record has all fields, so that a
+format string may use any of them. `docs/how-to/logs.md` documents them, and a test compares.
 """
 
 import logging
@@ -16,16 +16,16 @@ from ._models import Snapshot
 _logger = logging.getLogger("civo_snapshots_async")
 
 _DEBUG, _INFO, _WARNING = logging.DEBUG, logging.INFO, logging.WARNING
-# What Python has for a handler that fails: a traceback on stderr, unless that is switched off.
+# Prints a traceback to stderr, unless `logging.raiseExceptions` is off.
 _REPORTER = logging.NullHandler()
 
 _WRITES = ("create", "update", "restore", "delete")
-_ENDS = {"sent": _INFO, "done": _INFO, "failed": _INFO, "unknown": _WARNING, "cancelled": _WARNING}
+_STEPS = {"sent": _INFO, "done": _INFO, "failed": _INFO, "unknown": _WARNING, "canceled": _WARNING}
 
 LEVELS: Mapping[str, int] = {
-    **{f"{write}.{end}": level for write in _WRITES for end, level in _ENDS.items()},
-    # It destroys what is on a disk: no record of it may be lost to a level.
-    **{f"overwrite.{end}": _WARNING for end in _ENDS},
+    **{f"{write}.{step}": level for write in _WRITES for step, level in _STEPS.items()},
+    # An overwrite destroys a disk, so its records pass the usual level of WARNING.
+    **{f"overwrite.{step}": _WARNING for step in _STEPS},
     "create.resolved": _WARNING,
     "delete.resolved": _INFO,
     "request.retried": _INFO,
@@ -40,7 +40,7 @@ LEVELS: Mapping[str, int] = {
     "prune.not_deleted": _WARNING,
     "prune.unknown": _WARNING,
     "prune.stopped": _WARNING,
-    "prune.cancelled": _WARNING,
+    "prune.canceled": _WARNING,
     "prune.done": _INFO,
     "checkpoint.rolled_back": _WARNING,
     "checkpoint.rollback_failed": _WARNING,
@@ -48,11 +48,11 @@ LEVELS: Mapping[str, int] = {
     "checkpoint.already_deleted": _INFO,
     "checkpoint.not_deleted": _WARNING,
 }
-"""Every event, and the level of its records."""
+"""The level of each event."""
 
 
 class Subject(Protocol):
-    """What a record may be about, such as a request."""
+    """Anything that a record may be about, such as a request."""
 
     @property
     def instance_id(self) -> str:
@@ -61,12 +61,12 @@ class Subject(Protocol):
 
     @property
     def snapshot_id(self) -> str:
-        """The snapshot's id or its name; empty where it is about no one snapshot."""
+        """The snapshot's id, or its name; empty if the record is not about one snapshot."""
         ...
 
     @property
     def snapshot_name(self) -> str:
-        """The snapshot's name; empty where it is not known."""
+        """The snapshot's name; empty if unknown."""
         ...
 
     @property
@@ -77,17 +77,17 @@ class Subject(Protocol):
 
 @attrs.frozen(kw_only=True)
 class About:
-    """What a record is about; empty for what is not known."""
+    """The instance and the snapshot that a record is about; empty strings for what is unknown."""
 
     instance_id: str = ""
     snapshot_id: str = ""
-    """The snapshot's id; its name, where it was named so and has not been seen."""
+    """The snapshot's id, or its name if the call used the name and no response has come yet."""
     snapshot_name: str = ""
     region: str = ""
 
     @staticmethod
     def of(subject: "Subject") -> "About":
-        """Name what a request is about."""
+        """Return what a request is about."""
         return About(
             instance_id=subject.instance_id,
             snapshot_id=subject.snapshot_id,
@@ -96,7 +96,7 @@ class About:
         )
 
     def seen(self, snapshot: Snapshot | None) -> "About":
-        """Name a snapshot as it says itself, if one was seen."""
+        """Return the same with the snapshot's own id and name, if there is a snapshot."""
         if snapshot is None:
             return self
 
@@ -109,7 +109,7 @@ class About:
 
     @property
     def snapshot(self) -> str:
-        """The snapshot's name with its id, or whichever of the two is known."""
+        """The snapshot's name and id in words, or whichever of the two is known."""
         if self.snapshot_name and self.snapshot_id:
             return f"{self.snapshot_name} ({self.snapshot_id})"
 
@@ -117,7 +117,7 @@ class About:
 
     @property
     def fields(self) -> dict[str, str | None]:
-        """What is added to a record."""
+        """The fields of the record."""
         return {
             "civo_instance_id": self.instance_id or None,
             "civo_snapshot_id": self.snapshot_id or None,
@@ -127,12 +127,12 @@ class About:
 
 
 def is_logged(event: str) -> bool:
-    """Tell whether anybody wants it, where its text would cost something."""
+    """Return whether the event's level is enabled, to save the cost of its text if not."""
     return _logger.isEnabledFor(LEVELS[event])
 
 
 def log(event: str, about: About, message: str, *args: object) -> None:
-    """Log an event at its level. Whatever the handlers of the user do, it does not raise."""
+    """Log an event at its level; never raise, whatever the handlers do."""
     if not is_logged(event):
         return
     try:
@@ -143,13 +143,13 @@ def log(event: str, about: About, message: str, *args: object) -> None:
             extra={"civo_event": event, **about.fields},
             stacklevel=2,
         )
-    except Exception:  # noqa: BLE001 - a log must not undo, nor hide, what was done
-        # Logging itself reports what a formatter raises, but not what a handler or a filter does.
+    except Exception:  # noqa: BLE001 - a failing handler must not fail the call
+        # `logging` reports what a formatter raises, but not what a handler or a filter raises.
         _REPORTER.handleError(logging.makeLogRecord({"msg": message, "args": args}))
 
 
 def _on_one_line(value: object) -> object:
-    """Let no name or text of a server's look like a record of its own."""
+    """Return the value without line breaks, so that no text of a server can fake a record."""
     if isinstance(value, int | float):
         return value
     text = str(value)
@@ -158,6 +158,6 @@ def _on_one_line(value: object) -> object:
 
 
 def log_end_of_wait(about: About, error: CivoSnapshotsError) -> None:
-    """Log how a wait ended that did not come to what was waited for."""
+    """Log the error that a wait ended with."""
     event = "wait.timed_out" if isinstance(error, WaitTimeoutError) else "wait.failed"
     log(event, about.seen(error.snapshot), "%s: %s", type(error).__name__, error)

@@ -1,4 +1,4 @@
-"""Doing a retention plan: one deletion after the other, one outcome for each."""
+"""Executing a plan: one deletion after the other, with one outcome for each."""
 
 import asyncio
 import copy
@@ -25,26 +25,27 @@ from ._retention import PrunePlan
 
 @attrs.frozen(kw_only=True)
 class PruneOutcome(Plain):
-    """What became of one deletion."""
+    """The outcome of one deletion."""
 
     snapshot: Snapshot
     error: CivoSnapshotsError | None = None
-    """Why it is not known to be deleted.
+    """Why the snapshot is not known to be deleted; `None` if it is.
 
-    `OutcomeUnknownError` where a response was lost: it may have been deleted all the same.
+    After an `OutcomeUnknownError` it may have been deleted.
     """
 
     @property
     def is_deleted(self) -> bool:
-        """Whether it is gone: by this deletion, or because somebody else was first."""
+        """Whether the snapshot is gone, by this deletion or by an earlier one."""
         return self.error is None
 
 
 @attrs.frozen(kw_only=True)
 class PruneResult(Plain):
-    """What became of a plan: one outcome for each snapshot to delete, in their order."""
+    """The outcomes of a plan."""
 
     outcomes: tuple[PruneOutcome, ...] = ()
+    """One for each snapshot to delete, in the order of the plan."""
 
     @property
     def deleted(self) -> tuple[Snapshot, ...]:
@@ -53,22 +54,22 @@ class PruneResult(Plain):
 
     @property
     def failed(self) -> tuple[PruneOutcome, ...]:
-        """The deletions that failed or are unknown, each with its error."""
+        """The deletions that failed or whose outcome is unknown."""
         return tuple(outcome for outcome in self.outcomes if not outcome.is_deleted)
 
     def raise_for_failures(self) -> None:
-        """Raise an `ExceptionGroup` of all errors, if there are any."""
+        """Raise an `ExceptionGroup` of all errors, if there is any."""
         errors = [outcome.error for outcome in self.outcomes if outcome.error]
         if errors:
             raise ExceptionGroup(f"{len(errors)} of {len(self.outcomes)} deletions failed", errors)
 
 
 class SnapshotDeleter(Protocol):
-    """Whatever can delete a snapshot: a `SnapshotSession`."""
+    """Anything that deletes snapshots, such as a `SnapshotSession`."""
 
     @property
     def region(self) -> str:
-        """The region of a plan whose snapshots name none."""
+        """The region of snapshots that name none."""
         ...
 
     @property
@@ -78,7 +79,7 @@ class SnapshotDeleter(Protocol):
 
 
 async def prune(session: SnapshotDeleter, plan: PrunePlan) -> PruneResult:
-    """Delete what the plan says, one after the other, and nothing else."""
+    """Delete the snapshots of a plan, one after the other."""
     instance_id, region = _address_of(plan)
     about = About(instance_id=instance_id, region=region or session.region)
     count, name = len(plan.to_delete), f"prune of instance {instance_id}"
@@ -87,15 +88,15 @@ async def prune(session: SnapshotDeleter, plan: PrunePlan) -> PruneResult:
     try:
         for snapshot in plan.to_delete:
             outcomes.append(await _delete(session, snapshot, region))
-            error = _got_last(outcomes[-1])
-            if _would_repeat(error):
+            error = _last_error(outcomes[-1])
+            if _ends_prune(error):
                 rest = plan.to_delete[len(outcomes) :]
                 text = "%s: stopped with %d not tried, each would get the same: %s"
                 log("prune.stopped", about, text, name, len(rest), type(error).__name__)
                 outcomes += [PruneOutcome(snapshot=each, error=copy.copy(error)) for each in rest]
                 break
     except asyncio.CancelledError:
-        log("prune.cancelled", about, "%s: cancelled after %d of %d", name, len(outcomes), count)
+        log("prune.canceled", about, "%s: canceled after %d of %d", name, len(outcomes), count)
         raise
     result = PruneResult(outcomes=tuple(outcomes))
     log("prune.done", about, "%s: %d of %d deleted", name, len(result.deleted), count)
@@ -103,25 +104,23 @@ async def prune(session: SnapshotDeleter, plan: PrunePlan) -> PruneResult:
     return result
 
 
-_REPEATING = (AuthenticationError, RegionNotFoundError, SessionClosedError)
+def _ends_prune(error: CivoSnapshotsError | None) -> bool:
+    """Return whether all further deletions would get the same error, so that none is sent."""
+    # Such as an expired certificate.
+    is_unreachable = isinstance(error, TransportError) and not error.is_transient
+    is_general = isinstance(error, (AuthenticationError, RegionNotFoundError, SessionClosedError))
+
+    return is_unreachable or is_general
 
 
-def _would_repeat(error: CivoSnapshotsError | None) -> bool:
-    """Tell whether the next deletion would get the same: then it is not sent."""
-    # A connection that is refused for good, as for a certificate that has expired.
-    is_cut_off = isinstance(error, TransportError) and not error.is_transient
-
-    return is_cut_off or isinstance(error, _REPEATING)
-
-
-def _got_last(outcome: PruneOutcome) -> CivoSnapshotsError | None:
+def _last_error(outcome: PruneOutcome) -> CivoSnapshotsError | None:
     error = outcome.error
-    # After a lost attempt a refused token leaves open whether this one was done, and no other.
+    # After a lost attempt, a rejected token makes one outcome unknown, and fails all others.
     return error.last_error if isinstance(error, OutcomeUnknownError) else error
 
 
 def _address_of(plan: PrunePlan) -> tuple[str, str | None]:
-    """Return the one instance and the region that a plan is for; ValueError for any other plan."""
+    """Return the one instance and the region of a plan, or raise `ValueError`."""
     instances = {entry.snapshot.instance_id for entry in plan.entries}
     regions = {entry.snapshot.region for entry in plan.entries} - {""}
     if len(instances) > 1 or len(regions) > 1:
@@ -140,7 +139,7 @@ async def _delete(session: SnapshotDeleter, snapshot: Snapshot, region: str | No
     try:
         await session.delete_snapshot(snapshot.instance_id, snapshot, region=region)
     except SnapshotNotFoundError:
-        log("prune.already_deleted", about, "snapshot %s was deleted already", name)
+        log("prune.already_deleted", about, "snapshot %s was already deleted", name)
     except CivoSnapshotsError as error:
         error.snapshot = snapshot
         error.add_note(f"while deleting snapshot {name}")

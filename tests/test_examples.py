@@ -61,7 +61,7 @@ def test_the_main_job_needs_a_token(
 
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.startswith("ConfigurationError: no token: looked at the argument token, ")
+    assert printed.err.startswith("ConfigurationError: no token: searched the argument token, ")
     assert printed.err.count("\n") == 1
 
 

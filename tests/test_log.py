@@ -425,9 +425,9 @@ class TestEnds:
         with pytest.raises((asyncio.CancelledError, SessionClosedError)):
             await task
 
-        assert written.events[1:] == [("WARNING", f"{write}.cancelled")]
+        assert written.events[1:] == [("WARNING", f"{write}.canceled")]
         assert written.lines[1]["message"].endswith(
-            ": cancelled while it ran, it may have been done"
+            ": canceled while it ran, it may have been done"
         )
 
     async def test_an_error_that_is_not_ours_leaves_a_warning(
@@ -824,10 +824,10 @@ class TestPrunes:
             await task
 
         assert written.events[-2:] == [
-            ("WARNING", "delete.cancelled"),
-            ("WARNING", "prune.cancelled"),
+            ("WARNING", "delete.canceled"),
+            ("WARNING", "prune.canceled"),
         ]
-        assert written.lines[-1]["message"] == "prune of instance web-1: cancelled after 1 of 2"
+        assert written.lines[-1]["message"] == "prune of instance web-1: canceled after 1 of 2"
 
 
 class TestCheckpoints:

@@ -1,4 +1,4 @@
-"""What becomes of each write, in the log: of a restore over an instance no record may be lost."""
+"""The log records of a write: when it is sent, and how it ended."""
 
 from asyncio import CancelledError
 from types import TracebackType
@@ -9,7 +9,8 @@ from .._log import About, is_logged, log
 from .._models import Restore, Snapshot
 from .message import Request
 
-_WRITES = {
+# The first half of each event's name.
+_EVENTS = {
     "create_snapshot": "create",
     "update_snapshot": "update",
     "restore_snapshot": "restore",
@@ -18,17 +19,17 @@ _WRITES = {
 
 
 class Write:
-    """What becomes of one write, in the log; a read leaves no trace.
+    """Logs one write; a read is not logged.
 
-    A write is sent, and then done, failed, unknown or cancelled. "Sent" is logged before anything
-    goes out, so that whatever ends the process, the last record says what may have happened.
+    A write is sent, and then done, failed, unknown or canceled. "Sent" is logged before the first
+    byte is sent, so that a process that dies leaves a record of what may have happened.
     """
 
     __slots__ = ("_kind", "_request")
 
     def __init__(self, request: Request[object]) -> None:
         self._request = request
-        self._kind = _WRITES.get(request.call)
+        self._kind = _EVENTS.get(request.call)
         if self._kind and request.fields and request.fields.get("overwrite_existing"):
             self._kind = "overwrite"
 
@@ -38,11 +39,11 @@ class Write:
         return self
 
     def done(self, result: object) -> None:
-        """Log that Civo has accepted it; a create or a restore goes on in the background."""
+        """Log that Civo accepted it; a create or a restore continues in the background."""
         match result:
             case Snapshot():
-                made = About().seen(result).snapshot
-                self._log("done", "accepted: snapshot %s", made, seen=result)
+                snapshot = About().seen(result).snapshot
+                self._log("done", "accepted: snapshot %s", snapshot, seen=result)
             case Restore():
                 self._log("done", "accepted: %s", result.id)
             case _:
@@ -58,17 +59,17 @@ class Write:
             case None:
                 pass
             case CancelledError():
-                self._log("cancelled", "cancelled while it ran, it may have been done")
+                self._log("canceled", "canceled while it ran, it may have been done")
             case CivoSnapshotsError() if not error.may_have_taken_effect:
                 self._log("failed", "not done: %s: %s", type(error).__name__, error)
             case CivoSnapshotsError():
                 self._log("unknown", "it may have been done: %s: %s", type(error).__name__, error)
             case _:
-                # Of what is not ours only the name: its text could be anything.
+                # Not the text: it may be anything, a secret included.
                 self._log("unknown", "it may have been done: %s", type(error).__name__)
 
-    def _log(self, end: str, text: str, *args: object, seen: Snapshot | None = None) -> None:
-        if self._kind and is_logged(event := f"{self._kind}.{end}"):
+    def _log(self, step: str, text: str, *args: object, seen: Snapshot | None = None) -> None:
+        if self._kind and is_logged(event := f"{self._kind}.{step}"):
             about = About.of(self._request)
             log(event, about.seen(seen), f"%s: {text}", self._sentence(about), *args)
 
