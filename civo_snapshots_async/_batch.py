@@ -1,4 +1,4 @@
-"""Many instances at once: one outcome for each, and none that another's failure hides."""
+"""Many snapshots or waits at once, with one outcome for each."""
 
 import asyncio
 import warnings
@@ -25,23 +25,23 @@ from ._waits.snapshots import OnChange
 T = TypeVar("T")
 _Status = Literal["completed", "failed", "unknown", "not_started"]
 
-# So many of a list are named in a sentence.
-_MOST_NAMED = 10
+# The instances or snapshots that an error names.
+_MAX_NAMED = 10
 
 
 @attrs.frozen(kw_only=True)
 class BatchOutcome(Plain):
-    """What became of one item of a batch."""
+    """The outcome of one item of a batch."""
 
     status: _Status
-    """Its place in the `BatchResult`, which says what each means."""
+    """The outcome in a word; see the property of that name of `BatchResult`."""
     instance_id: str
     snapshot_id: str | None = None
-    """As it was given to `wait_many`, or as Civo made it; `None` where none is known."""
+    """The snapshot as given to `wait_many`, or the id that Civo returned; `None` if unknown."""
     snapshot: Snapshot | None = None
-    """The snapshot as it was last known; `None` where none was seen."""
+    """The snapshot as last seen; `None` if it was never seen."""
     error: CivoSnapshotsError | None = None
-    """Why it is not complete; `None` for what is, and for what was not started."""
+    """Why the snapshot is not complete; `None` if it is, or if the item was not started."""
 
     def __str__(self) -> str:
         why = f": {self.error}" if self.error else ""
@@ -51,10 +51,10 @@ class BatchOutcome(Plain):
 
 @attrs.frozen(kw_only=True)
 class BatchResult(Plain):
-    """What became of a batch, item by item."""
+    """The outcomes of a batch."""
 
     outcomes: tuple[BatchOutcome, ...]
-    """One for each item, in the order in which they were given."""
+    """One for each item, in the order of the arguments."""
 
     @property
     def exit_code(self) -> int:
@@ -63,40 +63,40 @@ class BatchResult(Plain):
 
     @property
     def completed(self) -> tuple[BatchOutcome, ...]:
-        """Those whose snapshot, and every volume in it, is complete."""
+        """The items whose snapshot is complete, with every volume in it."""
         return self._of("completed")
 
     @property
     def failed(self) -> tuple[BatchOutcome, ...]:
-        """Those that were refused, that failed, or that were not complete when their time was up.
+        """The items whose create was rejected, whose snapshot failed, or whose wait timed out.
 
-        Where `snapshot` is there, it was made; `error` tells whether to wait for it once more.
+        If `snapshot` is not `None`, it was created; after a `WaitTimeoutError`, wait for it again.
         """
         return self._of("failed")
 
     @property
     def unknown(self) -> tuple[BatchOutcome, ...]:
-        """Those of which nobody knows how they ended.
+        """The items whose outcome is unknown.
 
         Without a `snapshot_id`, the create may or may not have been done: its response was lost, or
-        the batch was stopped while it ran. With one, the batch was stopped while it waited.
+        the batch was stopped while it ran. With one, the batch was stopped during the wait.
         """
         return self._of("unknown")
 
     @property
     def not_started(self) -> tuple[BatchOutcome, ...]:
-        """Those for which nothing was sent, as the batch was stopped before their turn."""
+        """The items for which nothing was sent, because the batch was stopped first."""
         return self._of("not_started")
 
     def raise_for_failures(self) -> None:
         """Raise an `ExceptionGroup` of all errors, unless every item is completed.
 
-        For those that were not started, one more error names them.
+        One more error names the items that were not started.
         """
         errors = [outcome.error for outcome in self.outcomes if outcome.error is not None]
         if self.not_started:
             names = [outcome.instance_id for outcome in self.not_started]
-            errors.append(CivoSnapshotsError(f"not started: {_named(names)}"))
+            errors.append(CivoSnapshotsError(f"not started: {_first_of(names)}"))
         if errors:
             raise ExceptionGroup(f"not every snapshot is complete: {self}", errors)
 
@@ -113,20 +113,18 @@ class BatchResult(Plain):
 
 
 class Batch:
-    """Work on many items, which starts when it is awaited or iterated over.
+    """Snapshots or waits of many instances. It starts when it is awaited or iterated over.
 
-    `await batch` works through all of it and gives the `BatchResult`; `async for outcome in batch`
-    gives each `BatchOutcome` as it comes. Leaving the loop early stops nothing by itself: iterate
-    inside `contextlib.aclosing(batch)`. A batch runs once; awaiting it then gives its result.
-
-    However it ends, `result` says what is known.
+    `await batch` runs all of it and returns the `BatchResult`. `async for outcome in batch` yields
+    each `BatchOutcome` when it is known; to stop early, iterate inside
+    `contextlib.aclosing(batch)`. A batch runs once. However it ends, `result` has what is known.
     """
 
     def __init__(
         self, items: list["_Item"], work: Callable[["_Item"], Awaitable[None]], limit: int
     ) -> None:
         self._items = items
-        # The tasks know the run, and not its outcomes: a batch that is dropped can be collected.
+        # No task refers to the batch, so that a dropped one is freed.
         self._outcomes = _Run(items, work, limit).outcomes()
         self._is_used = False
         self._is_busy = False
@@ -136,7 +134,7 @@ class Batch:
 
     async def __anext__(self) -> BatchOutcome:
         self._is_used = True
-        self._refuse_a_second_task()
+        self._require_one_task()
         self._is_busy = True
         try:
             return await anext(self._outcomes)
@@ -154,30 +152,27 @@ class Batch:
 
     @property
     def result(self) -> BatchResult:
-        """What is known by now: all of it when the batch is over, however it ended.
-
-        An item that has started and is not over counts as unknown.
-        """
+        """The outcomes as known now. An item that is still running counts as unknown."""
         return BatchResult(outcomes=tuple(item.outcome for item in self._items))
 
     async def aclose(self) -> None:
-        """Stop what runs, and start nothing more; `result` says how far it got.
+        """Stop the batch; `result` has the outcomes as known.
 
-        It is for the task that iterates. From another one, cancel that task.
+        Only for the task that iterates over it. From another task, cancel that one.
         """
         self._is_used = True
-        self._refuse_a_second_task()
+        self._require_one_task()
         await self._outcomes.aclose()
 
-    def _refuse_a_second_task(self) -> None:
+    def _require_one_task(self) -> None:
         if self._is_busy:
             raise RuntimeError(
-                "another task works through this batch: cancel that one to stop it, "
-                "and read batch.result for what is known"
+                "another task runs this batch: cancel that task to stop it, and read batch.result "
+                "for what is known"
             )
 
     def __del__(self) -> None:
-        # As Python says it of a coroutine. A backup that was never started should not go unnoticed.
+        # As for a coroutine, so that a backup that never ran is noticed.
         if not self._is_used:
             warnings.warn(
                 f"a batch of {len(self._items)} was never awaited: nothing was done",
@@ -188,7 +183,7 @@ class Batch:
 
 
 class Snapshotter(Protocol):
-    """Whatever makes snapshots and waits for them: a `SnapshotSession`."""
+    """Anything that creates snapshots and waits for them, such as a `SnapshotSession`."""
 
     @property
     def create_snapshot(self) -> Callable[..., Awaitable[Snapshot]]:
@@ -207,13 +202,13 @@ class Snapshotter(Protocol):
 
     @property
     def region(self) -> str:
-        """The region of what names no other."""
+        """The default region."""
         ...
 
 
 @attrs.frozen
 class Waiting:
-    """How the items of a batch wait."""
+    """The arguments of each wait of a batch."""
 
     timeout: float | None
     poll: PollPolicy
@@ -221,7 +216,7 @@ class Waiting:
 
     @staticmethod
     def of(timeout: Seconds | None, poll: PollPolicy, on_change: OnChange | None) -> "Waiting":
-        """Check the timeout, and keep it in seconds."""
+        """Check the timeout and convert it to seconds."""
         return Waiting(check.timeout(timeout), poll, on_change)
 
 
@@ -236,7 +231,7 @@ def snapshot_many(
     waiting: Waiting,
     region: str,
 ) -> Batch:
-    """Make a snapshot of each instance, and wait until it is complete."""
+    """Create a snapshot of each instance, and wait until it is complete."""
     check.plain_name("region", region)
     if description is not None:
         check.text("description", description)
@@ -247,22 +242,22 @@ def snapshot_many(
             name=_name_for(instance_id, name),
             description=description,
         )
-        for instance_id in _several("instance_ids", instance_ids)
+        for instance_id in _iterable("instance_ids", instance_ids)
     ]
-    _refuse_twice("instance_ids", "instance", [item.instance_id for item in items])
+    _require_unique("instance_ids", "instance", [item.instance_id for item in items])
     is_ensured = check.boolean("ensure", ensure)
     if is_ensured and any(item.name is None for item in items):
-        raise ValueError("ensure=True needs a name for each instance: it is what is ensured")
-    make = session.ensure_snapshot if is_ensured else session.create_snapshot
+        raise ValueError("ensure=True needs a name for each instance")
+    create = session.ensure_snapshot if is_ensured else session.create_snapshot
 
-    async def make_and_wait(item: _Item) -> None:
-        item.snapshot = await make(
+    async def create_and_wait(item: _Item) -> None:
+        item.snapshot = await create(
             item.instance_id, name=item.name, description=description, region=region
         )
         item.snapshot_id = item.snapshot.id
         await _wait(session, waiting, item)
 
-    return Batch(items, make_and_wait, check.count("max_concurrent", max_concurrent, at_least=1))
+    return Batch(items, create_and_wait, check.count("max_concurrent", max_concurrent, at_least=1))
 
 
 def wait_many(
@@ -275,9 +270,9 @@ def wait_many(
     """Wait until each snapshot is complete."""
     refs = [
         _ref(session, each, region)
-        for each in cast("Iterable[object]", _several("snapshots", snapshots))
+        for each in cast("Iterable[object]", _iterable("snapshots", snapshots))
     ]
-    _refuse_twice("snapshots", "snapshot", map(str, refs))
+    _require_unique("snapshots", "snapshot", map(str, refs))
     items = [
         _Item(instance_id=ref.instance_id, region=ref.region, snapshot_id=ref.snapshot_id)
         for ref in refs
@@ -286,9 +281,9 @@ def wait_many(
     return Batch(items, partial(_wait, session, waiting), max(len(items), 1))
 
 
-def _several(argument: str, values: Iterable[T]) -> Iterable[T]:
+def _iterable(argument: str, values: Iterable[T]) -> Iterable[T]:
     if isinstance(values, str):
-        raise TypeError(f"{argument} must be several, not the one string {values!r}")
+        raise TypeError(f"{argument} must be a list or another iterable, not the string {values!r}")
 
     return values
 
@@ -303,7 +298,7 @@ def _ref(session: Snapshotter, value: object, region: str | None) -> SnapshotRef
         case _:
             raise TypeError(
                 "snapshots must be Snapshots, SnapshotRefs or pairs of an instance's id and a "
-                f"snapshot's, not {value!r}"
+                f"snapshot's id, not {value!r}"
             )
 
 
@@ -313,22 +308,23 @@ def _name_for(instance_id: str, name: str | Callable[[str], str | None] | None) 
     return None if given is None else check.label("name", given)
 
 
-def _refuse_twice(argument: str, what: str, names: Iterable[str]) -> None:
+def _require_unique(argument: str, what: str, names: Iterable[str]) -> None:
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
-        named = ", ".join(twice[:_MOST_NAMED]) + (" and others" if twice[_MOST_NAMED:] else "")
-        raise ValueError(f"{argument} names {named} more than once; give each {what} once")
+        raise ValueError(
+            f"{argument} names {_first_of(twice)} more than once; give each {what} once"
+        )
 
 
-def _named(names: list[str]) -> str:
-    more = len(names) - _MOST_NAMED
+def _first_of(names: list[str]) -> str:
+    more = len(names) - _MAX_NAMED
 
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(names[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 @attrs.define(eq=False, kw_only=True)
 class _Item:
-    """One item of a batch, and how far it has got."""
+    """One item of a batch, and its progress."""
 
     instance_id: str
     region: str
@@ -342,10 +338,10 @@ class _Item:
 
     @property
     def outcome(self) -> BatchOutcome:
-        """What is known of it now."""
+        """The outcome as known now."""
         if not self.is_started:
             return self._as("not_started", None)
-        error = self.error if self.is_over else self.cut_short()
+        error = self.error if self.is_over else self.interrupted()
         if error is None:
             return self._as("completed", None)
         if self.is_over and not isinstance(error, OutcomeUnknownError):
@@ -362,20 +358,20 @@ class _Item:
             error=error,
         )
 
-    def over(self, error: CivoSnapshotsError | None = None) -> None:
-        """Be done with it."""
+    def end(self, error: CivoSnapshotsError | None = None) -> None:
+        """Note that it is over."""
         self.is_over = True
         self.error = error
         if error is not None:
             self.snapshot = error.snapshot or self.snapshot
             error.add_note(f"in a batch: instance {self.instance_id}")
 
-    def cut_short(self, cause: CivoSnapshotsError | None = None) -> CivoSnapshotsError:
-        """Say what is not known of one that has started and was not over."""
+    def interrupted(self, cause: CivoSnapshotsError | None = None) -> CivoSnapshotsError:
+        """Return the error of an item that was stopped while it ran."""
         if self.snapshot_id is not None:
             return WaitInterruptedError(
-                f"the wait for snapshot {self.snapshot_id} of instance {self.instance_id} was not "
-                "over",
+                f"the wait for snapshot {self.snapshot_id} of instance {self.instance_id} was "
+                "interrupted",
                 instance_id=self.instance_id,
                 snapshot_id=self.snapshot_id,
                 snapshot=self.snapshot,
@@ -384,7 +380,7 @@ class _Item:
 
         unknown = OutcomeUnknownError(
             f"create_snapshot on instance {self.instance_id} (name {self.name!r}) was interrupted, "
-            "and may or may not have been done. Look at list_snapshots before you create it again, "
+            "and may or may not have been done. Check list_snapshots before you create it again, "
             "or use ensure_snapshot.",
             action="create_snapshot",
             instance_id=self.instance_id,
@@ -412,7 +408,7 @@ async def _wait(session: Snapshotter, waiting: Waiting, item: _Item) -> None:
 
 
 class _Run:
-    """All items of a batch, each in a task of its own, so many at a time."""
+    """Runs the items of a batch, each in its own task, with a limit on how many run at once."""
 
     def __init__(
         self, items: list[_Item], work: Callable[[_Item], Awaitable[None]], limit: int
@@ -425,8 +421,8 @@ class _Run:
         self._is_closed = False
 
     async def outcomes(self) -> AsyncGenerator[BatchOutcome, None]:
-        """Give each outcome as it comes; leave nothing running, however it ends."""
-        # No task fails, so that the group never cancels whoever is between two outcomes.
+        """Yield each outcome when it is known; leave no task behind, however it ends."""
+        # `_do` catches errors, so that the group never cancels the caller between two outcomes.
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._do(item)) for item in self._items]
             try:
@@ -448,10 +444,10 @@ class _Run:
             item.is_started = True
             try:
                 await self._outcome_of(item)
-            except Exception as bug:  # noqa: BLE001 - it is raised where the batch is awaited
+            except Exception as bug:  # noqa: BLE001 - raised where the batch is awaited
                 self._bug = self._bug or bug
             finally:
-                # In any case: a task that somebody has cancelled from elsewhere is waited for too.
+                # Always, or a task that was canceled from outside would be awaited for ever.
                 self._done.put_nowait(item)
 
     async def _outcome_of(self, item: _Item) -> None:
@@ -460,10 +456,10 @@ class _Run:
             await self._work(item)
         except SessionClosedError as error:
             self._is_closed = True
-            # A create that started after the session was closed has sent nothing.
+            # A create that started after the session was closed sent nothing.
             is_known = was_closed or item.snapshot_id is not None
-            item.over(error if is_known else item.cut_short(error))
+            item.end(error if is_known else item.interrupted(error))
         except CivoSnapshotsError as error:
-            item.over(error)
+            item.end(error)
         else:
-            item.over()
+            item.end()

@@ -1,4 +1,4 @@
-"""A session: opening and closing it, and the six calls, none of which waits."""
+"""The part of a session without waits: how it is opened and closed, and its calls."""
 
 import warnings
 from inspect import currentframe
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class SnapshotCalls:
-    """A session that is open, and what it can call: `SnapshotSession` without its waits."""
+    """A session's settings, its life, and the calls that do not wait: see `SnapshotSession`."""
 
     def __init__(
         self,
@@ -41,10 +41,10 @@ class SnapshotCalls:
         http_session: aiohttp.ClientSession | None = None,
         clock: Clock = SystemClock(),
     ) -> None:
-        # The text is let go of at once: a traceback may show the locals of this frame.
+        # The text is deleted at once: a traceback may show the locals of this frame.
         held = Token.of(token)
         del token
-        self._made_at = _place_of_the_caller()
+        self._created_at = _location_of_caller()
         self._account = checked_account(
             held, region=region, api_url=api_url, allow_insecure_http=http.allow_insecure_http
         )
@@ -67,13 +67,14 @@ class SnapshotCalls:
         http_session: aiohttp.ClientSession | None = None,
         clock: Clock = SystemClock(),
     ) -> Self:
-        """Make a session from what the official tools use.
+        """Create a session with the configuration of the official tools.
 
-        What is not given here comes from the environment (`CIVO_TOKEN`, `CIVO_REGION`,
-        `CIVO_API_URL`), and what is not there either from the official CLI's file (`CIVO_CONFIG`,
-        else `~/.civo.json`). All other arguments are those of `SnapshotSession`.
+        `token`, `region` and `api_url` come from the arguments, then from the environment
+        (`CIVO_TOKEN`, `CIVO_REGION`, `CIVO_API_URL`), then from the official CLI's file
+        (`CIVO_CONFIG`, by default `~/.civo.json`). The other arguments are those of
+        `SnapshotSession`.
 
-        Raises `ConfigurationError`, with the places searched, where token or region is nowhere.
+        Raises `ConfigurationError`, with the places searched, if there is no token or no region.
         """
         held = Token.of(token)
         del token
@@ -96,15 +97,16 @@ class SnapshotCalls:
         )
 
     def __repr__(self) -> str:
-        # A traceback may show a session whose __init__ has just refused something.
+        # A traceback may show a session whose __init__ has just raised.
         account: Account | None = getattr(self, "_account", None)
-        what = f"region={account.region!r}, api_url={account.api_url!r}" if account else "not made"
+        if account is None:
+            return "SnapshotSession(invalid)"
 
-        return f"SnapshotSession({what})"
+        return f"SnapshotSession(region={account.region!r}, api_url={account.api_url!r})"
 
     @property
     def region(self) -> str:
-        """The region of every call that names no other."""
+        """The default region of each call."""
         return self._account.region
 
     @property
@@ -114,7 +116,7 @@ class SnapshotCalls:
 
     @property
     def clock(self) -> Clock:
-        """The time that this session waits by."""
+        """The clock of this session."""
         return self._clock
 
     async def __aenter__(self) -> Self:
@@ -129,22 +131,22 @@ class SnapshotCalls:
         await self.aclose()
 
     def __del__(self) -> None:
-        # One that was refused while it was made has no caller, and one unused has opened nothing.
+        # No caller if __init__ raised; nothing to close if the session was never used.
         caller: Caller | None = getattr(self, "_caller", None)
         if caller is not None and caller.abandon():
-            # Located where it was made: where it is freed tells nothing.
+            # At the line that created it: the line that happens to free it does not help.
             warnings.warn_explicit(
                 "SnapshotSession was not closed: use it in `async with`, or await its aclose()",
                 ResourceWarning,
-                *self._made_at,
+                *self._created_at,
                 source=self,
             )
 
     async def aclose(self) -> None:
-        """Close the session and its connections, and end what still runs on it.
+        """Close the session and its connections, and end its running calls and waits.
 
-        Calls and waits in progress, and those made afterwards, raise `SessionClosedError`. A given
-        `http_session` stays open. Closing twice does nothing.
+        These raise `SessionClosedError`, and so does every later call. A given `http_session` stays
+        open. Closing twice has no effect.
         """
         self._caller.scope.end()
         await self._waits.aclose()
@@ -160,18 +162,20 @@ class SnapshotCalls:
         description: str | None = None,
         region: str | None = None,
     ) -> Snapshot:
-        """Start a snapshot of an instance and all its attached volumes.
+        """Start a snapshot of an instance and all volumes attached to it.
 
-        `name` is an RFC 1123 label; without one Civo makes one up. The snapshot that is returned
-        is not complete yet: `wait_until_complete` waits for that.
+        `name` is an RFC 1123 label; without one, Civo chooses a name. The returned snapshot is not
+        complete yet: `wait_until_complete` waits for that.
 
-        The request is not retried once any of it may have been sent. Where its response is lost,
-        the session looks for the snapshot by listing: one new snapshot of that name, made since and
-        not another call's, is returned. Canceled while it runs, it may still be done.
+        The request is not retried once any of its bytes may have been sent, except after a 429. If
+        the response is lost, the session lists the snapshots for up to `resolve_timeout` and
+        returns the new one of that name, provided that no other create can have made it. A call
+        that is canceled may still take effect.
 
-        Raises `ApiError` where Civo refuses, `TransportError` where nothing was sent,
-        `OutcomeUnknownError` where a lost or undocumented response could not be resolved, and
-        `SessionClosedError`; `ValueError` or `TypeError` for bad arguments, before any request.
+        Raises `ApiError` if Civo returns an error, `TransportError` if nothing was sent,
+        `OutcomeUnknownError` if a lost or undocumented response could not be resolved, and
+        `SessionClosedError`. Invalid arguments raise `ValueError` or `TypeError` before any
+        request.
         """
         request = endpoints.create_snapshot(
             instance_id, region=self._in(region), name=name, description=description
@@ -182,14 +186,14 @@ class SnapshotCalls:
     async def list_snapshots(
         self, instance_id: str, *, region: str | None = None
     ) -> tuple[Snapshot, ...]:
-        """Return all snapshots of an instance; a list gives summaries, without volumes perhaps.
+        """Return all snapshots of an instance. A list may leave out their volumes.
 
-        Where an entry can't be read, `DecodeError` is raised, with the others in `.snapshots` and
-        what is known of it in `.unreadable`: a list that silently lacks one would be taken for all.
+        An unreadable entry raises `DecodeError`, which has the other entries in `snapshots` and
+        what is known of this one in `unreadable`.
 
-        Raises `ApiError` where Civo refuses, `TransportError` where no complete response came,
-        `DecodeError` where it is undocumented, and `SessionClosedError`; `ValueError` or
-        `TypeError` for bad arguments, before any request.
+        Raises `ApiError` if Civo returns an error, `TransportError` if no complete response
+        arrived, `DecodeError` if the response is undocumented, and `SessionClosedError`. Invalid
+        arguments raise `ValueError` or `TypeError` before any request.
         """
         return await self._call(endpoints.list_snapshots(instance_id, region=self._in(region)))
 
@@ -198,12 +202,12 @@ class SnapshotCalls:
     ) -> Snapshot:
         """Return one snapshot.
 
-        Of one that this session has created, `included_volumes` is known from then; Civo itself
-        gives it only there.
+        Civo shows `included_volumes` only in the response to a creation. The session remembers them
+        for the snapshots that it has created.
 
-        Raises `ApiError` where Civo refuses, `TransportError` where no complete response came,
-        `DecodeError` where it is undocumented, and `SessionClosedError`; `ValueError` or
-        `TypeError` for bad arguments, before any request.
+        Raises `ApiError` if Civo returns an error, `TransportError` if no complete response
+        arrived, `DecodeError` if the response is undocumented, and `SessionClosedError`. Invalid
+        arguments raise `ValueError` or `TypeError` before any request.
         """
         request = endpoints.get_snapshot(self._ref(instance_id, snapshot_id, region))
 
@@ -218,19 +222,17 @@ class SnapshotCalls:
         description: str | None = None,
         region: str | None = None,
     ) -> Snapshot:
-        """Change a snapshot's name, its description, or both; what is not given stays as it is.
+        """Change the name of a snapshot, its description, or both.
 
-        Civo may describe only what has changed (the page: "the updated fields"). What its response
-        leaves out is then as it was requested (its id as well, which after a rename by name is the
-        old name), or empty: a snapshot without a state is pending, so get it before you rely on
-        more. Only the volumes that its creation named are filled in.
+        Civo's page says that the response describes "the updated fields of the snapshot". A field
+        that it leaves out has the requested value, or is empty: a snapshot without a state is
+        pending, so get it before you rely on more. After a rename by name, `id` may be the old
+        name. `description=""` is sent as an empty string, which should clear the description; that
+        is not proven against the live API.
 
-        `description=""` is sent as an empty string, which should clear it; that is not proven on
-        the live API.
-
-        Raises `ApiError` where Civo refuses, `TransportError` where no complete response came,
-        `DecodeError` where it is undocumented, and `SessionClosedError`; `ValueError` or
-        `TypeError` for bad arguments, before any request.
+        Raises `ApiError` if Civo returns an error, `TransportError` if no complete response
+        arrived, `DecodeError` if the response is undocumented, and `SessionClosedError`. Invalid
+        arguments raise `ValueError` or `TypeError` before any request.
         """
         ref = self._ref(instance_id, snapshot_id, region)
         request = endpoints.update_snapshot(ref, name=name, description=description)
@@ -249,50 +251,45 @@ class SnapshotCalls:
         require_complete: bool = True,
         region: str | None = None,
     ) -> Restore:
-        """Restore a snapshot into a new instance or, with `overwrite_existing=True`, over its own.
+        """Restore a snapshot into a new instance, or over its own with `overwrite_existing=True`.
 
-        **Overwriting destroys what the instance holds.** A new instance gets `hostname` and
-        `private_ip` where given, and stands in the same Civo network as the old one.
+        **Overwriting destroys what is on the instance.** A new instance gets `hostname` and
+        `private_ip` if given, in the Civo network of the old one.
 
-        First the snapshot is requested anew: unless it is complete, no restore is sent. What is
-        then restored is the very snapshot that was checked, by its id. `require_complete=False`
-        sends the restore as it is, without that check.
+        The session gets the snapshot, requires it to be complete, and restores it by its id;
+        `require_complete=False` skips that check. The restore is not retried once any of its bytes
+        may have been sent, and an overwrite never. A call that is canceled may still take effect.
 
-        The request is not retried once any of it may have been sent, and an overwrite never.
-        Canceled while it runs, it may still be done.
-
-        Raises `SnapshotNotCompleteError`, with the reasons, where it is not complete; `ApiError`
-        where Civo refuses, `TransportError` where nothing was sent, `OutcomeUnknownError` where the
-        response was lost or is undocumented (with `overwrite_existing=True`, the disk may have been
-        replaced), and `SessionClosedError`; `ValueError` or `TypeError` for bad arguments, before
-        any request.
+        Raises `SnapshotNotCompleteError` if the snapshot is not complete, `ApiError` if Civo
+        returns an error, `TransportError` if no restore was sent, `DecodeError` if the snapshot
+        can't be read, `OutcomeUnknownError` if the restore's response was lost or is undocumented,
+        and `SessionClosedError`. Invalid arguments raise `ValueError` or `TypeError` before any
+        request.
         """
-        ref = self._ref(instance_id, snapshot_id, region)
         request = endpoints.restore_snapshot(
-            ref,
+            self._ref(instance_id, snapshot_id, region),
             hostname=hostname,
             private_ip=private_ip,
             description=description,
             overwrite_existing=overwrite_existing,
         )
         is_guarded = check.boolean("require_complete", require_complete)
+        restore = restore_complete if is_guarded else restore_once
         async with self._caller.scope.inside():
-            if is_guarded:
-                return await restore_complete(self._caller, request, ref)
-            return await restore_once(self._caller, endpoints.naming(request, snapshot_id))
+            return await restore(self._caller, endpoints.naming(request, snapshot_id))
 
     async def delete_snapshot(
         self, instance_id: str, snapshot_id: SnapshotLike, *, region: str | None = None
     ) -> None:
         """Delete a snapshot, which frees its quota and storage.
 
-        Where it is not found after an attempt of this very call was lost, that attempt has done it.
-        Give the id: a retry by name may find another snapshot of that name.
+        Pass the id: a retry by name may delete another snapshot of that name. "Not found" after a
+        lost attempt of the same call means that this attempt deleted the snapshot.
 
-        Raises `ApiError` where Civo refuses, `TransportError` where nothing was sent,
-        `OutcomeUnknownError` where the last or an earlier response was lost and nothing shows that
-        it was done (it can be called again), and `SessionClosedError`; `ValueError` or `TypeError`
-        for bad arguments, before any request.
+        Raises `ApiError` if Civo returns an error, `TransportError` if nothing was sent,
+        `OutcomeUnknownError` if a response was lost and no later one shows the outcome, and
+        `SessionClosedError`. Invalid arguments raise `ValueError` or `TypeError` before any
+        request.
         """
         request = endpoints.delete_snapshot(self._ref(instance_id, snapshot_id, region))
         async with self._caller.scope.inside():
@@ -306,15 +303,14 @@ class SnapshotCalls:
         description: str | None = None,
         region: str | None = None,
     ) -> Snapshot:
-        """Return the snapshot of that name, whatever its phase, or create it.
+        """Return the newest snapshot of that name, in any phase, or create one.
 
-        It is the idempotent form for job runners that deliver at least once: done twice, it makes
-        one snapshot. Of several with that name it returns the newest. `description` is for a
-        snapshot that is made, and does not change one that exists. Calls of one session wait for
-        each other; between programs it rests on Civo's refusing two creations at once.
+        Use it in job runners that deliver a job more than once: it is idempotent. `description` is
+        for a new snapshot and does not change an existing one. Calls of one session wait for each
+        other. Between sessions, Civo rejects a create while another one of the instance runs.
 
-        Where an entry of the list can't be read, and may have that name, `DecodeError` is raised
-        and nothing is created. Otherwise it raises what `create_snapshot` raises.
+        Raises what `create_snapshot` raises, and `DecodeError` if an unreadable entry of the list
+        may have that name; nothing is created then.
         """
         request = endpoints.create_snapshot(
             instance_id,
@@ -354,7 +350,7 @@ class SnapshotCalls:
         return self.region if region is None else region
 
 
-def _place_of_the_caller() -> tuple[str, int]:
+def _location_of_caller() -> tuple[str, int]:
     """Return the file and line outside of this module from which it was called."""
     frame = currentframe()
     while frame is not None and frame.f_globals.get("__name__") == __name__:

@@ -1,4 +1,4 @@
-"""A snapshot around a change: complete before it, and rolled back to or deleted after it."""
+"""A snapshot around a change: complete before it, rolled back to or deleted after it."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -24,7 +24,7 @@ KeepOrDelete = Literal["keep", "delete"]
 
 
 class Snapshotter(Protocol):
-    """Whatever makes, restores and deletes snapshots: a `SnapshotSession`."""
+    """Anything that creates, restores and deletes snapshots, such as a `SnapshotSession`."""
 
     @property
     def create_snapshot(self) -> Callable[..., Awaitable[Snapshot]]:
@@ -60,7 +60,7 @@ def checkpoint(
     poll: PollPolicy,
     region: str,
 ) -> AbstractAsyncContextManager[Snapshot]:
-    """Make a snapshot, wait until it is complete, and only then run the body of `async with`."""
+    """Create a snapshot, wait until it is complete, and then run the body of `async with`."""
     if name is not None:
         check.label("name", name)
     if description is not None:
@@ -90,18 +90,18 @@ async def _around(
     on_cancel: KeepOrRestore,
     on_success: KeepOrDelete,
 ) -> AsyncGenerator[Snapshot, None]:
-    snapshot = await point.make()
+    snapshot = await point.create()
     try:
         yield snapshot
     except asyncio.CancelledError as error:
-        await point.go_back(snapshot, error, on_cancel)
+        await point.leave(snapshot, error, on_cancel)
         raise
     except Exception as error:
-        await point.go_back(snapshot, error, on_error)
+        await point.leave(snapshot, error, on_error)
         raise
     except BaseException as error:
-        # The process is about to end, or the generator around: no time to send anything.
-        await point.go_back(snapshot, error, "keep")
+        # The process or the generator around is ending, so nothing is sent.
+        await point.leave(snapshot, error, "keep")
         raise
     if on_success == "delete":
         await point.delete(snapshot)
@@ -109,7 +109,7 @@ async def _around(
 
 @attrs.frozen(kw_only=True)
 class _Checkpoint:
-    """The snapshot to make, and the ways to go on from it."""
+    """The snapshot of a checkpoint: created before the body, restored or deleted after it."""
 
     session: Snapshotter
     instance_id: str
@@ -119,8 +119,8 @@ class _Checkpoint:
     timeout: float | None
     poll: PollPolicy
 
-    async def make(self) -> Snapshot:
-        """Make the snapshot, and wait until it is complete."""
+    async def create(self) -> Snapshot:
+        """Create the snapshot, and wait until it is complete."""
         snapshot = await self.session.create_snapshot(
             self.instance_id, name=self.name, description=self.description, region=self.region
         )
@@ -129,68 +129,68 @@ class _Checkpoint:
                 self.instance_id, snapshot, timeout=self.timeout, poll=self.poll
             )
         except BaseException as error:
-            error.add_note(f"checkpoint: {self._told(snapshot)} was made; the body has not run")
+            error.add_note(f"checkpoint: {self._named(snapshot)} was created; the body has not run")
             raise
 
-    async def go_back(self, snapshot: Snapshot, error: BaseException, what: KeepOrRestore) -> None:
-        """Note on the body's error what becomes of the snapshot, and of the instance."""
-        error.add_note(f"checkpoint: {self._told(snapshot)} is kept")
+    async def leave(self, snapshot: Snapshot, error: BaseException, what: KeepOrRestore) -> None:
+        """Keep or restore the snapshot, and add notes on that to the error of the body."""
+        error.add_note(f"checkpoint: {self._named(snapshot)} is kept")
         if what == "keep":
             return
         event = "checkpoint.rollback_unknown"
-        became = "was cancelled while it ran: it may or may not have begun"
+        outcome = "was canceled while it ran: it may or may not have started"
         try:
-            event, became = await self._restore(snapshot)
+            event, outcome = await self._restore(snapshot)
         finally:
-            told = f"the restore over instance {self.instance_id} {became}"
-            error.add_note(f"checkpoint: {told}")
-            # A note on a cancellation is seldom shown to anybody.
-            self._log(event, snapshot, "checkpoint: %s, from %s", told, self._told(snapshot))
+            sentence = f"the restore over instance {self.instance_id} {outcome}"
+            error.add_note(f"checkpoint: {sentence}")
+            # Few programs show the notes of a CancelledError.
+            self._log(event, snapshot, "checkpoint: %s, from %s", sentence, self._named(snapshot))
 
     async def _restore(self, snapshot: Snapshot) -> tuple[str, str]:
-        """Return the event that it came to, and the end of a sentence that tells it."""
+        """Restore the snapshot over its instance; return the log event and the outcome in words."""
         try:
             restore = await self.session.restore_snapshot(
                 self.instance_id, snapshot, overwrite_existing=True
             )
         except CivoSnapshotsError as error:
-            # Any other error that leaves a doubt is of the get before it, which changes nothing.
+            # Any other error is of the get before the restore, which changes nothing.
             is_of_restore = isinstance(error, (OutcomeUnknownError, SessionClosedError))
             if is_of_restore and error.may_have_taken_effect:
-                told = f"may or may not have begun: {_named(error)}"
-                return "checkpoint.rollback_unknown", told
-            told = f"has not begun, and nothing was overwritten: {_named(error)}"
-            return "checkpoint.rollback_failed", told
+                outcome = f"may or may not have started: {_with_type(error)}"
+                return "checkpoint.rollback_unknown", outcome
+            outcome = f"has not started, and nothing was overwritten: {_with_type(error)}"
+            return "checkpoint.rollback_failed", outcome
 
-        return "checkpoint.rolled_back", f"has begun ({restore.id})"
+        return "checkpoint.rolled_back", f"has started ({restore.id})"
 
     async def delete(self, snapshot: Snapshot) -> None:
-        """Delete the snapshot; where that fails, the body has succeeded all the same."""
+        """Delete the snapshot; log a failure, as the body has succeeded."""
         try:
             await self.session.delete_snapshot(self.instance_id, snapshot)
         except SnapshotNotFoundError:
-            text = "checkpoint: %s was deleted already"
-            self._log("checkpoint.already_deleted", snapshot, text, self._told(snapshot))
+            text = "checkpoint: %s was already deleted"
+            self._log("checkpoint.already_deleted", snapshot, text, self._named(snapshot))
         except CivoSnapshotsError as error:
             is_unknown = error.may_have_taken_effect
             self._log(
                 "checkpoint.not_deleted",
                 snapshot,
                 "checkpoint: %s %s: %s",
-                self._told(snapshot),
+                self._named(snapshot),
                 "may or may not have been deleted" if is_unknown else "could not be deleted",
-                _named(error),
+                _with_type(error),
             )
 
     def _log(self, event: str, snapshot: Snapshot, text: str, *args: str) -> None:
         about = About(instance_id=self.instance_id, region=self.region)
         log(event, about.seen(snapshot), text, *args)
 
-    def _told(self, snapshot: Snapshot) -> str:
+    def _named(self, snapshot: Snapshot) -> str:
         where = f"instance {self.instance_id} in {self.region}"
 
         return f"snapshot {snapshot.name} ({snapshot.id}) of {where}"
 
 
-def _named(error: Exception) -> str:
+def _with_type(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""What became of a create whose answer was lost: found out by listing, never by sending again."""
+"""Creating a snapshot at most once: a lost response is resolved by listing, never by a retry."""
 
 import asyncio
 from collections.abc import Iterator
@@ -25,54 +25,54 @@ from ._log import About, log
 from ._models import Snapshot, UnreadableEntry
 
 _BACKOFF = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
-# Both created_at and the Date of an answer are cut to whole seconds.
+# Both `created_at` and the `Date` header are truncated to seconds.
 _SECOND = timedelta(seconds=1)
 
 
 @attrs.define(eq=False)
 class _Creation:
-    """A create that is under way."""
+    """A create in flight, or one whose outcome is unknown."""
 
     request: Request[Snapshot]
     started: float
     """When it was sent, on our clock."""
     number: int
     """Its number in the ledger."""
-    is_repeated: bool = False
-    """Whether it was sent again, after a refusal, so that `started` is too early."""
+    is_retried: bool = False
+    """Whether it was retried, as after a 429, so that `started` is too early."""
     is_lost: bool = False
-    """Whether its answer was lost, so that it is looking for its snapshot."""
+    """Whether its response was lost, so that it is being resolved."""
     sent_at: datetime | None = None
-    """The earliest time at which it was sent, on the server's clock."""
-    is_dated_by_another_clock: bool = False
-    """Whether `created_at` and the server's time are known to be of two clocks that differ."""
+    """The earliest time at which it may have been sent, on the server's clock."""
+    has_clock_skew: bool = False
+    """Whether `created_at` is known to come from another clock than the `Date` header."""
 
     @property
     def name(self) -> str | None:
-        """The name that was asked for, if one was."""
+        """The requested name, if any."""
         name = (self.request.fields or {}).get("name")
         return None if name is None else str(name)
 
     @property
     def can_be_recognized(self) -> bool:
-        """Whether anything could prove that a snapshot is its own."""
-        return self.name is not None and not (self.is_repeated or self.is_dated_by_another_clock)
+        """Whether a name and a date can prove that a snapshot is its own."""
+        return self.name is not None and not (self.is_retried or self.has_clock_skew)
 
     def learn_time(self, listing: Listing) -> None:
-        """Learn from a list when it was sent, and whether that tells what came before it."""
+        """Learn from a list when the create was sent, on the server's clock, and of clock skew."""
         now = listing.server_time
         if now is None:
             return
-        # Cut to whole seconds, the time is early by up to one: the latest of several is the best.
+        # Truncation makes the time up to a second early, so that the latest of several is the best.
         sent_at = now - timedelta(seconds=listing.arrived_at - self.started)
         self.sent_at = max(self.sent_at or sent_at, sent_at)
-        # It lasts: the server's time may catch up with a snapshot, and the clocks differ as before.
+        # Once known, it stays: the date that proves it will be in the past at a later list.
         if any(s.created_at and s.created_at > now + _SECOND for s in listing.snapshots):
-            self.is_dated_by_another_clock = True
+            self.has_clock_skew = True
 
 
 class Creations:
-    """The creates of one session: which are under way, and which snapshots are whose."""
+    """The creates of one session, and which snapshot belongs to which of them."""
 
     def __init__(self, caller: Caller, clock: Clock, resolve_timeout: float) -> None:
         self._caller = caller
@@ -86,12 +86,12 @@ class Creations:
         self._unresolved: list[_Creation] = []
 
     async def create(self, request: Request[Snapshot]) -> Snapshot:
-        """Create a snapshot once; where the answer is lost, find out what became of it."""
+        """Create a snapshot at most once; if the response is lost, resolve it by listing."""
         creation = _Creation(request, self._clock.now(), self._ledger.number_a_create())
         self._in_flight.append(creation)
         is_known = False
         try:
-            snapshot = await self._made(creation)
+            snapshot = await self._send(creation)
             is_known = True
         except CivoSnapshotsError as error:
             is_known = not isinstance(error, OutcomeUnknownError)
@@ -100,13 +100,13 @@ class Creations:
             self._in_flight.remove(creation)
             if not is_known:
                 self._unresolved = [*self._unresolved[-99:], creation]
-        # Nothing was awaited since it was found, so nobody else has taken it.
+        # Nothing was awaited since it was found, so that no other create can have claimed it.
         self._ledger.claim(snapshot.id)
 
         return snapshot
 
     async def ensure(self, request: Request[Snapshot], name: str) -> Snapshot:
-        """Return the newest snapshot of that name, whatever its phase, or create it."""
+        """Return the newest snapshot of that name, in any phase, or create one."""
         key = (request.region, request.instance_id, name)
         async with self._ensuring.setdefault(key, asyncio.Lock()):
             existing = await self._newest_of(request, name)
@@ -115,7 +115,7 @@ class Creations:
             try:
                 return await self.create(request)
             except ConflictError:
-                # Another program's delivery of the same job may have come first.
+                # Another worker may have started the same job first.
                 existing = await self._newest_of(request, name)
                 if existing is None:
                     raise
@@ -126,30 +126,29 @@ class Creations:
         try:
             snapshots = await self._caller.call(listing)
         except DecodeError as error:
-            # One that can't be read, and may have that name, may be the newest of them, or the one
-            # that exists already.
+            # An unreadable entry that may have that name may be the newest one, or the only one.
             if error.may_hide_name(name):
                 raise
             snapshots = error.snapshots
         existing = [snapshot for snapshot in snapshots if snapshot.name == name]
 
-        return max(existing, key=_age, default=None)
+        return max(existing, key=_creation_time, default=None)
 
-    async def _made(self, creation: _Creation) -> Snapshot:
+    async def _send(self, creation: _Creation) -> Snapshot:
         try:
             snapshot, attempts = await self._caller.call_counted(creation.request)
             if self._may_have_made(creation, snapshot.id):
                 return snapshot
-            lost = _mixed_up(creation.request, snapshot)
-            # The record that it was accepted names the wrong snapshot.
+            lost = _wrong_snapshot(creation.request, snapshot)
+            # The log's last record, `create.done`, names the wrong snapshot.
             log("create.unknown", About.of(creation.request), "%s", lost)
         except CivoSnapshotsError as error:
-            # On a closed session nothing can be listed any more.
+            # A closed session can't list anything.
             if isinstance(error, SessionClosedError) or not error.may_have_taken_effect:
                 raise
             lost, attempts = error, getattr(error, "attempts", ())
         creation.is_lost = True
-        creation.is_repeated = len(attempts) > 1
+        creation.is_retried = len(attempts) > 1
 
         return await self._resolve(creation, lost)
 
@@ -161,8 +160,8 @@ class Creations:
             try:
                 listing = await self._caller.poll_list(listing_request)
             except CivoSnapshotsError as error:
-                # Two responses agree, and without an instance there is no snapshot of it. This one
-                # leaves no doubt by its status.
+                # Both responses say that there is no instance, and so no snapshot of it. The status
+                # of the list, unlike a 5xx, leaves no doubt.
                 if isinstance(lost, InstanceNotFoundError) and type(error) is type(lost):
                     raise error from lost
                 last_error = error
@@ -170,19 +169,19 @@ class Creations:
                     break
                 continue
             creation.learn_time(listing)
-            last_error = self._hidden(creation, listing)
+            last_error = self._unreadable(creation, listing)
             similar = self._similar(creation, listing)
-            # No further list would tell whose it is.
+            # Another list would not show which create has made it.
             if len(similar) > 1 or (similar and not creation.can_be_recognized):
                 break
-            # What can't be read now may be read at the next poll.
+            # An unreadable entry may become readable.
             if last_error is not None:
                 continue
             if similar and self._can_only_be_ours(creation, similar[0], listing):
                 log(
                     "create.resolved",
                     About.of(request).seen(similar[0]),
-                    "%s: %s; adopted snapshot %s (%s), which it has made",
+                    "%s: %s; resolved: it created snapshot %s (%s)",
                     request.call, lost, similar[0].name, similar[0].id,
                 )  # fmt: skip
                 return similar[0]
@@ -199,7 +198,7 @@ class Creations:
             snapshot
             for snapshot in listing.snapshots
             if self._may_have_made(creation, snapshot.id)
-            and _fits(creation, snapshot)
+            and _has_requested_fields(creation, snapshot)
             and _is_since(creation, snapshot, listing) is not False
         )
 
@@ -209,23 +208,22 @@ class Creations:
             or self._ledger.was_there_before(snapshot_id, creation.number)
         )
 
-    def _hidden(self, creation: _Creation, listing: Listing) -> DecodeError | None:
-        """Return the problem of a list in which its snapshot may be an entry that can't be read."""
+    def _unreadable(self, creation: _Creation, listing: Listing) -> DecodeError | None:
+        """Return the list's problem if the create's snapshot may be an unreadable entry."""
         problem = listing.problem
-        if problem and any(self._may_be_its(creation, entry) for entry in problem.unreadable):
+        if problem and any(self._may_be_of(creation, entry) for entry in problem.unreadable):
             return problem
 
         return None
 
-    def _may_be_its(self, creation: _Creation, entry: UnreadableEntry) -> bool:
+    def _may_be_of(self, creation: _Creation, entry: UnreadableEntry) -> bool:
         if creation.name is not None and not entry.may_be_named(creation.name):
             return False
 
         return entry.id is None or self._may_have_made(creation, entry.id)
 
     def _can_only_be_ours(self, creation: _Creation, snapshot: Snapshot, listing: Listing) -> bool:
-        # Another create of the same name that is not answered yet may be about to get it, and one
-        # that was given up may have made it.
+        # Another create of that name may have made it: one in flight, or one of unknown outcome.
         recent = self._clock.now() - self._resolve_timeout
         rivals = (
             *(each for each in self._in_flight if each is not creation and not each.is_lost),
@@ -249,7 +247,7 @@ class Creations:
             f"create_snapshot on instance {request.instance_id} (name {creation.name!r}) may or "
             f"may not have been done, and was not retried: {lost}. "
             f"{_what_was_seen(creation, similar, listing, last_error)} "
-            "Look at list_snapshots before you create it again, or use ensure_snapshot.",
+            "Check list_snapshots before you create it again, or use ensure_snapshot.",
             action=request.call,
             instance_id=request.instance_id,
             region=request.region,
@@ -260,31 +258,31 @@ class Creations:
         )
 
 
-def _age(snapshot: Snapshot) -> datetime:
+def _creation_time(snapshot: Snapshot) -> datetime:
     return snapshot.created_at or datetime.min.replace(tzinfo=UTC)
 
 
-def _mixed_up(request: Request[Snapshot], snapshot: Snapshot) -> CivoSnapshotsError:
+def _wrong_snapshot(request: Request[Snapshot], snapshot: Snapshot) -> CivoSnapshotsError:
     return CivoSnapshotsError(
-        f"{request.method} {request.path}: Civo answered with snapshot {snapshot.name} "
-        f"({snapshot.id}), which is not this create's: it was there before, or is another one's"
+        f"{request.method} {request.path}: Civo returned snapshot {snapshot.name} "
+        f"({snapshot.id}), which this create has not made: it is older, or of another create"
     )
 
 
 def _is_since(creation: _Creation, snapshot: Snapshot, listing: Listing) -> bool | None:
-    """Tell whether it was made after the create was sent; `None` where nothing tells."""
+    """Return whether it was created after the create was sent; `None` if that is unknown."""
     if creation.sent_at is None or listing.server_time is None or snapshot.created_at is None:
         return None
-    # Also where the clocks differ: the one of `created_at` is ahead, and makes nothing older.
+    # Clock skew does not matter here: a clock that is ahead dates no snapshot too early.
     if snapshot.created_at <= creation.sent_at - _SECOND:
         return False
 
     return True if creation.can_be_recognized else None
 
 
-def _fits(creation: _Creation, snapshot: Snapshot) -> bool:
+def _has_requested_fields(creation: _Creation, snapshot: Snapshot) -> bool:
     fields = creation.request.fields or {}
-    # A list is a summary: what it leaves out does not differ.
+    # A list may leave fields out.
     return fields.get("name", snapshot.name) == snapshot.name and (
         not snapshot.description or fields.get("description", "") == snapshot.description
     )
@@ -312,13 +310,13 @@ def _what_was_seen(
     if similar:
         names = ", ".join(f"{snapshot.name} ({snapshot.id})" for snapshot in similar)
         seen.append(f"This may be it: {names}.")
-    if similar and creation.is_dated_by_another_clock:
-        seen.append("When it was made proves nothing: Civo's times are of two clocks that differ.")
+    if similar and creation.has_clock_skew:
+        seen.append("Its creation time proves nothing: Civo's times come from two clocks.")
     if isinstance(error, DecodeError) and error.unreadable:
-        seen.append(f"An entry of the list that could not be read may be it: {error}.")
+        seen.append(f"An unreadable entry of the list may be it: {error}.")
     if seen:
         return " ".join(seen)
     if listing is not None:
-        return "No new snapshot like it was seen, which proves nothing: it may come yet."
+        return "No such new snapshot is listed, but it may still appear."
 
-    return f"The snapshots could not be listed: {error}." if error else "Nothing was looked at."
+    return f"The snapshots could not be listed: {error}." if error else "Nothing was listed."

@@ -1,18 +1,18 @@
-"""Deleting a snapshot, and waiting until it is gone.
+"""Deleting a snapshot, and what its attempts prove together.
 
-A deletion is retried, so what its last attempt got is not all that is to be known. An attempt is
-lost where it may have reached Civo and no response of Civo's says what became of it.
+A deletion is retried, so its last attempt alone does not decide. An attempt is lost if it may have
+reached Civo and got no response that says what happened.
 
-    an attempt before   what the last one got               the deletion
-    -----------------   ---------------------------------   ------------------------------
+    earlier attempts    last attempt                        the deletion
+    ----------------    --------------------------------    ------------------------------
     (any)               2xx                                 was done
-    none was lost       an error response                   was not done: that error
-    none was lost       a lost response                     unknown
-    one was lost        404 database_snapshot_not_found     was done, by the lost attempt
-    one was lost        anything else                       unknown
+    none was lost       an error response                   was not done: raise that error
+    none was lost       a lost response                     is unknown
+    one was lost        404 database_snapshot_not_found     was done by the lost attempt
+    one was lost        anything else                       is unknown
 
-"Anything else" is wide for a reason. A 404 that can't be read may be a gateway's, which knows of no
-snapshot. A refused token, an unknown instance or a conflict is true of the last attempt alone: the
+"Anything else" includes a 404 without that code, which a gateway may send. It also includes a
+rejected token, an unknown instance and a conflict: each holds for the last attempt alone, and the
 lost one may have come before the token was revoked.
 """
 
@@ -29,7 +29,7 @@ from ._log import About, log
 
 
 async def delete(caller: Caller, request: Request[None]) -> None:
-    """Send a deletion, with its retries, and raise what is known where it was not done."""
+    """Send a deletion, with its retries; raise an error unless it is known to be done."""
     try:
         await caller.call(request)
     except CivoSnapshotsError as error:
@@ -38,7 +38,7 @@ async def delete(caller: Caller, request: Request[None]) -> None:
         if isinstance(error, SnapshotNotFoundError) and is_lost:
             _log_resolved(request)
             return
-        # A closed session says by itself whether the call had started.
+        # SessionClosedError itself says whether the call had started.
         if isinstance(error, SessionClosedError) or not error.may_have_taken_effect:
             raise
         raise _unknown(request, error) from error
@@ -53,8 +53,8 @@ def _log_resolved(request: Request[None]) -> None:
 def _unknown(request: Request[None], error: CivoSnapshotsError) -> OutcomeUnknownError:
     return OutcomeUnknownError(
         f"delete_snapshot on instance {request.instance_id} (snapshot {request.snapshot_id}) may "
-        f"or may not have been done: {error}. Delete it again by its id: that does no harm, and "
-        "SnapshotNotFoundError then says that it is gone.",
+        f"or may not have been done: {error}. Delete it again by its id: that is safe, and "
+        "SnapshotNotFoundError then proves that it is gone.",
         action=request.call,
         instance_id=request.instance_id,
         region=request.region,

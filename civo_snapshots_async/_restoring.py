@@ -1,4 +1,4 @@
-"""Restoring a snapshot: checked to be complete right before, and sent once."""
+"""Restoring a snapshot: checked to be complete right before, and sent at most once."""
 
 from ._errors import (
     CivoSnapshotsError,
@@ -12,8 +12,9 @@ from ._http.endpoints import Request
 from ._models import Restore, Snapshot, SnapshotRef
 
 
-async def restore_complete(caller: Caller, request: Request[Restore], ref: SnapshotRef) -> Restore:
-    """Get the snapshot, and restore that very one by its id, unless it is not complete."""
+async def restore_complete(caller: Caller, request: Request[Restore]) -> Restore:
+    """Get the snapshot, require it to be complete, and restore it by its id."""
+    ref = SnapshotRef(request.instance_id, request.snapshot_id, request.region)
     snapshot = await caller.call(endpoints.get_snapshot(ref))
     _require_complete(snapshot, ref)
 
@@ -21,7 +22,7 @@ async def restore_complete(caller: Caller, request: Request[Restore], ref: Snaps
 
 
 async def restore_once(caller: Caller, request: Request[Restore]) -> Restore:
-    """Send a restore; where its response is lost, say that it may have been done."""
+    """Send a restore; raise `OutcomeUnknownError` if its response is lost."""
     try:
         return await caller.call(request)
     except CivoSnapshotsError as error:
@@ -43,16 +44,16 @@ def _require_complete(snapshot: Snapshot, ref: SnapshotRef) -> None:
 
 
 def _unknown(request: Request[Restore], lost: CivoSnapshotsError) -> OutcomeUnknownError:
-    """Say that a restore may have been done: nothing can be listed that would tell."""
+    # No list shows restores, so that a lost response can't be resolved.
     fields = request.fields or {}
-    named = f" {fields['hostname']}" if "hostname" in fields else ""
-    what = f"A new instance{named} may have been created"
+    hostname = f" {fields['hostname']}" if "hostname" in fields else ""
+    effect = f"A new instance{hostname} may have been created"
     if fields.get("overwrite_existing"):
-        what = f"The disk of instance {request.instance_id} may have been replaced"
+        effect = f"The disk of instance {request.instance_id} may have been replaced"
 
     return OutcomeUnknownError(
         f"restore_snapshot on instance {request.instance_id} may or may not have been done, and "
-        f"was not retried: {lost}. {what}: look before you restore again.",
+        f"was not retried: {lost}. {effect}: check before you restore again.",
         action=request.call,
         instance_id=request.instance_id,
         region=request.region,

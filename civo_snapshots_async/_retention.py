@@ -1,4 +1,4 @@
-"""Which snapshots to keep: a plan, made without any request."""
+"""Which snapshots to keep and which to delete: a plan, without any request."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -17,13 +17,13 @@ _UNDATED = datetime.min.replace(tzinfo=UTC)
 
 @attrs.frozen(kw_only=True)
 class PruneEntry(Plain):
-    """What a plan says of one snapshot."""
+    """The decision on one snapshot."""
 
     snapshot: Snapshot
     is_deletion: bool
-    """Whether the plan is to delete it."""
+    """Whether the plan deletes the snapshot."""
     reason: str
-    """Why, or why not, in words."""
+    """Why it is deleted or kept, in words."""
 
     def __str__(self) -> str:
         what = "delete" if self.is_deletion else "keep"
@@ -33,7 +33,7 @@ class PruneEntry(Plain):
 
 @attrs.frozen(kw_only=True)
 class PrunePlan(Plain):
-    """What would be deleted and what kept, and why; the oldest first."""
+    """Which snapshots of an instance to delete and which to keep, and why; the oldest first."""
 
     entries: tuple[PruneEntry, ...] = ()
 
@@ -42,12 +42,12 @@ class PrunePlan(Plain):
 
     @property
     def to_delete(self) -> tuple[Snapshot, ...]:
-        """The snapshots that would be deleted."""
+        """The snapshots to delete."""
         return tuple(entry.snapshot for entry in self.entries if entry.is_deletion)
 
     @property
     def to_keep(self) -> tuple[Snapshot, ...]:
-        """All others."""
+        """The snapshots to keep."""
         return tuple(entry.snapshot for entry in self.entries if not entry.is_deletion)
 
 
@@ -59,22 +59,23 @@ def plan_prune(
     name_prefix: str | None = None,
     now: datetime | None = None,
 ) -> PrunePlan:
-    """Say which of an instance's snapshots would be deleted, and why; nothing is sent.
+    """Plan which snapshots of an instance to delete, without any request.
 
-    A complete snapshot is kept if any rule keeps it: it is one of the newest `keep_last`, or it was
-    made within the time `keep_within` before `now`, which is the present unless given. At least one
-    of the two rules has to be given. `name_prefix` leaves alone, and does not count, what is called
-    otherwise.
+    A complete snapshot is kept if it is one of the newest `keep_last`, or was created within
+    `keep_within` before `now` (by default the current time). Give one of the two, or both. With a
+    `name_prefix`, snapshots of other names are kept and not counted.
 
-    - The newest complete one is kept, whatever the rules say.
-    - Pending ones are left alone, and so are those without a `created_at`.
-    - Failed ones count for nothing, as there is nothing to restore from. They are deleted, unless
-      they are younger than `keep_within`, or newer than the newest complete one: they then tell
-      why there is none.
-    - Of several from the same second, none counts as the newer one.
+    - The newest complete snapshot is always kept.
+    - Pending snapshots are kept, and so are those without a `created_at`.
+    - Failed snapshots are not counted, as no restore can use them. They are deleted unless they
+      were created within `keep_within`, or are newer than the newest complete one.
+    - Snapshots created in the same second count as equally new.
 
-    A list gives summaries: a snapshot in it may look complete with a volume still pending. Prune
-    after `wait_until_complete`, and the newest is known to be complete.
+    A list may leave volumes out, so a snapshot in it may be `Complete` with a volume still pending.
+    Prune after `wait_until_complete`, so that the newest one is known to be complete.
+
+    Raises `ValueError` or `TypeError` for invalid arguments, and `ValueError` for snapshots of
+    several instances or regions.
     """
     rules = _Rules(
         keep_last=keep_last,
@@ -82,39 +83,43 @@ def plan_prune(
         name_prefix=name_prefix,
         now=SystemClock().utcnow() if now is None else now,
     )
-    there = sorted(_of_one_instance(snapshots), key=_age)
-    dates = sorted(
-        (
-            snapshot.created_at
-            for snapshot in there
-            if snapshot.created_at and snapshot.is_complete and rules.concern(snapshot)
-        ),
-        reverse=True,
-    )
+    oldest_first = sorted(_of_one_instance(snapshots), key=_age)
+    dates = _dates_of_complete(oldest_first, rules)
 
-    return PrunePlan(entries=tuple(rules.judge(snapshot, dates) for snapshot in there))
+    return PrunePlan(entries=tuple(rules.judge(snapshot, dates) for snapshot in oldest_first))
 
 
 def _of_one_instance(snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
-    there = tuple(snapshots)
-    homes = sorted({f"{snapshot.instance_id} in {snapshot.region}" for snapshot in there})
+    given = tuple(snapshots)
+    homes = sorted({f"{snapshot.instance_id} in {snapshot.region}" for snapshot in given})
     if len(homes) > 1:
         raise ValueError(f"a plan is for one instance, not for several: {', '.join(homes)}")
-    counted = Counter(snapshot.id for snapshot in there)
+    counted = Counter(snapshot.id for snapshot in given)
     twice = sorted(snapshot_id for snapshot_id, times in counted.items() if times > 1)
     if twice:
-        raise ValueError(f"each snapshot must be there once, not twice: {', '.join(twice)}")
+        raise ValueError(f"each snapshot must be given once, not twice: {', '.join(twice)}")
 
-    return there
+    return given
 
 
 def _age(snapshot: Snapshot) -> tuple[datetime, str]:
     return snapshot.created_at or _UNDATED, snapshot.id
 
 
+def _dates_of_complete(snapshots: Iterable[Snapshot], rules: "_Rules") -> list[datetime]:
+    """Return when the complete snapshots that the rules concern were created, newest first."""
+    dates = (
+        snapshot.created_at
+        for snapshot in snapshots
+        if snapshot.created_at and snapshot.is_complete and rules.concern(snapshot)
+    )
+
+    return sorted(dates, reverse=True)
+
+
 @attrs.frozen(kw_only=True)
 class _Rules:
-    """What was asked to be kept."""
+    """The rules of a plan."""
 
     keep_last: int | None
     keep_within: timedelta | None
@@ -123,21 +128,21 @@ class _Rules:
 
     def __attrs_post_init__(self) -> None:
         if self.keep_last is None and self.keep_within is None:
-            raise ValueError("nothing says what to keep: give keep_last, keep_within or both")
+            raise ValueError("no rule for what to keep: give keep_last, keep_within or both")
         if self.keep_last is not None:
             check.count("keep_last", self.keep_last, at_least=1)
         if self.keep_within is not None:
             _check_span("keep_within", self.keep_within)
         if self.name_prefix is not None and not check.text("name_prefix", self.name_prefix):
-            raise ValueError("name_prefix must not be empty: leave it out for all names")
+            raise ValueError("name_prefix must not be empty: omit it for all names")
         _check_moment("now", self.now)
 
     def concern(self, snapshot: Snapshot) -> bool:
-        """Tell whether the rules are about this snapshot at all."""
+        """Return whether the rules apply to this snapshot."""
         return snapshot.name.startswith(self.name_prefix or "")
 
     def judge(self, snapshot: Snapshot, dates: list[datetime]) -> PruneEntry:
-        """Decide; `dates` are those of the complete snapshots concerned, the newest first."""
+        """Decide on a snapshot; `dates` are those of `_dates_of_complete`."""
         reason = self._why_kept(snapshot, dates)
 
         return PruneEntry(
@@ -152,21 +157,23 @@ class _Rules:
         if snapshot.phase is Phase.PENDING:
             return f"it is pending: {', '.join(snapshot.verdict.reasons)}"
         if snapshot.created_at is None:
-            return "Civo does not say when it was made"
+            return "it has no creation time"
         if snapshot.is_failed:
-            reason = self._why_a_failure_is_kept(snapshot.created_at, dates)
+            reason = self._why_a_failed_one_is_kept(snapshot.created_at, dates)
         else:
-            reason = self._why_a_place_is_kept(snapshot.created_at, dates)
+            reason = self._why_a_complete_one_is_kept(snapshot.created_at, dates)
 
-        return reason or self._why_an_age_is_kept(snapshot.created_at)
+        return reason or self._why_a_recent_one_is_kept(snapshot.created_at)
 
-    def _why_a_failure_is_kept(self, created_at: datetime, dates: list[datetime]) -> str | None:
+    def _why_a_failed_one_is_kept(self, created_at: datetime, dates: list[datetime]) -> str | None:
         if not dates or created_at >= dates[0]:
             return "it has failed, and no complete one is newer"
 
         return None
 
-    def _why_a_place_is_kept(self, created_at: datetime, dates: list[datetime]) -> str | None:
+    def _why_a_complete_one_is_kept(
+        self, created_at: datetime, dates: list[datetime]
+    ) -> str | None:
         if created_at >= dates[0]:
             return "the newest complete one"
         if self.keep_last and created_at >= dates[: self.keep_last][-1]:
@@ -174,9 +181,9 @@ class _Rules:
 
         return None
 
-    def _why_an_age_is_kept(self, created_at: datetime) -> str | None:
+    def _why_a_recent_one_is_kept(self, created_at: datetime) -> str | None:
         if self.keep_within and self.now - created_at <= self.keep_within:
-            return f"made within {_spoken(self.keep_within)}"
+            return f"created within {_text_of(self.keep_within)}"
 
         return None
 
@@ -187,7 +194,7 @@ class _Rules:
         if self.keep_last:
             reasons.append(f"not one of the newest {self.keep_last} complete ones")
         if self.keep_within:
-            reasons.append(f"not made within {_spoken(self.keep_within)}")
+            reasons.append(f"not created within {_text_of(self.keep_within)}")
 
         return ", ".join(reasons)
 
@@ -196,7 +203,7 @@ def _check_span(argument: str, value: object) -> None:
     if not isinstance(value, timedelta):
         raise TypeError(f"{argument} must be a timedelta, not {value!r}")
     if value <= timedelta(0):
-        raise ValueError(f"{argument} must be more than no time at all, not {value!r}")
+        raise ValueError(f"{argument} must be more than 0, not {value!r}")
 
 
 def _check_moment(argument: str, value: object) -> None:
@@ -206,7 +213,7 @@ def _check_moment(argument: str, value: object) -> None:
         raise ValueError(f"{argument} must be timezone-aware, not {value!r}")
 
 
-def _spoken(span: timedelta) -> str:
+def _text_of(span: timedelta) -> str:
     if span % _DAY:
         return str(span)
 

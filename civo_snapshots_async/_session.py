@@ -1,4 +1,4 @@
-"""The face of the library: one session, its six calls, waiting, and what is built on them."""
+"""The session: its calls, its waits, and what is built on them."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
@@ -21,31 +21,31 @@ from ._waits.snapshots import OnChange, until_complete, watch
 
 
 class SnapshotSession(SnapshotCalls):
-    """Civo's instance snapshots, for one account and, unless a call says otherwise, one region.
+    """Civo's instance snapshots, for one account and one default region.
 
-    Use it in one event loop, with `async with`, or call `aclose()`: one that was used and never
-    closed is a `ResourceWarning`. It can be used by any number of tasks at once.
+    Use it in one event loop, in `async with` or with `aclose()`. A session that was used and never
+    closed is a `ResourceWarning`. Any number of tasks may share it.
 
     - `token`: the account's API key. No repr, error, log or pickle of this library shows it.
-    - `region`: the code of one, such as `LON1`. Civo has no default: without a region, a call
-      silently goes to another one.
-    - `api_url`: where Civo's API is, without `/v2`; must be https, or http to this machine.
-    - `http`: time limits, connections, proxy, certificates and the like: see `HttpOptions`.
-    - `retry`: when a request is retried, see `RetryPolicy`; `None` for never.
-    - `resolve_timeout`: for how many seconds a create whose response was lost is looked for by
-      listing; 0 for not at all. Here and everywhere else, a `timedelta` will do for seconds.
-    - `http_session`: an aiohttp session of yours, whose connections and traces are used. It is
-      never closed here; its login, cookies, default headers and timeouts are not used. As its
-      pool decides what is kept open, a create or restore may get a connection that the server has
-      just dropped, and its outcome is then unknown: a session of our own uses a fresh one.
-    - `clock`: the time to wait by; tests bring `civo_snapshots_async.testing.FakeClock`.
+    - `region`: the code of a region, such as `LON1`. Civo has no default; it silently sends a call
+      without a region to some region.
+    - `api_url`: the URL of the API without `/v2`; https, or http to this machine.
+    - `http`: timeouts, connections, proxy and certificates; see `HttpOptions`.
+    - `retry`: when a request is retried; see `RetryPolicy`. `None` retries nothing.
+    - `resolve_timeout`: for how many seconds the session lists the snapshots after a create whose
+      response was lost; 0 for not at all. Each span of time may be a `timedelta` instead.
+    - `http_session`: your aiohttp session, for its connections and traces alone. It stays open; its
+      credentials, cookies, headers and timeouts are not used. Its pool reuses connections, so that
+      a create or restore may get one that the server has just closed, and its outcome is then
+      unknown. Without `http_session`, each create and restore has a fresh connection.
+    - `clock`: the clock to wait by; tests pass `civo_snapshots_async.testing.FakeClock`.
 
-    Where an argument is called `snapshot_id`, it is the snapshot's id or name, a `Snapshot`, or a
-    `SnapshotRef`. The last two bring their region, and are a `ValueError` for another instance.
-    `region` is the session's own unless given.
+    A `snapshot_id` is a snapshot's id or name, a `Snapshot`, or a `SnapshotRef`. The last two bring
+    their region, and raise `ValueError` for another instance. Without `region`, a call uses the
+    session's.
 
-    Raises `ConfigurationError` for no token, no region or an unusable URL, and `ValueError` or
-    `TypeError` for any other value that can't be used.
+    Raises `ConfigurationError` if there is no token, no region or no usable URL, and `ValueError`
+    or `TypeError` for any other invalid argument.
     """
 
     async def wait_until_complete(
@@ -60,7 +60,7 @@ class SnapshotSession(SnapshotCalls):
     ) -> Snapshot:
         """Poll a snapshot until it and every volume in it are complete, and return it.
 
-        It is the module's `wait_until_complete`, which says it all, with this session.
+        The arguments and errors are those of the function `wait_until_complete`.
         """
         wait = self._waits.complete(self._ref(instance_id, snapshot_id, region), timeout, poll)
         if on_change is not None:
@@ -78,16 +78,15 @@ class SnapshotSession(SnapshotCalls):
         poll: PollPolicy = PollPolicy(),
         region: str | None = None,
     ) -> AsyncGenerator[SnapshotEvent, None]:
-        """Give what happens to a snapshot, as events, until it is terminal.
+        """Yield what happens to a snapshot, as events, until it is complete or has failed.
 
-        `SnapshotSeen` when it is first seen, then `StateChanged` for each change of the snapshot
-        and of each volume, `DetailsChanged`, `PollFailed`, `UnknownStateSeen` and
-        `SnapshotStalled` as they come, and `SnapshotFinished` last, whether it is complete or has
-        failed. A watch that ends otherwise raises what `wait_until_complete` raises. It polls only
-        while the next event is awaited, so a slow consumer fills no memory, and is given all that
-        has changed since.
+        The first event is `SnapshotSeen`, the last one `SnapshotFinished`, for a failed snapshot as
+        well. In between come `StateChanged` for each change of the snapshot or of a volume,
+        `DetailsChanged`, `PollFailed`, `UnknownStateSeen` and `SnapshotStalled`. A slow consumer
+        misses no change and fills no memory: the watch polls while its next event is awaited.
 
-        Leave it early with `contextlib.aclosing`, so that it ends there and then.
+        To leave it early, use `contextlib.aclosing`. Raises what `wait_until_complete` raises,
+        except `SnapshotFailedError`.
         """
         wait = self._waits.terminal(self._ref(instance_id, snapshot_id, region), timeout, poll)
         async with aclosing(watch(wait, self._waits.advance)) as events:
@@ -102,10 +101,10 @@ class SnapshotSession(SnapshotCalls):
         timeout: Seconds | None = 1800.0,
         region: str | None = None,
     ) -> SavedWait:
-        """Make a wait that can be resumed, here or in another process, by `resume`.
+        """Create a wait that `resume` continues, in this process or another.
 
-        The deadline is fixed now, as a date. After a wait that has timed out, it gives more time:
-        `session.save_wait(error.instance_id, error.snapshot_id, timeout=600)`.
+        The deadline is a date, `timeout` seconds from now. To give a wait that timed out more time,
+        save a new one: `session.save_wait(error.instance_id, error.snapshot_id, timeout=600)`.
         """
         return self._waits.save(self._ref(instance_id, snapshot_id, region), timeout)
 
@@ -116,9 +115,9 @@ class SnapshotSession(SnapshotCalls):
         poll: PollPolicy = PollPolicy(),
         on_change: OnChange | None = None,
     ) -> Snapshot:
-        """Resume a saved wait in the time that is left, in its region, and end as it would.
+        """Continue a saved wait for the time that is left, in its region.
 
-        Past its deadline, there is one last poll, and then `WaitTimeoutError`.
+        After the deadline there is one last poll. The errors are those of `wait_until_complete`.
         """
         wait = self._waits.resumed(saved, poll)
 
@@ -138,10 +137,11 @@ class SnapshotSession(SnapshotCalls):
         on_change: OnChange | None = None,
         region: str | None = None,
     ) -> Restore:
-        """Wait until a snapshot is complete, then restore it: both, with the errors of both.
+        """Wait until a snapshot is complete, and then restore it.
 
         The arguments of the restore are checked before the wait starts. The last poll of the wait
-        is the check that `restore_snapshot` would make.
+        replaces the check of `restore_snapshot`. Raises what `wait_until_complete` and
+        `restore_snapshot` raise.
         """
         ref = self._ref(instance_id, snapshot_id, region)
         request = endpoints.restore_snapshot(
@@ -166,13 +166,13 @@ class SnapshotSession(SnapshotCalls):
         poll: PollPolicy = PollPolicy(),
         region: str | None = None,
     ) -> None:
-        """Poll a snapshot until Civo says, by code, that the instance has no such snapshot.
+        """Poll a snapshot until Civo no longer has it.
 
-        Any other error response is raised as what it is, and none is taken for "gone": not a bad
-        token, although that is a 404 as well, nor an unknown region, nor an instance that is not
-        found, which may be in another region. Give the id: a name may be another snapshot's next.
+        Only Civo's error code for "no such snapshot" ends the wait. Any other error is raised: a
+        rejected token, although that is a 404 as well, an unknown region, and an unknown instance,
+        which may be in another region. Pass the id: another snapshot may get the name.
 
-        Raises `WaitTimeoutError`, with the last snapshot, when the time is up.
+        Raises `WaitTimeoutError`, with the last snapshot, if the wait times out.
         """
         wait = self._waits.deleted(self._ref(instance_id, snapshot_id, region), timeout, poll)
         await self._waits.advance(wait)
@@ -186,13 +186,13 @@ class SnapshotSession(SnapshotCalls):
         poll: PollPolicy = PollPolicy(),
         region: str | None = None,
     ) -> Instance:
-        """Poll an instance until Civo says that it is `ACTIVE`, and return it.
+        """Poll an instance until its status is `ACTIVE`, and return it.
 
-        That proves that the instance runs, and neither that a restore is over nor what is on its
-        disks: right after an overwrite was requested, it may be `ACTIVE` still.
+        `ACTIVE` means that the instance runs. It does not prove that a restore has ended: right
+        after the request for an overwrite, the instance may still be `ACTIVE`.
 
-        Raises `InstanceFailedError` as soon as the status is `ERROR` or `FAILED`, and
-        `WaitTimeoutError` when the time is up. Any other status is "not yet", `SHUTOFF` as well.
+        Raises `InstanceFailedError` if the status is `ERROR` or `FAILED`, and `WaitTimeoutError` if
+        the wait times out. With any other status, such as `SHUTOFF`, the wait continues.
         """
         request = endpoints.get_instance(instance_id, region=self._in(region))
         async with self._caller.scope.inside():
@@ -207,15 +207,15 @@ class SnapshotSession(SnapshotCalls):
         timeout: Seconds | None = 300.0,
         poll: PollPolicy = PollPolicy(),
     ) -> Instance:
-        """Poll the list of instances until one has the host name of a restore, and return it.
+        """Poll the instances until one has the hostname of a restore, and return it.
 
-        The host name is the only mark of a new instance: that it is listed proves that it exists,
-        and not that this restore has made it. Up to 10,000 instances are read, in the region of the
-        restore. The snapshot's own instance is not taken for it.
+        Nothing but the hostname identifies the new instance, so finding one does not prove that
+        this restore created it. At most 10,000 instances are read, in the region of the restore.
+        The snapshot's own instance does not count.
 
-        Raises `AmbiguousInstanceError` where several have that host name, `WaitTimeoutError` when
-        the time is up, and `ValueError` for a restore that makes no new instance, or none that can
-        be distinguished from others.
+        Raises `AmbiguousInstanceError` if several instances have that hostname, `WaitTimeoutError`
+        if the wait times out, and `ValueError` for a restore without a new instance, or one whose
+        hostname does not identify it.
         """
         region = restore.region or self.region
         async with self._caller.scope.inside():
@@ -238,19 +238,19 @@ class SnapshotSession(SnapshotCalls):
         on_change: OnChange | None = None,
         region: str | None = None,
     ) -> Batch:
-        """Make a snapshot of each instance, and wait until it is complete.
+        """Create a snapshot of each instance, and wait until it is complete.
 
-        `name` is the name of every snapshot, or a function that gives it, or `None`, for an
-        instance. An instance has one of the `max_concurrent` slots from its create until its
-        snapshot is terminal: what is bounded is the work that Civo does at once. `timeout` is for
-        each wait; the rest is as in `create_snapshot` and `wait_until_complete`.
+        `name` is the name of every snapshot, or a function that returns it for an instance id, or
+        `None`. An instance takes one of the `max_concurrent` slots from its create until its
+        snapshot is complete or has failed. `timeout` is for each wait. The other arguments are
+        those of `create_snapshot` and `wait_until_complete`.
 
-        With `ensure=True` no snapshot is made where one of that name exists, so that a batch that
-        was stopped can be started again.
+        With `ensure=True`, an instance that has a snapshot of that name gets no new one, so that a
+        batch that was stopped can be started again.
 
-        A failure of one is its outcome, and does not affect the others. What `on_change` raises
-        ends the whole batch, and comes out as it is. Names and ids that can't be used, and an
-        instance that is given twice, are a `ValueError` here and now, before anything is sent.
+        A failed instance is an outcome and does not affect the others. An exception of `on_change`
+        ends the batch and is raised. Invalid names and ids, and an instance that is given twice,
+        raise `ValueError` at once, before any request.
         """
         return snapshot_many(
             self,
@@ -272,11 +272,10 @@ class SnapshotSession(SnapshotCalls):
         on_change: OnChange | None = None,
         region: str | None = None,
     ) -> Batch:
-        """Wait until each snapshot is complete: a `Snapshot`, a ref, or a pair of two ids each.
+        """Wait until each snapshot is complete.
 
-        A pair is of an instance's id and a snapshot's. All waits run at once, as a wait costs Civo
-        little and one that is stuck must not keep another from its time. Otherwise it is as
-        `snapshot_many`.
+        `snapshots` are `Snapshot` or `SnapshotRef` values, or pairs of an instance's id and a
+        snapshot's id. All waits run at once. Otherwise this is like `snapshot_many`.
         """
         return wait_many(
             self,
@@ -298,22 +297,19 @@ class SnapshotSession(SnapshotCalls):
         poll: PollPolicy = PollPolicy(),
         region: str | None = None,
     ) -> AbstractAsyncContextManager[Snapshot]:
-        """Make a snapshot, wait until it is complete, and only then run the body of `async with`.
+        """Create a snapshot, wait until it is complete, and then run the body of `async with`.
 
-        What the body raises is always raised on as it is, with a note that names the snapshot:
+        An exception of the body is always raised, with a note that names the snapshot:
 
-        - `on_error="restore"`: when the body raises an `Exception`, **overwrite the instance** from
-          the snapshot, unless that is not complete any more. A second note says what became of it:
-          started, refused or not known.
-        - `on_cancel="restore"`: do so when the body is canceled, before the cancellation goes on.
-          Its two requests take no longer than `HttpOptions.call_timeout` each; canceled once more
-          meanwhile, it stops there.
-        - `on_success="delete"`: delete the snapshot when the body has ended well. If that fails,
-          the body has succeeded all the same: it is logged, as a warning, and not raised.
+        - `on_error="restore"`: after an `Exception`, **overwrite the instance** from the snapshot
+          if that is still complete. A second note says whether the restore started.
+        - `on_cancel="restore"`: do the same after a cancellation, before it continues. The two
+          requests take at most `HttpOptions.call_timeout` each; a second cancellation ends them.
+        - `on_success="delete"`: delete the snapshot. A failure is logged and not raised.
 
-        By default the snapshot is kept in each case. It is also kept, and nothing is sent, when the
-        body ends by any other exception, such as `SystemExit`. When the snapshot does not become
-        complete, the body does not run; the error is that of the create or of the wait.
+        By default the snapshot is kept. After any other exception, such as `SystemExit`, it is kept
+        and nothing is sent. If it does not become complete, the body does not run, and the error of
+        the create or of the wait is raised.
         """
         return checkpoint(
             self,
@@ -329,13 +325,12 @@ class SnapshotSession(SnapshotCalls):
         )
 
     async def prune(self, plan: PrunePlan) -> PruneResult:
-        """Delete what a plan says, one snapshot after the other, and nothing else.
+        """Delete the snapshots of a plan, one after the other.
 
-        It decides nothing anew. A failure is that snapshot's outcome, and the next one is tried all
-        the same, unless it would get the same: a refused token, an unknown region. One that is
-        gone already counts as deleted. Canceled, it stops at once.
+        The instance and the region are those of the plan. A failure is an outcome, and the next
+        snapshot is tried, unless it would get the same error: a rejected token, an unknown region.
+        A snapshot that is gone already counts as deleted. A cancellation stops the prune at once.
 
-        Instance and region are those of the plan. Raises `ValueError` for a plan of several,
-        before anything is sent.
+        Raises `ValueError`, before any request, for a plan of several instances or regions.
         """
         return await prune(self, plan)

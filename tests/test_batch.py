@@ -203,7 +203,7 @@ class TestSnapshots:
             (
                 [*"kjihgfedcba"] * 2,
                 {},
-                "^instance_ids names k, j, i, h, g, f, e, d, c, b and others more than once; give ",
+                "^instance_ids names k, j, i, h, g, f, e, d, c, b and 1 more more than once; give ",
             ),
             (["web-1", "../web-2"], {}, "instance_id must be"),
             (["web-1"], {"name": "Nightly"}, "name must be"),
@@ -230,7 +230,9 @@ class TestSnapshots:
 
     async def test_one_string_is_not_a_list_of_instances(self, session: SnapshotSession) -> None:
         """It would be one of letters."""
-        with pytest.raises(TypeError, match="instance_ids must be several, not the one string 'we"):
+        with pytest.raises(
+            TypeError, match="instance_ids must be a list or another iterable, not the string 'we"
+        ):
             session.snapshot_many("web-1")
 
     async def test_a_mistake_in_the_name_function_comes_out(self, session: SnapshotSession) -> None:
@@ -339,7 +341,7 @@ class TestWaits:
         """Nor is it one pair."""
         pairs: Any = "ab"
 
-        with pytest.raises(TypeError, match="snapshots must be several"):
+        with pytest.raises(TypeError, match="snapshots must be a list or another iterable"):
             session.wait_many(pairs)
 
 
@@ -409,7 +411,7 @@ class TestStopping:
         assert outcome.snapshot is not None
         assert type(outcome.error) is WaitInterruptedError
         assert str(outcome.error) == (
-            f"the wait for snapshot {outcome.snapshot_id} of instance web-1 was not over"
+            f"the wait for snapshot {outcome.snapshot_id} of instance web-1 was interrupted"
         )
 
     async def test_the_snapshot_last_seen_is_the_one_after_the_last_change(
@@ -516,9 +518,9 @@ class TestStopping:
         first = asyncio.ensure_future(_collected(batch))
         await fake_clock.sleep(30)
 
-        with pytest.raises(RuntimeError, match="another task works through this batch"):
+        with pytest.raises(RuntimeError, match="another task runs this batch"):
             await batch
-        with pytest.raises(RuntimeError, match="cancel that one to stop it"):
+        with pytest.raises(RuntimeError, match="cancel that task to stop it"):
             await batch.aclose()
         first.cancel()
         await asyncio.wait([first])

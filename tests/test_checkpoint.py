@@ -85,7 +85,7 @@ class TestBefore:
             async with session.checkpoint("web-1", name="before-upgrade", on_error="restore"):
                 pytest.fail("the body ran")
 
-        assert notes(caught.value) == [f"{KEPT} was made; the body has not run"]
+        assert notes(caught.value) == [f"{KEPT} was created; the body has not run"]
         assert kinds(civo) == ["create"]
 
     async def test_a_late_snapshot_runs_no_body(
@@ -113,7 +113,7 @@ class TestBefore:
             ):
                 pytest.fail("the body ran")
 
-        assert notes(cancellation(caught.value)) == [f"{KEPT} was made; the body has not run"]
+        assert notes(cancellation(caught.value)) == [f"{KEPT} was created; the body has not run"]
         assert kinds(civo) == ["create"]
 
     async def test_an_error_of_the_create_comes_out_as_it_is(
@@ -206,7 +206,7 @@ class TestSuccess:
         async with session.checkpoint("web-1", on_success="delete") as snapshot:
             await session.delete_snapshot("web-1", snapshot.id)
 
-        assert "was deleted already" in caplog.text
+        assert "was already deleted" in caplog.text
         assert [r for r in caplog.records if r.levelno == logging.WARNING] == []
 
 
@@ -247,7 +247,7 @@ class TestFailure:
         assert civo.requests[-1].fields == {"overwrite_existing": True}
         assert notes(error) == [
             f"{KEPT} is kept",
-            "checkpoint: the restore over instance web-1 has begun (restore-2)",
+            "checkpoint: the restore over instance web-1 has started (restore-2)",
         ]
 
     async def test_a_refused_restore_is_noted(
@@ -264,7 +264,7 @@ class TestFailure:
 
         assert civo.instance("web-1").disk == "half of release 2"
         assert notes(caught.value)[1].startswith(
-            "checkpoint: the restore over instance web-1 has not begun, and nothing was "
+            "checkpoint: the restore over instance web-1 has not started, and nothing was "
             f"overwritten: SnapshotNotCompleteError: snapshot {MADE} of instance web-1 is not comp"
         )
 
@@ -279,7 +279,7 @@ class TestFailure:
                 raise UpgradeError
 
         assert notes(caught.value)[1].startswith(
-            "checkpoint: the restore over instance web-1 may or may not have begun: "
+            "checkpoint: the restore over instance web-1 may or may not have started: "
             "OutcomeUnknownError: restore_snapshot on instance web-1"
         )
 
@@ -294,7 +294,7 @@ class TestFailure:
         with pytest.raises(UpgradeError) as caught:
             await failing(session, UpgradeError(), break_civo, on_error="restore")
 
-        assert "has not begun, and nothing was overwritten: ServerError" in notes(caught.value)[1]
+        assert "has not started, and nothing was overwritten: ServerError" in notes(caught.value)[1]
 
     async def test_a_closed_session_restores_nothing(self, session: SnapshotSession) -> None:
         """The body has closed it: the disk is in no doubt."""
@@ -302,7 +302,7 @@ class TestFailure:
             await failing(session, UpgradeError(), session.aclose, on_error="restore")
 
         assert (
-            "has not begun, and nothing was overwritten: SessionClosedError"
+            "has not started, and nothing was overwritten: SessionClosedError"
             in (notes(caught.value)[1])
         )
 
@@ -325,7 +325,7 @@ class TestFailure:
             await failing(session, UpgradeError(), body, on_error="restore")
         await closing[0]
 
-        assert "may or may not have begun: SessionClosedError" in notes(caught.value)[1]
+        assert "may or may not have started: SessionClosedError" in notes(caught.value)[1]
 
     async def test_what_becomes_of_the_restore_is_in_the_log_as_well(
         self, session: SnapshotSession, caplog: pytest.LogCaptureFixture
@@ -342,7 +342,7 @@ class TestFailure:
             "overwrite instance web-1 in FAKE1 from snapshot before-upgrade (" + MADE + ")"
         ] * 2
         assert warning == (
-            "checkpoint: the restore over instance web-1 has begun (restore-2), "
+            "checkpoint: the restore over instance web-1 has started (restore-2), "
             f"from {KEPT.removeprefix('checkpoint: ')}"
         )
 
@@ -413,7 +413,7 @@ class TestCanceling:
                 await fake_clock.sleep(1000)
 
         assert fake_clock.now() <= 60 + 120
-        assert "may or may not have begun" in notes(cancellation(caught.value))[1]
+        assert "may or may not have started" in notes(cancellation(caught.value))[1]
 
     async def test_canceled_again_it_stops_there(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
@@ -434,8 +434,8 @@ class TestCanceling:
 
         assert fake_clock.now() == 20
         assert notes(error)[1] == (
-            "checkpoint: the restore over instance web-1 was cancelled while it ran: "
-            "it may or may not have begun"
+            "checkpoint: the restore over instance web-1 was canceled while it ran: "
+            "it may or may not have started"
         )
 
 

@@ -128,7 +128,7 @@ class TestResolved:
 
         assert snapshot.id == "snap-1"
         assert server.listed_at == [3600]
-        assert "adopted snapshot nightly (snap-1)" in caplog.text
+        assert "resolved: it created snapshot nightly (snap-1)" in caplog.text
 
     async def test_it_may_take_its_time(self, server: Server) -> None:
         """An empty list is no proof: it is listed again and again."""
@@ -202,7 +202,7 @@ class TestUnresolved:
         """The error lists what existed."""
         server.snapshots = snapshots
 
-        with pytest.raises(OutcomeUnknownError, match="No new snapshot like it was seen") as caught:
+        with pytest.raises(OutcomeUnknownError, match="No such new snapshot is listed") as caught:
             await server.create(REQUEST, lose)
 
         assert (caught.value.candidates, caught.value.existing) == ((), tuple(snapshots))
@@ -328,8 +328,8 @@ class TestUnresolved:
         error = caught.value
         assert str(error) == (
             "create_snapshot on instance web-1 (name 'nightly') may or may not have been done, "
-            "and was not retried: lost. No new snapshot like it was seen, which proves nothing: "
-            "it may come yet. Look at list_snapshots before you create it again, or use "
+            "and was not retried: lost. No such new snapshot is listed, "
+            "but it may still appear. Check list_snapshots before you create it again, or use "
             "ensure_snapshot."
         )
         assert error.__cause__ is LOST
@@ -342,7 +342,7 @@ class TestUnresolved:
         """Then the error comes at once."""
         server.creations = Creations(cast("Caller", server), server.clock, 0.0)
 
-        with pytest.raises(OutcomeUnknownError, match="Nothing was looked at"):
+        with pytest.raises(OutcomeUnknownError, match="Nothing was listed"):
             await server.create(REQUEST, lose)
 
         assert server.listed_at == []
@@ -412,7 +412,7 @@ class TestTwoClocks:
         """The clocks differ by as much as before, so the search ends at once."""
         server.snapshots = [made_after(5)]
 
-        with pytest.raises(OutcomeUnknownError, match="two clocks that differ") as caught:
+        with pytest.raises(OutcomeUnknownError, match="come from two clocks") as caught:
             await server.create(REQUEST, lose)
 
         assert server.listed_at == [3600]
@@ -471,7 +471,7 @@ class TestAResponseOfAnothers:
             "create.unknown",
             "create.resolved",
         ]
-        assert f"snapshot nightly ({snapshot_id}), which is not this create's" in caplog.text
+        assert f"snapshot nightly ({snapshot_id}), which this create has not made" in caplog.text
 
     @pytest.mark.usefixtures("_known")
     async def test_else_it_is_unknown(self, server: Server) -> None:
@@ -481,7 +481,7 @@ class TestAResponseOfAnothers:
         async def send() -> Snapshot:
             return server.ledger.note(made(3600, "old"))
 
-        with pytest.raises(OutcomeUnknownError, match="which is not this create's") as caught:
+        with pytest.raises(OutcomeUnknownError, match="which this create has not made") as caught:
             await server.create(REQUEST, send)
 
         assert (caught.value.candidates, caught.value.existing) == ((), (made(3600, "old"),))
@@ -558,7 +558,7 @@ class TestEntriesThatCannotBeRead:
         if isinstance(outcome, OutcomeUnknownError):
             assert outcome.candidates == (made(3600),)
             assert isinstance(outcome.last_error, DecodeError)
-            assert "An entry of the list that could not be read may be it: no list." in str(outcome)
+            assert "An unreadable entry of the list may be it: no list." in str(outcome)
 
     async def test_it_may_be_read_at_the_next_poll(self, server: Server) -> None:
         """A snapshot that is being created may be incomplete for a while."""
@@ -573,7 +573,7 @@ class TestEntriesThatCannotBeRead:
         """The error says that it may exist."""
         server.unreadable = [entry()]
 
-        with pytest.raises(OutcomeUnknownError, match="could not be read may be it") as caught:
+        with pytest.raises(OutcomeUnknownError, match="An unreadable entry of the list may be it") as caught:
             await server.create(REQUEST, lose)
 
         assert (caught.value.candidates, caught.value.existing) == ((), ())
@@ -583,7 +583,7 @@ class TestEntriesThatCannotBeRead:
         """Of any name."""
         server.unreadable = [entry(name="weekly")]
 
-        with pytest.raises(OutcomeUnknownError, match="could not be read may be it"):
+        with pytest.raises(OutcomeUnknownError, match="An unreadable entry of the list may be it"):
             await server.create(endpoints.create_snapshot("web-1", region="FAKE1"), lose)
 
     async def test_a_list_that_cannot_be_read_at_all_ends_the_search(self, server: Server) -> None:

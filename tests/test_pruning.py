@@ -201,7 +201,7 @@ class TestDoingIt:
         assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
             ("INFO", "prune of instance web-1: 3 to delete, 2 to keep"),
             ("INFO", "deleted snapshot day-5 (day-5) of instance web-1"),
-            ("INFO", "snapshot day-4 (day-4) of instance web-1 was deleted already"),
+            ("INFO", "snapshot day-4 (day-4) of instance web-1 was already deleted"),
             ("WARNING", f"snapshot day-3 (day-3) of instance web-1 {unknown}: lost"),
             ("INFO", "prune of instance web-1: 2 of 3 deleted"),
         ]

@@ -310,7 +310,7 @@ class TestDeletions:
         assert (error.action, error.snapshot_id) == ("delete_snapshot", "snap-1")
         assert (error.instance_id, error.region, error.requested) == ("web-1", civo.region, {})
         assert str(error).endswith(
-            "Delete it again by its id: that does no harm, and SnapshotNotFoundError then says "
+            "Delete it again by its id: that is safe, and SnapshotNotFoundError then says "
             "that it is gone."
         )
         assert kinds(civo) == ["delete"] * times

@@ -83,11 +83,14 @@ class TestThePlan:
         )
 
         assert str(shown).splitlines() == [
-            "keep day-None (day-None): Civo does not say when it was made",
+            "keep day-None (day-None): it has no creation time",
             "delete day-9 (day-9): it has failed, and a complete one is newer",
-            "delete day-8 (day-8): not one of the newest 2 complete ones, not made within 7 days",
-            "keep day-5 (day-5): made within 7 days",
-            "keep day-4 (day-4): made within 7 days",
+            (
+                "delete day-8 (day-8): not one of the newest 2 complete ones, "
+                "not created within 7 days"
+            ),
+            "keep day-5 (day-5): created within 7 days",
+            "keep day-4 (day-4): created within 7 days",
             "keep day-3 (day-3): one of the newest 2 complete ones",
             "keep day-2 (day-2): the newest complete one",
             "keep day-1 (day-1): it has failed, and no complete one is newer",
@@ -97,9 +100,9 @@ class TestThePlan:
     @pytest.mark.parametrize(
         ("span", "words"),
         [
-            (timedelta(days=1), "not made within 1 day"),
-            (timedelta(days=30), "not made within 30 days"),
-            (timedelta(hours=36), "not made within 1 day, 12:00:00"),
+            (timedelta(days=1), "not created within 1 day"),
+            (timedelta(days=30), "not created within 30 days"),
+            (timedelta(hours=36), "not created within 1 day, 12:00:00"),
         ],
     )
     def test_shows_a_time_in_words(self, span: timedelta, words: str) -> None:
@@ -164,14 +167,14 @@ class TestThePlan:
     @pytest.mark.parametrize(
         ("rules", "error", "says"),
         [
-            ({}, ValueError, "nothing says what to keep: give keep_last, keep_within or both"),
-            ({"name_prefix": "nightly-"}, ValueError, "nothing says what to keep"),
+            ({}, ValueError, "no rule for what to keep: give keep_last, keep_within or both"),
+            ({"name_prefix": "nightly-"}, ValueError, "no rule for what to keep"),
             ({"keep_last": 0}, ValueError, "keep_last must be at least 1, not 0"),
             ({"keep_last": True}, TypeError, "keep_last must be a whole number"),
             ({"keep_last": 2.0}, TypeError, "keep_last must be a whole number"),
             ({"keep_within": 7}, TypeError, "keep_within must be a timedelta, not 7"),
-            ({"keep_within": timedelta(0)}, ValueError, "keep_within must be more than no time"),
-            ({"keep_within": -A_WEEK}, ValueError, "keep_within must be more than no time"),
+            ({"keep_within": timedelta(0)}, ValueError, "keep_within must be more than 0"),
+            ({"keep_within": -A_WEEK}, ValueError, "keep_within must be more than 0"),
             ({"keep_last": 1, "name_prefix": ""}, ValueError, "name_prefix must not be empty"),
             ({"keep_last": 1, "name_prefix": 5}, TypeError, "name_prefix must be a string"),
             ({"keep_last": 1, "now": "today"}, TypeError, "now must be a datetime, not 'today'"),
