@@ -330,12 +330,12 @@ class SnapshotCalls:
             return await list_instances(self._caller, self._in(region))
 
     async def find_instance(self, instance_id: str, *, region: str | None = None) -> Instance:
-        """Return an instance by its id; by its host name where Civo takes one.
+        """Return an instance by its id, or by its hostname where Civo accepts one.
 
-        Civo's page names the id alone in each path. The official CLI looks a host name up in the
-        list of instances before it calls.
+        Civo's page has only ids in its paths. The official CLI finds a hostname in the list of
+        instances first.
 
-        Raises `InstanceNotFoundError` where there is none, and what `get_snapshot` raises.
+        Raises what `get_snapshot` raises; `InstanceNotFoundError` if there is no such instance.
         """
         return await self._call(endpoints.get_instance(instance_id, region=self._in(region)))
 

@@ -143,9 +143,9 @@ async def surviving(civo: FakeCivo) -> None:
             print("unknown:", error.action, error.requested, "- candidates:", len(error.candidates))
 
         civo.inject("create", faults.close("before", effect=True))
-        adopted = await session.create_snapshot("db-2", name="adopted")
-        ensured = await session.ensure_snapshot("db-2", name="adopted", description="not needed")
-        print("ensure: ", ensured.id == adopted.id, "- one snapshot, and no second create")
+        resolved = await session.create_snapshot("db-2", name="resolved")
+        ensured = await session.ensure_snapshot("db-2", name="resolved", description="not needed")
+        print("ensure: ", ensured.id == resolved.id, "- one snapshot, and no second create")
 
 
 async def many(session: SnapshotSession) -> None:
@@ -273,8 +273,8 @@ async def failing(session: SnapshotSession, civo: FakeCivo) -> None:
 
 async def sessions(civo: FakeCivo) -> None:
     """Make a session from the environment, or on an aiohttp session of your own."""
-    # Left out, each of the three is looked for in CIVO_TOKEN, CIVO_REGION and CIVO_API_URL, and
-    # then in the file of the official CLI.
+    # Without these three arguments: from CIVO_TOKEN, CIVO_REGION and CIVO_API_URL, and
+    # then from the file of the official CLI.
     async with SnapshotSession.from_env(
         token=civo.token[::-1],  # a wrong one
         region=civo.region,

@@ -573,7 +573,9 @@ class TestEntriesThatCannotBeRead:
         """The error says that it may exist."""
         server.unreadable = [entry()]
 
-        with pytest.raises(OutcomeUnknownError, match="An unreadable entry of the list may be it") as caught:
+        with pytest.raises(
+            OutcomeUnknownError, match="An unreadable entry of the list may be it"
+        ) as caught:
             await server.create(REQUEST, lose)
 
         assert (caught.value.candidates, caught.value.existing) == ((), ())

@@ -310,8 +310,8 @@ class TestDeletions:
         assert (error.action, error.snapshot_id) == ("delete_snapshot", "snap-1")
         assert (error.instance_id, error.region, error.requested) == ("web-1", civo.region, {})
         assert str(error).endswith(
-            "Delete it again by its id: that is safe, and SnapshotNotFoundError then says "
-            "that it is gone."
+            "Delete it again by its id: that is safe, and SnapshotNotFoundError then "
+            "proves that it is gone."
         )
         assert kinds(civo) == ["delete"] * times
 

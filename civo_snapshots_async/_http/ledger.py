@@ -62,12 +62,12 @@ class Ledger:
         return attrs.evolve(snapshot, included_volumes=volumes)
 
     def note_of_account(self, snapshot: Snapshot) -> Snapshot:
-        """Note one of the account-wide list, which names its instance by the id, or not at all.
+        """Note a snapshot of the account-wide list; keep the address that is known.
 
-        So nothing of where it is changes: calls may name the instance otherwise.
+        That list names the instance by its id or not at all, and calls may use its name.
         """
         self.note_id(snapshot.id)
-        known = self._creations.get(snapshot.id.casefold())
+        known = self._named.get(snapshot.id.casefold())
         if snapshot.included_volumes or known is None:
             return snapshot
 
