@@ -8,12 +8,12 @@ from pathlib import Path
 
 import attrs
 
+from .clients.ours import CHECKOUT
 from .rounds import BARE, CONTROL, Round, shuffled
 
-HERE = Path(__file__).parents[1]
-
 _PROGRAM = """
-import time
+import sys, time
+sys.modules |= dict.fromkeys({}, None)
 begun = time.process_time()
 import {}
 print(time.process_time() - begun)
@@ -25,7 +25,9 @@ class Import:
     """A module, and the folder in which Python finds it before any other of its name."""
 
     module: str
-    folder: Path = HERE
+    folder: Path = CHECKOUT
+    without: tuple[str, ...] = ()
+    """Modules that it does not find, whether they are installed or not."""
 
     def cpu(self) -> float:
         """Return the CPU seconds that a new interpreter takes for it, or 0 where it can't."""
@@ -33,7 +35,7 @@ class Import:
         forbidding = "PYTHONDONTWRITEBYTECODE"
         environment = {name: text for name, text in os.environ.items() if name != forbidding}
         ended = subprocess.run(  # noqa: S603 - our own program
-            [sys.executable, "-c", _PROGRAM.format(self.module)],
+            [sys.executable, "-c", _PROGRAM.format(self.without, self.module)],
             cwd=self.folder,
             env=environment,
             capture_output=True,

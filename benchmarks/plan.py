@@ -13,6 +13,7 @@ import attrs
 from . import programs, worker
 from .cases import CASES
 from .clients import PEERS
+from .clients.ours import CHECKOUT
 from .defaults import Default
 from .figures import Comparison, compare
 from .imports import Import, measure_imports
@@ -20,7 +21,7 @@ from .requests import Requests
 from .results import Results, machine, versions
 from .rounds import Round
 from .waits import LAYOUTS, Waits
-from .worker import AGAINST, OURS, Loop, Order
+from .worker import AGAINST, OURS, SPEED, Loop, Order
 
 _CASES = tuple(case.name for case in CASES)
 _ON_UVLOOP = ("get 1", "get 100", "list 100", "poll")
@@ -121,9 +122,15 @@ class Plan:
 
     def _compare_imports(self) -> Comparison:
         _progress("import")
-        imports = {OURS: Import(module="civo_snapshots_async")}
+        checkouts = {OURS: CHECKOUT}
         if self.against is not None:
-            imports[AGAINST] = Import(module="civo_snapshots_async", folder=self.against)
+            checkouts[AGAINST] = self.against
+        imports: dict[str, Import] = {}
+        for name, checkout in checkouts.items():
+            ours = Import(module="civo_snapshots_async", folder=checkout, without=("orjson",))
+            imports[name] = ours
+            if find_spec("orjson") is not None:
+                imports[f"{name}{SPEED}"] = attrs.evolve(ours, without=())
         if self.with_peers:
             imports |= {peer.name: Import(module=peer.imported) for peer in PEERS}
 

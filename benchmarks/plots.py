@@ -63,7 +63,7 @@ def _clients(comparison: Comparison) -> str:
                 each.ratio.median,
                 each.ratio.lower,
                 each.ratio.upper,
-                each.client == OURS,
+                each.client.startswith(OURS),
             )
             for each in comparison.clients
         ],

@@ -50,7 +50,7 @@ def versions() -> dict[str, str]:
     """Return the versions of what is compared, as far as it is installed."""
     found: dict[str, str] = {}
     names: Sequence[str] = ("civo-snapshots-async", "aiohttp", *(peer.name for peer in PEERS))
-    for name in (*names, "uvloop"):
+    for name in (*names, "orjson", "uvloop"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 
 import attrs
 
-from civo_snapshots_async import PollPolicy, SnapshotSession
+from civo_snapshots_async import SnapshotSession
 
 from .apis.api import INSTANCE_ID, SNAPSHOT_ID
+from .clients import ours
 from .clients.ours import REGION, TOKEN
 from .clocks import HeldClock
 from .programs import arguments, report, share_a_core
@@ -29,7 +30,8 @@ LAYOUTS: dict[str, Callable[[int, int], tuple[str, str]]] = {
 
 _CONNECTIONS = 100
 _LISTED = 1000
-_POLL = PollPolicy(interval=HeldClock.LONG)
+_LIBRARY = ours.load()
+_POLL = _LIBRARY.PollPolicy(interval=HeldClock.LONG)
 
 
 @attrs.frozen(kw_only=True)
@@ -140,7 +142,7 @@ async def _bytes(layout: str, count: int, url: str) -> tuple[float, float]:
 async def _opened(url: str) -> AsyncGenerator[tuple[SnapshotSession, HeldClock]]:
     """Open a session with all its connections."""
     clock = HeldClock()
-    async with SnapshotSession(TOKEN, region=REGION, api_url=url, clock=clock) as session:
+    async with _LIBRARY.SnapshotSession(TOKEN, region=REGION, api_url=url, clock=clock) as session:
         await _get(session, 1)
         yield session, clock
 
@@ -169,7 +171,7 @@ async def _get(session: SnapshotSession, times: int) -> None:
 async def _prepare(layout: str, count: int, url: str) -> None:
     """Let the server make its answers now, while nothing is measured."""
     instance, snapshot = LAYOUTS[layout](0, count)
-    async with SnapshotSession(TOKEN, region=REGION, api_url=url) as session:
+    async with _LIBRARY.SnapshotSession(TOKEN, region=REGION, api_url=url) as session:
         await session.get_snapshot(instance, snapshot)
         if instance.startswith("pending-"):
             await session.list_snapshots(instance)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from .server import served
 
 OURS = "this library"
 AGAINST = "the other checkout"
+SPEED = ", [speed]"
 AFRESH = "aiohttp, a new connection each"
 
 Loop = Literal["asyncio", "uvloop"]
@@ -87,9 +89,13 @@ def main(ordered: dict[str, Any]) -> None:
 def _openers(order: Order) -> dict[str, Opener]:
     openers: dict[str, Opener] = {BARE: bare.opened, CONTROL: bare.opened}
     openers[AFRESH] = bare.opened_afresh
-    openers[OURS] = ours.of_this_checkout()
+    checkouts = {OURS: ours.CHECKOUT}
     if order.against is not None:
-        openers[AGAINST] = ours.of_checkout(Path(order.against))
+        checkouts[AGAINST] = Path(order.against)
+    for name, checkout in checkouts.items():
+        openers[name] = ours.opener(ours.load(checkout))
+        if find_spec("orjson") is not None:
+            openers[f"{name}{SPEED}"] = ours.opener(ours.load(checkout, with_speed=True))
 
     return openers
 

@@ -1,10 +1,10 @@
-"""This library, from this checkout or from another one."""
+"""This library, from this checkout or from another one, without and with `[speed]`."""
 
 import importlib.util
 import itertools
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -14,6 +14,7 @@ from civo_snapshots_async import PollPolicy, SnapshotSession
 
 from .client import Client, Opener
 
+CHECKOUT = Path(__file__).parents[2]
 TOKEN = "0123456789"  # noqa: S105 - the server takes any
 REGION = "LON1"
 
@@ -27,17 +28,13 @@ class Library(Protocol):
     SnapshotSession: type[SnapshotSession]
 
 
-def of_this_checkout() -> Opener:
-    """Return what opens a session of the library that is imported under its own name."""
-    return _opener(cast("Library", sys.modules["civo_snapshots_async"]))
+def load(checkout: Path = CHECKOUT, *, with_speed: bool = False) -> Library:
+    """Import the library of a checkout, with orjson or as if that were not installed.
 
-
-def of_checkout(checkout: Path) -> Opener:
-    """Return what opens a session of the library as it is in another checkout.
-
-    It is imported beside ours under a name of its own: its files import each other relatively.
+    Each is imported beside all others under a name of its own: its files import each other
+    relatively.
     """
-    name = "civo_snapshots_async_of_another_checkout"
+    name = f"civo_snapshots_async_{next(_NUMBER)}"
     init = checkout / "civo_snapshots_async" / "__init__.py"
     spec = importlib.util.spec_from_file_location(
         name, init, submodule_search_locations=[str(init.parent)]
@@ -46,12 +43,18 @@ def of_checkout(checkout: Path) -> Opener:
         raise FileNotFoundError(init)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    if with_speed:
+        spec.loader.exec_module(module)
+    else:
+        with _without("orjson"):
+            spec.loader.exec_module(module)
 
-    return _opener(cast("Library", module))
+    return cast("Library", module)
 
 
-def _opener(library: Library) -> Opener:
+def opener(library: Library) -> Opener:
+    """Return what opens sessions of a library: one for calls, and one for waits."""
+
     @asynccontextmanager
     async def opened(url: str) -> AsyncGenerator[Client]:
         half_a_second = library.PollPolicy(interval=0.5)
@@ -79,3 +82,17 @@ def _opener(library: Library) -> Opener:
             )
 
     return opened
+
+
+@contextmanager
+def _without(module: str) -> Generator[None]:
+    """Let a module not be found, whether it is installed or not."""
+    imported = sys.modules.get(module)
+    # What Python takes for "there is none", though its types do not say so.
+    cast("dict[str, object]", sys.modules)[module] = None
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+        if imported is not None:
+            sys.modules[module] = imported
