@@ -27,6 +27,8 @@ _Status = Literal["completed", "failed", "unknown", "not_started"]
 
 # The instances or snapshots that an error names.
 _MAX_NAMED = 10
+# Waits on more instances than these poll the list of the whole account.
+_FEW_INSTANCES = 10
 
 
 @attrs.frozen(kw_only=True)
@@ -219,6 +221,14 @@ class Waiting:
         """Check the timeout and convert it to seconds."""
         return Waiting(check.timeout(timeout), poll, on_change)
 
+    def over(self, items: list["_Item"]) -> "Waiting":
+        """Return how to wait for so many: by lists of the account, unless another scope is set."""
+        instances = {(item.region, item.instance_id) for item in items}
+        if self.poll.scope is not None or len(instances) <= _FEW_INSTANCES:
+            return self
+
+        return attrs.evolve(self, poll=attrs.evolve(self.poll, scope="account"))
+
 
 def snapshot_many(
     session: Snapshotter,
@@ -257,7 +267,10 @@ def snapshot_many(
         item.snapshot_id = item.snapshot.id
         await _wait(session, waiting, item)
 
-    return Batch(items, create_and_wait, check.count("max_concurrent", max_concurrent, at_least=1))
+    waiting = waiting.over(items)
+    slots = check.count("max_concurrent", max_concurrent, at_least=1)
+
+    return Batch(items, create_and_wait, slots)
 
 
 def wait_many(
@@ -278,7 +291,7 @@ def wait_many(
         for ref in refs
     ]
 
-    return Batch(items, partial(_wait, session, waiting), max(len(items), 1))
+    return Batch(items, partial(_wait, session, waiting.over(items)), max(len(items), 1))
 
 
 def _iterable(argument: str, values: Iterable[T]) -> Iterable[T]:

@@ -34,6 +34,7 @@ LEVELS: Mapping[str, int] = {
     "wait.unknown_state": _WARNING,
     "wait.failed": _WARNING,
     "wait.timed_out": _WARNING,
+    "wait.fell_back": _WARNING,
     "prune.started": _INFO,
     "prune.deleted": _INFO,
     "prune.already_deleted": _INFO,

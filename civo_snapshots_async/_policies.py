@@ -163,6 +163,17 @@ class PollPolicy:
     learned: LearnedPoll | None = attrs.field(default=None, hash=False)
     """A policy instead of all of these that polls when the end is likely, as learned from earlier
     snapshots."""
+    scope: Literal["instance", "account"] | None = attrs.field(
+        default=None,
+        validator=attrs.validators.optional(
+            check.field(check.one_of, allowed=("instance", "account"))
+        ),
+    )
+    """What one list shows: the snapshots of an instance, or those of the account in a region.
+
+    `"account"` is one request for waits on any number of instances, and a large response; it is for
+    many of them. `None` is `"instance"`, and in a batch over more than ten instances `"account"`.
+    """
     max_consecutive_failures: int = attrs.field(default=5, validator=check.field(check.count))
     """The maximum of consecutive polls that may fail with a transient error."""
     not_found_grace: float = attrs.field(

@@ -190,6 +190,6 @@ def test_a_policy_shows_what_it_does() -> None:
     assert PollPolicy() == PollPolicy(min_interval=2, max_interval=15, jitter=0.25)
     assert repr(PollPolicy()) == (
         "PollPolicy(min_interval=2.0, max_interval=15.0, jitter=0.25, interval=None, wait=None, "
-        "learned=None, "
+        "learned=None, scope=None, "
         "max_consecutive_failures=5, not_found_grace=30.0, stall_after=300.0)"
     )

@@ -7,14 +7,29 @@ import attrs
 from .._models import Snapshot
 
 
-def by_id_and_name(listed: Iterable[Snapshot]) -> dict[str, Snapshot | None]:
-    """Index a list once, for any number of waits; `None` stands for a name that two bear."""
-    index: dict[str, Snapshot | None] = {}
-    for snapshot in listed:
-        for key in {snapshot.id.casefold(), snapshot.name.casefold()}:
-            index[key] = None if key in index else snapshot
+class Listed:
+    """A list, indexed once for any number of waits.
 
-    return index
+    A snapshot is found by its id, or by its name together with its instance: in a list of the
+    account, the same name may be another instance's.
+    """
+
+    def __init__(self, listed: Iterable[Snapshot]) -> None:
+        # `None` stands for what two of them bear.
+        self._index: dict[tuple[str, str], Snapshot | None] = {}
+        for snapshot in listed:
+            place = snapshot.instance_id.casefold()
+            for key in {("", snapshot.id.casefold()), (place, snapshot.name.casefold())}:
+                self._index[key] = None if key in self._index else snapshot
+
+    def find(self, instance_id: str, id_or_name: str) -> Snapshot | None:
+        """Return the one snapshot of that address; `None` where it is not there, or not the one."""
+        reference = id_or_name.casefold()
+        keys = {("", reference), (instance_id.casefold(), reference)} & self._index.keys()
+        found = [self._index[key] for key in keys]
+
+        # An id and a name of two snapshots may be the same word.
+        return found[0] if found and found[0] == found[-1] else None
 
 
 def with_known_volumes(summary: Snapshot, known: Snapshot | None) -> Snapshot:

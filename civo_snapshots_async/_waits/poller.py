@@ -41,7 +41,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from .._clock import Clock
 from .._errors import (
@@ -56,6 +56,7 @@ from .._errors import (
 from .._events import SnapshotEvent
 from .._http import endpoints
 from .._http.caller import Caller
+from .._log import About, log
 from .._models import Snapshot, SnapshotRef
 from . import listing
 from .alone import late
@@ -152,9 +153,10 @@ class Poller:
         for waiter, poll in pool.out_of_time(now):
             if waiter.place is poll:
                 self._cut_off(waiter, poll, now)
-        needs_get = len(pool.topics) == 1
-        for waiter in self._throttle.hold_back(pool, pool.wake(now), now):
-            self._ask(waiter, needs_get=needs_get)
+        due = self._throttle.hold_back(pool, pool.wake(now), now)
+        is_alone = len({waiter.topic for waiter in due} if pool.is_of_account else pool.topics) == 1
+        for waiter in due:
+            self._ask(waiter, needs_get=is_alone or waiter.topic.is_unlisted)
 
     def _cut_off(self, waiter: Waiter, poll: Poll, now: float) -> None:
         """End the poll of a wait that has no time left for the response."""
@@ -213,14 +215,16 @@ class Poller:
 
     async def _request(self, poll: Poll) -> object:
         pool = poll.pool
-        if isinstance(poll.target, Pool):
-            request = endpoints.list_snapshots(pool.instance_id, region=pool.region)
-            return await self._caller.poll(request)
+        if isinstance(poll.target, Topic):
+            ref = poll.target.ref
+            return await self._caller.poll(
+                endpoints.get_snapshot(SnapshotRef(ref.instance_id, ref.snapshot_id, ref.region))
+            )
+        if pool.is_of_account:
+            return await self._caller.poll(endpoints.list_account_snapshots(region=pool.region))
 
         return await self._caller.poll(
-            endpoints.get_snapshot(
-                SnapshotRef(pool.instance_id, poll.target.reference, pool.region)
-            )
+            endpoints.list_snapshots(pool.instance_id, region=pool.region)
         )
 
     # ---- in
@@ -252,6 +256,8 @@ class Poller:
         elif isinstance(outcome, tuple):
             listed = cast("tuple[Snapshot, ...]", outcome)
             self._show_all(poll, listed, None, subscribers, now)
+        elif _is_of_no_use(outcome, poll):
+            self._fall_back(poll, outcome)
         elif isinstance(outcome, DecodeError) and not poll.is_get:
             # The waits for another snapshot go on by what can be read.
             self._show_all(poll, outcome.snapshots, outcome, subscribers, now)
@@ -292,18 +298,28 @@ class Poller:
         subscribers: list[Waiter],
         now: float,
     ) -> None:
-        index = listing.by_id_and_name(listed)
+        shown = listing.Listed(listed)
         by_topic: dict[Topic, list[Waiter]] = {topic: [] for topic in poll.pool.topics.values()}
         for waiter in subscribers:
             by_topic[waiter.topic].append(waiter)
         for topic, subscribed in by_topic.items():
-            summary = index.get(topic.reference.casefold())
-            is_hidden = unreadable is not None and unreadable.may_hide(topic.reference)
+            reference = topic.ref.snapshot_id
+            summary = shown.find(topic.ref.instance_id, reference)
+            is_hidden = unreadable is not None and unreadable.may_hide(reference)
             if summary is not None and not is_hidden:
                 self._show_summary(topic, summary, poll.sent_at, subscribed, now)
                 continue
+            topic.is_unlisted = topic.is_unlisted or (poll.pool.is_of_account and bool(subscribed))
             for waiter in subscribed:
                 self._ask(waiter, needs_get=True)
+
+    def _fall_back(self, poll: Poll, error: CivoSnapshotsError) -> None:
+        """Poll instance by instance where the account has no list that can be used."""
+        about = About(region=poll.pool.region)
+        text = "the account's list is of no use, waits go on by lists of instances: %s"
+        log("wait.fell_back", about, text, error)
+        for waiter in self._pools.disperse(poll.pool):
+            self._guarded(waiter.topic.pool, self._admit, waiter)
 
     def _show_summary(
         self, topic: Topic, summary: Snapshot, sent_at: float, subscribers: list[Waiter], now: float
@@ -389,3 +405,13 @@ def _is_of_the_list(error: Exception) -> bool:
 
 def _closed() -> SessionClosedError:
     return SessionClosedError("the session was closed while this call ran")
+
+
+def _is_of_no_use(outcome: object, poll: Poll) -> TypeGuard[CivoSnapshotsError]:
+    """Tell whether the account has no list that can be read, now or later."""
+    if poll.is_get or not poll.pool.is_of_account or not isinstance(outcome, CivoSnapshotsError):
+        return False
+    # One of which some entries can't be read shows the others.
+    is_partial = isinstance(outcome, DecodeError) and bool(outcome.unreadable)
+
+    return not (outcome.is_transient or is_partial)

@@ -20,7 +20,7 @@ from .._clock import Handle
 from .._events import SnapshotEvent
 from .._models import Snapshot
 from .alone import draw
-from .wait import Wait
+from .wait import Target, Wait
 
 _at = attrgetter("at")
 # Of two waiters who run out of time at once, none is to be compared with the other.
@@ -126,8 +126,8 @@ class Topic:
     """One snapshot, and all who wait for it; the target of a get."""
 
     pool: "Pool"
-    reference: str
-    """Its id or name, as the first of them named it."""
+    ref: Target
+    """Its address, as the first of them named it."""
     waiters: dict[Waiter, None] = attrs.field(factory=dict[Waiter, None])
     last: Snapshot | None = None
     """As it was last seen: while nothing changes, all hold this one value."""
@@ -136,21 +136,24 @@ class Topic:
     asked: "Poll | None" = None
     """The get that somebody asks for."""
     in_flight: "Poll | None" = None
+    is_unlisted: bool = False
+    """Whether the account's list did not show it, so that it is polled by gets."""
 
     def tidy(self) -> None:
         """Forget it with its last waiter, and not before its request has ended (invariant 4)."""
         if not self.waiters and self.in_flight is None:
-            self.pool.topics.pop(self.reference.casefold(), None)
+            self.pool.topics.pop(self.pool.key_of(self.ref), None)
             self.pool.tidy()
 
 
 @attrs.define(eq=False, repr=False, weakref_slot=False)
 class Pool:
-    """All who wait on one instance, whom one list can serve; the target of that list."""
+    """All who wait on one instance, or one account, whom one list can serve; its target."""
 
     home: "Pools"
     region: str
     instance_id: str
+    """Empty for all instances of the account."""
     topics: dict[str, Topic] = attrs.field(factory=dict[str, Topic])
     due_times: list[DueTime] = attrs.field(factory=list[DueTime])
     """In order."""
@@ -167,6 +170,17 @@ class Pool:
     """When the last request for it was sent."""
     is_spread: bool = False
     """Whether its next poll comes at a random time after a 429, and is not put off again."""
+
+    @property
+    def is_of_account(self) -> bool:
+        """Whether its list is that of the whole account."""
+        return not self.instance_id
+
+    def key_of(self, ref: Target) -> str:
+        """Return what tells the topics of this pool apart."""
+        key = f"{ref.instance_id}/{ref.snapshot_id}" if self.is_of_account else ref.snapshot_id
+
+        return key.casefold()
 
     def waiters(self) -> list[Waiter]:
         """Return all of them."""
@@ -314,6 +328,7 @@ class Pools:
     def __init__(self) -> None:
         self.queue = Queue()
         self._pools: dict[tuple[str, str], Pool] = {}
+        self._without_account_list: set[str] = set()
 
     def __iter__(self) -> Iterator[Pool]:
         return iter(list(self._pools.values()))
@@ -323,19 +338,44 @@ class Pools:
 
     def enter(self, wait: Wait[Any], wakes_on: tuple[type, ...]) -> Waiter:
         """Return a waiter for a wait, in its pool and topic, and in no place yet."""
+        waiter = Waiter(wait, wakes_on, self._topic_of(wait))
+        waiter.topic.waiters[waiter] = None
+
+        return waiter
+
+    def disperse(self, pool: Pool) -> list[Waiter]:
+        """Move all waiters of an account to the pools of their instances; return them.
+
+        Waits that start later in its region go there at once.
+        """
+        self._without_account_list.add(pool.region)
+        moved = pool.waiters()
+        for waiter in moved:
+            left = waiter.topic
+            waiter.move(None)
+            del left.waiters[waiter]
+            waiter.topic = self._topic_of(waiter.wait)
+            if left.last is not None and left.sent_at > waiter.topic.sent_at:
+                waiter.topic.last, waiter.topic.sent_at = left.last, left.sent_at
+            waiter.topic.waiters[waiter] = None
+        for topic in list(pool.topics.values()):
+            topic.tidy()
+
+        return moved
+
+    def _topic_of(self, wait: Wait[Any]) -> Topic:
         target = wait.target
-        where = target.region, target.instance_id
+        is_of_account = wait.is_of_account and target.region not in self._without_account_list
+        where = target.region, "" if is_of_account else target.instance_id
         pool = self._pools.get(where)
         if pool is None:
             pool = self._pools[where] = Pool(self, *where)
-        key = target.snapshot_id.casefold()
+        key = pool.key_of(target)
         topic = pool.topics.get(key)
         if topic is None:
-            topic = pool.topics[key] = Topic(pool, target.snapshot_id)
-        waiter = Waiter(wait, wakes_on, topic)
-        topic.waiters[waiter] = None
+            topic = pool.topics[key] = Topic(pool, target)
 
-        return waiter
+        return topic
 
     def forget(self, pool: Pool) -> None:
         """Let go of a pool that nobody needs any more."""

@@ -192,6 +192,11 @@ class Wait(Generic[T]):
         return math.inf if self._timeout is None else self._started + self._timeout
 
     @property
+    def is_of_account(self) -> bool:
+        """Whether a list of the whole account may serve it."""
+        return self._policy.scope == "account"
+
+    @property
     def elapsed(self) -> float:
         """The seconds from the start to the last observation."""
         return self._observed_at - self._started

@@ -42,7 +42,7 @@ PATIENT = PollPolicy(
     not_found_grace=MINUTE,
     stall_after=600,
 )
-FIXED = PollPolicy(interval=timedelta(seconds=5))
+FIXED = PollPolicy(interval=timedelta(seconds=5), scope="account")
 LEARNED = PollPolicy(learned=LearnedPoll(max_instances=100, max_interval=MINUTE))
 EXPONENTIAL = PollPolicy(wait=tenacity.wait_exponential(max=30))
 HTTP = HttpOptions(

@@ -163,6 +163,7 @@ def settings(http: HttpOptions, retry: RetryPolicy, poll: PollPolicy) -> None:
     assert_type((retry.attempts, retry.budget, retry.retry_updates), tuple[int, int, bool])
     assert_type((retry.min_backoff, retry.max_backoff), tuple[float, float])
     assert_type((poll.min_interval, poll.max_interval, poll.jitter), tuple[float, float, float])
+    assert_type(poll.scope, Literal["instance", "account"] | None)
     assert_type(poll.interval, float | None)
     assert_type((poll.not_found_grace, poll.stall_after), tuple[float, float])
     assert_type(poll.max_consecutive_failures, int)
