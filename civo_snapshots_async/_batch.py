@@ -60,7 +60,7 @@ class BatchResult(Plain):
 
     @property
     def exit_code(self) -> int:
-        """What a program may exit with: 0 where every item is completed, else 1."""
+        """An exit status for a program: 0 if every item is completed, 1 otherwise."""
         return 0 if len(self.completed) == len(self.outcomes) else 1
 
     @property

@@ -322,7 +322,7 @@ class SnapshotCalls:
             return await self._creations.ensure(request, name)
 
     async def list_instances(self, *, region: str | None = None) -> tuple[Instance, ...]:
-        """Return the instances of a region, up to 10,000 of them, page by page.
+        """Return the instances of a region, at most 10,000.
 
         Raises what `list_snapshots` raises.
         """

@@ -84,9 +84,9 @@ class CivoSnapshotsError(Exception):
     snapshot: Snapshot | None = None
     """The snapshot as last seen; `None` if none was seen."""
     context: tuple[str, ...] = ()
-    """Facts added while the error was passed on, such as how a wait stood; `str()` shows them.
+    """What was added after the error was raised, such as the progress of a wait; part of `str()`.
 
-    They are not notes (`__notes__`), which a traceback shows and a log line does not.
+    A note (`__notes__`) would be in a traceback alone, and missing from a log line.
     """
 
     def __str__(self) -> str:
@@ -97,7 +97,7 @@ class CivoSnapshotsError(Exception):
         self.context = (*self.context, text)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return its `type`, its `message` and what it carries, ready for JSON."""
+        """Return its `type`, its `message` and its attributes, ready for JSON."""
         return cast("dict[str, Any]", to_plain(self))
 
     @property
@@ -448,7 +448,7 @@ class SnapshotVanishedError(WaitError):
 
 
 class WaitTimeoutError(WaitError, TimeoutError):
-    """The wait timed out; the snapshot or instance may still get there."""
+    """The wait timed out. What it waited for may still happen."""
 
 
 class WaitInterruptedError(WaitError):
@@ -469,7 +469,7 @@ class InstanceFailedError(WaitError):
 
 
 class AmbiguousInstanceError(WaitError):
-    """Several instances have the restored hostname, so that the new one is not known."""
+    """Several instances have the restored hostname, so the new one can't be identified."""
 
     def __init__(
         self, message: str, *, instance_id: str, snapshot_id: str, instances: tuple[Instance, ...]

@@ -96,10 +96,10 @@ SnapshotEvent = (
 
 
 def event_from_dict(data: Mapping[str, object]) -> SnapshotEvent:
-    """Return the event that `to_dict` was given; fields that are not known are ignored.
+    """Return the event of a dictionary that `to_dict` returned; ignore unknown fields.
 
-    The error of a `PollFailed` comes back as a `CivoSnapshotsError` with its text alone. Raises
-    `ValueError` for anything else.
+    The error of a `PollFailed` becomes a `CivoSnapshotsError` with the same text. Raises
+    `ValueError` for any other dictionary.
     """
     name = data.get("event")
     for kind in get_args(SnapshotEvent):

@@ -1,16 +1,16 @@
-"""Reading instances, as far as snapshots and restores need them."""
+"""Listing the instances of a region."""
 
 from ._http import endpoints
 from ._http.caller import Caller
 from ._models import Instance
 
 _PER_PAGE = 100
-# However many pages a server says that there are.
+# A limit, in case a server reports any number of pages.
 _MAX_PAGES = 100
 
 
 async def list_instances(caller: Caller, region: str) -> tuple[Instance, ...]:
-    """Return the instances of a region, each once, although pages may shift while they are read."""
+    """Return the instances of a region, without duplicates if a page shifts during the calls."""
     instances: dict[str, Instance] = {}
     for number in range(1, _MAX_PAGES + 1):
         page = await caller.call(endpoints.list_instances(number, _PER_PAGE, region=region))

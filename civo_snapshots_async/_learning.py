@@ -1,4 +1,4 @@
-"""Polling when the end is likely, learned from how long the last snapshots took.
+"""Polling when the end is likely, learned from how long earlier snapshots took.
 
 The best times to poll follow from how likely the end is at each moment. With a hazard rate h (the
 chance to end now, of what has not ended yet), one poll per sqrt(2c / h) seconds costs the least,
@@ -7,10 +7,10 @@ policy of Barlow, Hunter and Proschan. The default intervals of `PollPolicy`, wh
 root of the time waited, are the best ones for h = 2c / t, a law without a scale. So this is one
 formula for both: the hazard of a mixture of what was seen (a smoothed histogram) and of that law.
 
-1. With nothing learned, the intervals are the default ones.
-2. What was learned never has all of the weight: where the law has changed, polls go on before and
-   after the time that was likely, and past that time the intervals are the default ones again.
-3. Memory is bounded: so many durations of so many instances; the oldest are forgotten.
+1. Without any duration, the intervals are the default ones.
+2. The durations never have all of the weight: there are polls before and after the likely time, and
+   later the intervals are the default ones again.
+3. Memory is bounded in instances and in durations of each; the oldest are forgotten.
 """
 
 import json
@@ -27,39 +27,39 @@ from ._checks import Seconds
 from ._strict_json import parse_json
 
 _VERSION = 1
-# More of them make the intervals hardly better, and a changed law is forgotten more slowly.
+# The durations of an instance. More hardly improve the intervals, and adapt more slowly.
 _KEPT = 20
-# How many durations the default law counts for, beside those that were seen.
+# The weight of the default law, in durations.
 _PRIOR = 0.5
-# A request for so many seconds of lateness.
+# The seconds of lateness that cost as much as one request.
 _COST = 2.0
-# The default intervals: between these, the square root of the time waited.
+# The bounds of the default intervals, which are the square root of the time waited.
 _MIN, _MAX = 2.0, 15.0
-# Steps of the integral for each default interval: finer ones change no interval by a tenth.
+# Steps of the integral per default interval. Finer ones change an interval by less than a tenth.
 _STEPS = 8
-# What is this unlikely to last any longer says nothing of how long it will.
+# A survival below this gives no usable hazard.
 _NEGLIGIBLE = 1e-12
 
 
 @attrs.define(kw_only=True)
 class LearnedPoll:
-    """What is known of how long snapshots take, for `PollPolicy(learned=…)`.
+    """How long earlier snapshots took, for `PollPolicy(learned=…)`.
 
-    Share one between policies, sessions and, by `to_json` and `from_json`, processes. It learns
-    from each wait that has seen its snapshot both pending and complete: the seconds from the start
-    of the wait to the end, halfway between the last two polls. Where nothing is known of an
-    instance, the last snapshots of all others count.
+    Policies and sessions may share one; `to_json` and `from_json` take it to another process. It
+    learns from each wait that saw its snapshot pending and then complete. The duration is measured
+    from the start of the wait to halfway between the last two polls. An instance without durations
+    uses those of all others.
     """
 
     max_instances: int = attrs.field(default=1024, validator=check.field(check.count, at_least=1))
-    """Of how many instances durations are kept; whose last one is the oldest is forgotten first."""
+    """The maximum of instances with durations; the one that was updated first is forgotten."""
     max_interval: float | None = attrs.field(
         default=None,
         converter=check.as_seconds_or_none,
         validator=attrs.validators.optional(check.seconds_field),
     )
-    """The most seconds between two polls, where a snapshot that ends much sooner than any before
-    has to be noticed; else it may be noticed as late as the others ended."""
+    """The maximum seconds between two polls; `None` for no maximum. Without one, a snapshot that is
+    complete much earlier than usual may be noticed only at the usual time."""
     _known: OrderedDict[str, deque[float]] = attrs.field(
         factory=OrderedDict[str, deque[float]], init=False, repr=False
     )
@@ -68,7 +68,7 @@ class LearnedPoll:
     )
 
     def learn(self, instance_id: str, took: Seconds) -> None:
-        """Note how many seconds a snapshot of the instance took."""
+        """Note that a snapshot of the instance took `took` seconds."""
         seconds = check.seconds_or_none_at_all("took", took)
         durations = self._known.pop(instance_id, None) or deque(maxlen=_KEPT)
         durations.append(seconds)
@@ -78,22 +78,23 @@ class LearnedPoll:
             self._known.popitem(last=False)
 
     def durations(self, instance_id: str) -> tuple[float, ...]:
-        """Return the seconds that its last snapshots took; those of all others where none is known.
+        """Return the durations of the instance in seconds, the oldest first.
 
-        The oldest is the first.
+        An instance without any has those of all others.
         """
         return tuple(self._known.get(instance_id, self._recent))
 
     def interval(self, instance_id: str, elapsed: float) -> float:
-        """Return the seconds until the next poll, of a wait that has lasted so many."""
+        """Return the seconds until the next poll of a wait that has lasted `elapsed` seconds."""
         interval = _interval(self.durations(instance_id), elapsed)
 
         return interval if self.max_interval is None else min(interval, self.max_interval)
 
     def span(self, instance_id: str, elapsed: float, jitter: float) -> tuple[float, float]:
-        """Return the shortest and the longest interval, `jitter` of the default one apart from it.
+        """Return the minimum and the maximum interval.
 
-        A fraction of the interval itself, which may be minutes, would miss a likely time.
+        They differ from it by `jitter` times the default interval: a fraction of the interval
+        itself, which may be minutes, would miss a likely time.
         """
         interval = self.interval(instance_id, elapsed)
         spread = jitter * min(_default_interval(elapsed), interval)
@@ -101,7 +102,7 @@ class LearnedPoll:
         return interval - spread, interval + spread
 
     def to_json(self) -> str:
-        """Return it as one line of JSON."""
+        """Return the durations as one line of JSON."""
         return json.dumps(
             {
                 "version": _VERSION,
@@ -139,23 +140,23 @@ def _seconds(values: object) -> list[float]:
 
 
 def _interval(durations: Sequence[float], elapsed: float) -> float:
-    """Return after how long the integral of sqrt(h / 2c), the number of polls due, has grown by 1.
+    """Return the time in which the integral of sqrt(h / 2c), the number of due polls, grows by 1.
 
-    The hazard is not taken at `elapsed` alone: of a likely time just ahead it would see nothing.
+    The hazard at `elapsed` alone would not show a likely time just ahead.
     """
     weight = len(durations) / (len(durations) + _PRIOR)
     width = _bandwidth(durations)
 
     def survival(moment: float) -> float:
         seen = sum(math.tanh((each - moment) / width) for each in durations)
-        # Each is a logistic, written as a tanh: between -1 and 1 instead of 0 and 1.
+        # A sum of logistic functions, each as a tanh: from -1 to 1 instead of from 0 to 1.
         learned = (1 + seen / len(durations)) / 2 if durations else 0.0
         return weight * learned + (1 - weight) * _default_survival(moment)
 
     moment, due, alive = elapsed, 0.0, survival(elapsed)
     while due < 1:
         step = _default_interval(moment) / _STEPS
-        # The default law has no end.
+        # The default law continues for ever.
         if alive < _NEGLIGIBLE:
             return moment - elapsed + (1 - due) * _default_interval(moment)
         left = survival(moment + step)
@@ -170,7 +171,7 @@ def _default_interval(elapsed: float) -> float:
 
 
 def _default_survival(elapsed: float) -> float:
-    """Return the chance to last as long, by the law whose best intervals are the default ones."""
+    """Return the survival under the law whose best intervals are the default ones."""
     first, last = _MIN**2, _MAX**2
     exponent = min(elapsed, first) / first
     exponent += math.log(min(max(elapsed, first), last) / first)
@@ -180,15 +181,15 @@ def _default_survival(elapsed: float) -> float:
 
 
 def _bandwidth(durations: Sequence[float]) -> float:
-    """Return how far each duration is smeared, by Silverman's rule, as the scale of a tanh."""
+    """Return the bandwidth of each duration by Silverman's rule, as the scale of a tanh."""
     if not durations:
         return 1.0
     middle = statistics.median(durations)
-    if len(durations) < 3:  # noqa: PLR2004 - two do not show how far they spread
+    if len(durations) < 3:  # noqa: PLR2004 - two durations have no meaningful spread
         return max(0.2 * middle, 1.0)
     quarters = statistics.quantiles(durations, n=4)
     spread = min(statistics.pstdev(durations), (quarters[2] - quarters[0]) / 1.34)
     smear = max(spread * len(durations) ** -0.2, 0.01 * middle, 0.5)
 
-    # That of a logistic law, which is as wide as a normal one of that standard deviation.
+    # The scale of a logistic law that is as wide as the normal one.
     return float(smear * 1.1)

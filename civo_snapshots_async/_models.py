@@ -194,15 +194,15 @@ class Snapshot(Plain):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> Self:
-        """Return the snapshot that `to_dict` was given; fields that are not known are ignored.
+        """Return the snapshot of a dictionary that `to_dict` returned; ignore unknown fields.
 
-        Raises `ValueError` for anything else.
+        Raises `ValueError` for any other dictionary.
         """
         return from_plain(data, cls)
 
     @property
     def progress(self) -> tuple[int, int]:
-        """How many volumes are complete, and of how many; one without a report counts as well."""
+        """The number of complete volumes, and of all volumes, those without a report included."""
         volumes = (*self.volumes, *_unreported(self))
 
         return sum(volume.phase is Phase.COMPLETE for volume in volumes), len(volumes)
@@ -408,14 +408,16 @@ class Instance(Plain):
 
 @attrs.frozen(kw_only=True)
 class SnapshotQuota(Plain):
-    """How many snapshots an account may have, and how many it has, in all of its regions."""
+    """An account's quota of snapshots, over all regions."""
 
     limit: int
+    """The maximum number of snapshots."""
     used: int
+    """The number of snapshots that count."""
 
     @property
     def left(self) -> int:
-        """How many more it may have; 0 where it has too many already."""
+        """The number of snapshots that can still be created; never below 0."""
         return max(self.limit - self.used, 0)
 
 

@@ -1,4 +1,4 @@
-"""Values as plain dictionaries, ready for JSON, and back. No value holds a secret."""
+"""Values as plain dictionaries, ready for JSON, and back. No value contains a secret."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,21 +14,21 @@ T = TypeVar("T")
 def to_plain(value: object) -> Any:  # noqa: ANN401 - what JSON can hold has no type of its own
     """Return a value as dictionaries, lists, strings and numbers.
 
-    Times are RFC 3339 in UTC, spans of time are seconds, enumerations are their values. An error
-    is its `type`, its `message` and what it carries.
+    A time becomes RFC 3339 in UTC, a span of time becomes seconds, and an enumeration its value. An
+    error becomes its `type`, its `message` and its attributes.
     """
     return _converter().unstructure(value)
 
 
 def from_plain(data: object, kind: type[T]) -> T:
-    """Return the value that `to_plain` was given; raise `ValueError` where it is none of that kind.
+    """Return the value of that kind from what `to_plain` returned, or raise `ValueError`.
 
-    Fields that are not known are ignored, so that a newer version's text can be read.
+    Unknown fields are ignored, so that the output of a newer version can be read.
     """
     try:
         return _converter().structure(data, kind)
-    # cattrs raises what the hooks raise, in groups.
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with the data, it is named
+    # cattrs raises groups of whatever the hooks raise.
+    except Exception as error:  # noqa: BLE001 - every problem of the data is named below
         problems = "; ".join(cattrs.transform_error(error))
         raise ValueError(f"no {kind.__name__}: {problems}") from None
 
@@ -63,7 +63,7 @@ def _text(value: object, _: object) -> str:
 
 
 def _error_again(value: object, kind: type[Exception]) -> Exception:
-    # What an error carries may be anything: only its text comes back.
+    # The attributes may be of any type, so only the text is restored.
     message = cast("dict[str, object]", value).get("message") if isinstance(value, dict) else None
 
     return kind(_text(message, str))
@@ -84,10 +84,10 @@ def _error(error: Exception) -> dict[str, Any]:
 
 
 class Plain:
-    """A value that can be made plain."""
+    """A value with `to_dict`."""
 
     __slots__ = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as a dictionary that is ready for JSON; times are RFC 3339 in UTC."""
+        """Return a dictionary that is ready for JSON; times are RFC 3339 in UTC."""
         return cast("dict[str, Any]", to_plain(self))

@@ -1,21 +1,21 @@
-"""The account-wide list of snapshots, brought to the shape of an instance's own list.
+"""The account-wide list of snapshots, converted to the shape of an instance's list.
 
     {"id", "name", "description", "resource_type": "instance", "created_at",
      "instance": {"id", "name", "description", "included_volumes", "status", "created_at"}}
 
-What is in `instance` is the snapshot once more, with its status and its volumes. Only its `id` may
-be the instance's: the official CLI prints it as "Instance ID", while the official Go client has the
-type of a snapshot for it. So an `id` other than the snapshot's own is the instance's.
+`instance` is the same snapshot again, with its status and its volumes, but its `id` may be the
+instance's: the official CLI prints it as "Instance ID", while the official Go client reads it as a
+snapshot. So an `id` other than the snapshot's is the instance's.
 """
 
 from typing import cast
 
 
 def entries_of(payload: object) -> object:
-    """Return the list with each entry as the list of its instance has it.
+    """Return the list with each entry in the shape of an instance's list.
 
-    Its `instance_id` is empty where the entry names no instance. What is no list, and an entry that
-    is no object, stays as it is.
+    An entry that names no instance gets an empty `instance_id`. Anything that is not a list, and an
+    entry that is not an object, is returned as it is.
     """
     if not isinstance(payload, list):
         return payload
@@ -25,7 +25,7 @@ def entries_of(payload: object) -> object:
 
 
 def _is_of_instance(entry: object) -> bool:
-    """Tell a snapshot of an instance from one of any other resource."""
+    """Return whether an entry is a snapshot of an instance, and not of another resource."""
     kind = cast("dict[str, object]", entry).get("resource_type") if isinstance(entry, dict) else ""
 
     return not (isinstance(kind, str) and kind) or kind.casefold() == "instance"

@@ -1,6 +1,6 @@
-"""The command `civo-snapshots`: a thin face over the library, for operators at a terminal.
+"""The command `civo-snapshots`: the library at a terminal.
 
-It needs the extra `civo-snapshots-async[cli]`: Cyclopts reads the command line, rich draws.
+Requires the extra `civo-snapshots-async[cli]`: Cyclopts parses the command line, rich formats.
 """
 
 import sys
@@ -11,9 +11,9 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command, and return its exit status; `arguments` are those of the process if `None`.
+    """Run the command with `arguments`, by default those of the process; return its exit status.
 
-    0 is done; `civo-snapshots --help` lists the others.
+    0 means success; `civo-snapshots --help` lists the others.
     """
     try:
         app = import_module("._app", __name__)

@@ -1,4 +1,4 @@
-"""The command line: its commands, and how each of them ends."""
+"""The command line: its commands, their errors and exit statuses."""
 
 import asyncio
 import logging
@@ -16,9 +16,9 @@ from ._exits import Exit, sentence_of, status_of
 from ._printing import say, stderr
 
 _EPILOGUE = """\
-Settings come from CIVO_TOKEN, CIVO_REGION and CIVO_API_URL, else from the official CLI's file.
-Exit status: 0 done, 1 other error, 2 wrong use, 3 not found, 4 refused token, 5 failed,
-6 timed out, 7 refused by a guard, 8 outcome unknown, 9 part of a batch failed,
+Settings come from CIVO_TOKEN, CIVO_REGION and CIVO_API_URL, then from the official CLI's file.
+Exit status: 0 done, 1 other error, 2 wrong use, 3 not found, 4 rejected token, 5 failed,
+6 timed out, 7 stopped by a guard, 8 outcome unknown, 9 part of a batch failed,
 10 policy broken, 130 interrupted."""
 
 
@@ -26,7 +26,7 @@ def build() -> App:
     """Return the command."""
     app = App(
         name="civo-snapshots",
-        help="Civo's instance snapshots: make them, wait for them, restore them safely.",
+        help="Create Civo instance snapshots, wait for them, restore them safely.",
         help_epilogue=_EPILOGUE,
         help_format="plaintext",
         version=f"civo-snapshots {__version__}",
@@ -34,7 +34,7 @@ def build() -> App:
         suppress_keyboard_interrupt=False,
         error_console=stderr(),
     )
-    # By its name, as the types of its other arguments are unknown.
+    # By its name: its other arguments have no types.
     methodcaller("register_install_completion_command", add_to_startup=False)(app)
     for module in (_snapshots, _around, _batches, _tools):
         module.register(app)
@@ -43,7 +43,7 @@ def build() -> App:
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command, and return its exit status. An error is one sentence on stderr."""
+    """Run a command and return its exit status. An error is one sentence on stderr."""
     app = build()
     try:
         command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
@@ -68,15 +68,15 @@ def run(arguments: list[str]) -> int:
 
 
 def _one_sentence(error: Exception) -> str:
-    # A command's own text may have a second line to copy.
+    # A command's text may have a second line, with a command to copy.
     return "\n".join(" ".join(line.split()) for line in str(error).splitlines())
 
 
 @contextmanager
 def _log_of(arguments: dict[str, Any]) -> Generator[None, None, None]:
-    """Print the library's log on stderr: all of it where that was asked for, else nothing.
+    """Print the library's log on stderr with `--verbose`, and nothing of it otherwise.
 
-    What a warning says is in the error as well, which is printed in any case.
+    The error that is printed in any case has the text of the warnings.
     """
     common = arguments.get("common")
     is_verbose = isinstance(common, Common) and common.verbose

@@ -1,11 +1,13 @@
-"""The command around another one: checkpoint."""
+"""The command that runs another command: checkpoint."""
 
 import asyncio
 import subprocess
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from .. import Snapshot
 from ._common import Common, Waiting
 from ._exits import Exit, Stop
 from ._printing import say
@@ -26,42 +28,44 @@ async def checkpoint(
     waiting: Waiting = Waiting(),
     common: Common = Common(),
 ) -> int:
-    """Make a snapshot, wait until it is complete, then run the command after `--`.
+    """Create a snapshot, wait until it is complete, then run the command after `--`.
 
     Parameters
     ----------
     command
         The command to run, after `--`.
     on_error
-        `restore` overwrites the instance from the snapshot where the command fails.
+        `restore` overwrites the instance from the snapshot if the command fails.
     on_success
-        `delete` deletes the snapshot where the command succeeds.
+        `delete` deletes the snapshot if the command succeeds.
     """
     if not command:
-        raise ValueError("there is no command to run: give it after --")
+        raise ValueError("no command to run: give it after --")
+    async with common.session() as session:
+        around = session.checkpoint(
+            instance,
+            name=name,
+            on_error=on_error,
+            on_cancel=on_error,
+            on_success=on_success,
+            timeout=waiting.limit,
+            poll=waiting.poll,
+        )
+        await _run(around, command)
+
+    return Exit.DONE
+
+
+async def _run(around: AbstractAsyncContextManager[Snapshot], command: tuple[str, ...]) -> None:
     try:
-        async with (
-            common.session() as session,
-            session.checkpoint(
-                instance,
-                name=name,
-                on_error=on_error,
-                on_cancel=on_error,
-                on_success=on_success,
-                timeout=waiting.limit,
-                poll=waiting.poll,
-            ) as snapshot,
-        ):
+        async with around as snapshot:
             say(f"complete: {snapshot}")
             process = await asyncio.create_subprocess_exec(*command)
-            status = await process.wait()
-            _require_success(status, command)
+            _require_success(await process.wait(), command)
     except subprocess.CalledProcessError as error:
         for note in getattr(error, "__notes__", ()):
             say(note)
         raise Stop(Exit.FAILED, f"{command[0]} exited with {error.returncode}") from None
-
-    return Exit.DONE
 
 
 def _require_success(status: int, command: tuple[str, ...]) -> None:

@@ -8,7 +8,15 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from .. import BatchOutcome, BatchResult, PrunePlan, PruneResult, SnapshotSession, plan_prune
+from .. import (
+    Batch,
+    BatchOutcome,
+    BatchResult,
+    PrunePlan,
+    PruneResult,
+    SnapshotSession,
+    plan_prune,
+)
 from .._plain import to_plain
 from ._common import Common, Waiting
 from ._exits import Exit, Stop
@@ -34,27 +42,26 @@ async def batch(
     waiting: Waiting = Waiting(),
     common: Common = Common(),
 ) -> int:
-    """Make a snapshot of each instance that a file names, and wait until each is complete.
+    """Create a snapshot of each instance in a file, and wait until each is complete.
 
     Parameters
     ----------
     file
-        A file with one instance a line, `#` for comments; `-` for stdin.
+        A file with one instance per line and `#` for comments; `-` for stdin.
     name
         The name of each snapshot.
     ensure
-        Make none where one of that name exists, so that the command can be restarted.
+        Create none if one of that name exists, so that the command can be restarted.
     keep_last
-        Then delete all but so many complete snapshots of each instance that succeeded.
+        Then delete all but this number of complete snapshots of each instance that succeeded.
     report
-        Where to write what became of each instance, as JSON.
+        The file for the outcomes, as JSON.
     max_concurrent
-        How many instances have a snapshot in the making at once.
+        The maximum of instances with a snapshot being created.
     """
     instances = inventory(file)
-    pruned: list[PruneResult] = []
     async with common.session() as session:
-        many = session.snapshot_many(
+        snapshots = session.snapshot_many(
             instances,
             name=name,
             ensure=ensure,
@@ -62,23 +69,34 @@ async def batch(
             timeout=waiting.limit,
             poll=waiting.poll,
         )
-        try:
-            async for outcome in many:
-                if not common.quiet:
-                    say(str(outcome))
-                if keep_last is not None and outcome.status == "completed":
-                    pruned.append(await _prune_one(session, outcome.instance_id, keep_last))
-        finally:
-            if report is not None:
-                _write_report(report, many.result, pruned)
-    _print_outcomes(common, many.result)
+        return await _run(common, session, snapshots, keep_last, report)
+
+
+async def _run(
+    common: Common,
+    session: SnapshotSession,
+    snapshots: Batch,
+    keep_last: int | None,
+    report: Path | None,
+) -> Exit:
+    pruned: list[PruneResult] = []
+    try:
+        async for outcome in snapshots:
+            if not common.quiet:
+                say(str(outcome))
+            if keep_last is not None and outcome.status == "completed":
+                pruned.append(await _prune_one(session, outcome.instance_id, keep_last))
+    finally:
+        if report is not None:
+            _write_report(report, snapshots.result, pruned)
+    _print_outcomes(common, snapshots.result)
     has_failed = any(result.failed for result in pruned)
 
-    return Exit.PARTLY_FAILED if many.result.exit_code or has_failed else Exit.DONE
+    return Exit.PARTLY_FAILED if snapshots.result.exit_code or has_failed else Exit.DONE
 
 
 def inventory(file: str) -> list[str]:
-    """Return the instances that a file names, one a line."""
+    """Return the instances in a file, one per line."""
     text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
     instances = [line for line in lines if line]
@@ -121,13 +139,13 @@ async def prune(
     Parameters
     ----------
     keep_last
-        Keep so many of the newest complete ones.
+        Keep this number of the newest complete snapshots.
     keep_days
-        Keep what was made in so many days.
+        Keep the snapshots created in the last days, this number of them.
     name_prefix
-        Leave alone what is called otherwise.
+        Keep all snapshots whose name begins otherwise.
     apply
-        Delete them.
+        Delete the others.
     """
     failed = False
     async with common.session() as session:
@@ -143,7 +161,7 @@ async def prune(
             if apply:
                 failed = await _apply(common, session, each, plan) or failed
     if not apply and not common.quiet:
-        say("nothing was deleted: --apply does it")
+        say("nothing was deleted; to delete them, add --apply")
 
     return Exit.PARTLY_FAILED if failed else Exit.DONE
 
@@ -166,7 +184,7 @@ def _print_plan(common: Common, instance: str, plan: PrunePlan) -> None:
 
 
 async def _apply(common: Common, session: SnapshotSession, instance: str, plan: PrunePlan) -> bool:
-    """Delete what the plan says, and tell whether any deletion failed."""
+    """Delete the snapshots of a plan; return whether any deletion failed."""
     result = await session.prune(plan)
     for outcome in result.failed:
         say(f"not deleted: {outcome.snapshot.name}: {outcome.error}")

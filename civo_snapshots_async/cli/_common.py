@@ -1,4 +1,4 @@
-"""The options that commands share, and what they come to."""
+"""The options that commands share, and what they mean to the library."""
 
 from typing import Annotated, Literal
 
@@ -13,23 +13,23 @@ Output = Literal["table", "json", "jsonl"]
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
 class Common:
-    """Where to call, and how to print."""
+    """The options of every command: the region, the API and the output."""
 
     region: Annotated[str | None, Parameter(group="Common")] = None
-    """The region's code; else CIVO_REGION, else that of the official CLI's file."""
+    """The region's code; by default CIVO_REGION, then the official CLI's file."""
     api_url: Annotated[str | None, Parameter(group="Common")] = None
-    """Where the API is; else CIVO_API_URL, else the official CLI's file, else Civo itself."""
+    """The URL of the API; by default CIVO_API_URL, then the official CLI's file, then Civo's."""
     output: Annotated[Output, Parameter(name=["--output", "-o"], group="Common")] = "table"
     """A table for people, one JSON document, or one JSON document a line."""
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", group="Common")] = False
-    """Print the result alone, and no progress."""
+    """Print the result only, without progress."""
     verbose: Annotated[bool, Parameter(name=["--verbose", "-v"], negative="", group="Common")] = (
         False
     )
     """Print the library's log on stderr."""
 
     def session(self) -> SnapshotSession:
-        """Make a session with the token of the environment or of the official CLI's file."""
+        """Create a session with the token of the environment or of the official CLI's file."""
         return SnapshotSession.from_env(
             region=self.region,
             api_url=self.api_url,
@@ -43,16 +43,16 @@ class Waiting:
     """How long to wait, and how often to poll."""
 
     timeout: Annotated[float, Parameter(group="Waiting")] = 1800.0
-    """The seconds until it gives up; 0 for never."""
+    """The timeout in seconds; 0 for none."""
     interval: Annotated[float | None, Parameter(group="Waiting")] = None
-    """The seconds between two polls; else they grow from 2 to 15 with the time waited."""
+    """The seconds between two polls; by default 2 to 15, growing with the time waited."""
 
     @property
     def limit(self) -> float | None:
-        """The timeout, as the library takes it."""
+        """The timeout as an argument of the library."""
         return self.timeout or None
 
     @property
     def poll(self) -> PollPolicy:
-        """The intervals, as the library takes them."""
+        """The interval as an argument of the library."""
         return PollPolicy() if self.interval is None else PollPolicy(interval=self.interval)

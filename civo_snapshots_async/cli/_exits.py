@@ -1,10 +1,12 @@
-"""What a command exits with, and the one sentence that an error comes to.
+"""The exit statuses of the command, and how an error becomes one of them and a sentence.
 
 0  done                    5  failed                      9  part of a batch failed
-1  any other error         6  timed out: it goes on      10  the policy is broken (audit)
-2  wrong use               7  refused by a guard        130  interrupted: it goes on
+1  any other error         6  timed out                  10  the policy is broken (audit)
+2  wrong use               7  stopped by a guard        130  interrupted
 3  not found               8  the outcome is unknown
-4  refused token
+4  rejected token
+
+After 6 and 130, the snapshot continues at Civo.
 """
 
 from enum import IntEnum
@@ -31,7 +33,7 @@ class Exit(IntEnum):
     OTHER = 1
     WRONG_USE = 2
     NOT_FOUND = 3
-    REFUSED_TOKEN = 4
+    REJECTED_TOKEN = 4
     FAILED = 5
     TIMED_OUT = 6
     GUARDED = 7
@@ -49,20 +51,20 @@ class Stop(Exception):  # noqa: N818 - it ends a command, and is no error of the
         self.status = status
 
 
-# The first class that fits counts.
+# The first matching class counts.
 _BY_ERROR: tuple[tuple[type[Exception], Exit], ...] = (
     (ConfigurationError, Exit.WRONG_USE),
     (NotFoundError, Exit.NOT_FOUND),
     (SnapshotVanishedError, Exit.NOT_FOUND),
-    (AuthenticationError, Exit.REFUSED_TOKEN),
-    (PermissionDeniedError, Exit.REFUSED_TOKEN),
+    (AuthenticationError, Exit.REJECTED_TOKEN),
+    (PermissionDeniedError, Exit.REJECTED_TOKEN),
     (SnapshotFailedError, Exit.FAILED),
     (InstanceFailedError, Exit.FAILED),
     (WaitTimeoutError, Exit.TIMED_OUT),
     (SnapshotNotCompleteError, Exit.GUARDED),
     (OutcomeUnknownError, Exit.UNKNOWN),
     (CivoSnapshotsError, Exit.OTHER),
-    # Wrong use of the library is wrong use of the command: both name the argument and the rule.
+    # An invalid argument of the library is one of the command.
     (ValueError, Exit.WRONG_USE),
     (TypeError, Exit.WRONG_USE),
     (OSError, Exit.OTHER),
@@ -70,7 +72,7 @@ _BY_ERROR: tuple[tuple[type[Exception], Exit], ...] = (
 
 
 def status_of(error: Exception) -> Exit | None:
-    """Return what an error exits with; `None` for a bug, which is to be seen as one."""
+    """Return the exit status of an error; `None` for a bug, which gets a traceback."""
     if isinstance(error, Stop):
         return error.status
 
@@ -78,5 +80,5 @@ def status_of(error: Exception) -> Exit | None:
 
 
 def sentence_of(error: Exception) -> str:
-    """Return what an error says, on one line."""
+    """Return the text of an error on one line."""
     return " ".join(str(error).split())

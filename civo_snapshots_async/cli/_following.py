@@ -1,4 +1,4 @@
-"""Following a wait: a live line per volume on a terminal, else a plain line per change."""
+"""Following a wait: a live line per volume on a terminal, otherwise a line per change."""
 
 import asyncio
 import shlex
@@ -39,17 +39,17 @@ _MARKS = {Phase.COMPLETE: "[green]✓[/]", Phase.FAILED: "[red]✗[/]", Phase.PE
 
 
 class Reporter(Protocol):
-    """Whatever shows how a wait goes."""
+    """Anything that shows the progress of a wait."""
 
     def report(self, event: SnapshotEvent) -> None:
-        """Show what has happened."""
+        """Show an event."""
         ...
 
 
 async def follow(
     session: SnapshotSession, ref: SnapshotRef, common: Common, waiting: Waiting
 ) -> Snapshot:
-    """Wait until a snapshot is complete, show how it goes, and return it."""
+    """Wait until a snapshot is complete, show the progress, and return it."""
     saved = session.save_wait(ref.instance_id, ref, timeout=waiting.limit)
     poll = NotedPoll(waiting.poll)
 
@@ -66,7 +66,7 @@ async def follow(
 
 
 async def resume(session: SnapshotSession, saved: SavedWait, common: Common) -> Snapshot:
-    """Resume a saved wait, show how it goes, and return the snapshot."""
+    """Resume a saved wait, show the progress, and return the snapshot."""
     poll = NotedPoll(PollPolicy())
 
     async def wait(reporter: Reporter) -> Snapshot:
@@ -85,18 +85,19 @@ async def _resumable(
     poll: "NotedPoll",
     wait: Callable[[Reporter], Awaitable[Snapshot]],
 ) -> Snapshot:
-    """Say how to go on with a wait that ends before its snapshot does."""
+    """Print how to resume a wait that ends before the snapshot is complete."""
     line = f"civo-snapshots resume {shlex.quote(saved.to_json())}"
     try:
         with _reporter(common, saved, poll) as reporter:
             return await wait(reporter)
     except asyncio.CancelledError:
-        say(f"interrupted: the snapshot goes on at Civo; to wait on:\n{line}")
+        say(f"interrupted: the snapshot continues at Civo; to resume the wait:\n{line}")
         raise
     except WaitTimeoutError as error:
-        # The deadline has passed: the line gives it as much time again.
+        # The deadline of the saved wait has passed, so this is a new wait.
         raise Stop(
-            Exit.TIMED_OUT, f"{error}\nit goes on at Civo; to wait on:\n{_again(saved)}"
+            Exit.TIMED_OUT,
+            f"{error}\nthe snapshot continues at Civo; to wait for it again:\n{_again(saved)}",
         ) from None
 
 
@@ -143,7 +144,7 @@ class _JsonLines:
     """Prints each event as a line of JSON, on stdout."""
 
     def report(self, event: SnapshotEvent) -> None:
-        """Print it."""
+        """Print an event."""
         print_json(event, is_one_line=True)
 
 
@@ -151,7 +152,7 @@ class _Lines:
     """Prints each event as a line of text, on stderr."""
 
     def report(self, event: SnapshotEvent) -> None:
-        """Print it, but for the last one: that is the command's result."""
+        """Print an event, except the last one, which is the command's result."""
         if not isinstance(event, SnapshotFinished):
             say(in_words(event))
 
@@ -172,7 +173,7 @@ def in_words(event: SnapshotEvent) -> str:
 
 
 class NotedPoll:
-    """A polling policy that notes when the next poll is due, to be shown."""
+    """A polling policy that records when the next poll is due, for the display."""
 
     def __init__(self, policy: PollPolicy) -> None:
         self._strategy = policy.strategy
@@ -188,7 +189,7 @@ class NotedPoll:
 
 @attrs.define(kw_only=True)
 class View:
-    """What a terminal shows: the snapshot, a line per volume, and when the next poll is due."""
+    """The display on a terminal: the snapshot, a line per volume, and the time to the next poll."""
 
     title: str
     poll: NotedPoll
@@ -198,7 +199,7 @@ class View:
     changed_at: dict[str | None, float] = attrs.field(factory=dict[str | None, float])
 
     def report(self, event: SnapshotEvent) -> None:
-        """Take it in; it is shown at the next refresh."""
+        """Keep an event for the next refresh."""
         self.note = in_words(event) if isinstance(event, PollFailed | SnapshotStalled) else ""
         if isinstance(event, StateChanged):
             self.changed_at[event.volume_id] = time.monotonic()
@@ -208,7 +209,7 @@ class View:
             self.snapshot = apply_events(self.snapshot, event)
 
     def __rich__(self) -> Group:
-        """Draw it."""
+        """Return what to display now."""
         now = time.monotonic()
         rows = Table.grid(padding=(0, 2))
         if self.snapshot is not None:

@@ -11,24 +11,24 @@ from .. import Snapshot
 from .._plain import Plain, to_plain
 from ._common import Common
 
-# Wide enough for every column where there is no terminal, whose reader is a program.
+# Without a terminal, a program reads the output, and no column may be cut.
 _WIDE = 200
 
 
 def stdout() -> Console:
-    """Return the console of results; without a terminal it has neither color nor line breaks."""
+    """Return the console for results; without a terminal it has no colors and no line breaks."""
     console = Console(highlight=False, soft_wrap=True)
 
     return console if console.is_terminal else Console(highlight=False, width=_WIDE)
 
 
 def stderr() -> Console:
-    """Return the console of progress and errors."""
+    """Return the console for progress and errors."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def say(text: str) -> None:
-    """Print a sentence on stderr, whatever is in it."""
+    """Print a text on stderr, without markup."""
     stderr().print(text, markup=False)
 
 
@@ -45,7 +45,7 @@ def print_snapshots(common: Common, snapshots: Sequence[Snapshot]) -> None:
 
 
 def print_value(common: Common, value: object, sentence: str | None = None) -> None:
-    """Print one value: a sentence for people, or a JSON document."""
+    """Print one value, as a sentence or as a JSON document."""
     if common.output == "table":
         stdout().print(str(value) if sentence is None else sentence, markup=False)
     else:
@@ -53,7 +53,7 @@ def print_value(common: Common, value: object, sentence: str | None = None) -> N
 
 
 def print_values(common: Common, values: Iterable[object]) -> None:
-    """Print several values as JSON: one array, or one document a line."""
+    """Print several values as JSON: one array, or one document per line."""
     if common.output == "json":
         print_json(list(values), is_one_line=False)
         return
@@ -63,14 +63,14 @@ def print_values(common: Common, values: Iterable[object]) -> None:
 
 def print_json(value: object, *, is_one_line: bool) -> None:
     """Print a value as JSON."""
-    # An event adds its name to what is in it.
+    # An event's `to_dict` adds its name.
     plain = value.to_dict() if isinstance(value, Plain) else to_plain(value)
     text = json.dumps(plain, indent=None if is_one_line else 2)
     print(text, flush=True)
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows below a head, in columns."""
+    """Print rows below a header, in columns."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in head:
         table.add_column(title, no_wrap=True)

@@ -43,27 +43,29 @@ async def create(
     waiting: Waiting = Waiting(),
     common: Common = Common(),
 ) -> None:
-    """Make a snapshot of an instance and all its attached volumes.
+    """Create a snapshot of an instance and all volumes attached to it.
 
     Parameters
     ----------
     instance
         The instance's id or name.
     name
-        The snapshot's name; Civo makes one up otherwise.
+        The snapshot's name; by default Civo chooses one.
     ensure
-        Make none if one of that name exists: running the command twice makes one snapshot.
+        Create none if one of that name exists: run twice, the command creates one snapshot.
     wait
         Wait until it is complete.
     """
     if ensure and name is None:
-        raise ValueError("--ensure needs --name: it is the name that is ensured")
+        raise ValueError("--ensure needs --name")
     async with common.session() as session:
         if ensure:
-            made = await session.ensure_snapshot(instance, name=name or "", description=description)
+            created = await session.ensure_snapshot(
+                instance, name=name or "", description=description
+            )
         else:
-            made = await session.create_snapshot(instance, name=name, description=description)
-        result = await follow(session, made.ref, common, waiting) if wait else made
+            created = await session.create_snapshot(instance, name=name, description=description)
+        result = await follow(session, created.ref, common, waiting) if wait else created
     print_value(common, result)
 
 
@@ -99,7 +101,7 @@ async def delete(
     wait
         Wait until it is gone.
     ensure
-        Succeed where it does not exist.
+        Succeed if it does not exist.
     """
     async with common.session() as session:
         await _delete(session, instance, snapshot, ensure=ensure)
@@ -140,14 +142,14 @@ async def watch(
     waiting: Waiting = Waiting(),
     common: Common = Common(),
 ) -> None:
-    """Print what happens to a snapshot until it ends; `-o jsonl` is for programs."""
+    """Print what happens to a snapshot until it is complete; `-o jsonl` is for programs."""
     async with common.session() as session:
         ref = SnapshotRef(instance, snapshot, session.region)
         await follow(session, ref, common, waiting)
 
 
 async def resume(token: str, *, common: Common = Common()) -> None:
-    """Resume a wait that was interrupted, by the line that it printed."""
+    """Resume an interrupted wait, by the line that it printed."""
     saved = SavedWait.from_json(token)
     async with common.session() as session:
         complete = await resume_wait(session, saved, common)

@@ -1,4 +1,4 @@
-"""The commands about the command itself: doctor, fake, demo."""
+"""The commands for setup and trial: doctor, fake, demo."""
 
 import os
 from pathlib import Path
@@ -16,23 +16,23 @@ from ._printing import print_table, say, stdout
 def register(app: App) -> None:
     """Add the commands."""
     app.command(doctor)
-    fake = App(name="fake", help="A stand-in for Civo, to try things on.")
+    fake = App(name="fake", help="A stand-in for Civo, for trials.")
     fake.command(serve)
     app.command(fake)
     app.command(demo)
 
 
 async def doctor(instance: str | None = None, *, common: Common = Common()) -> int:
-    """Say which token, region and URL were found and where, and make one read.
+    """Print which token, region and URL are used and where they come from, and test them.
 
     Parameters
     ----------
     instance
-        An instance whose snapshots are listed; otherwise the instances are.
+        An instance whose snapshots the test lists; by default it lists the instances.
     """
     path = Path(os.environ.get("CIVO_CONFIG") or "~/.civo.json").expanduser()
     rows = [
-        ("token", _source("CIVO_TOKEN", path, given=False), "found, and not shown"),
+        ("token", _source("CIVO_TOKEN", path, given=False), "found (not shown)"),
         ("region", _source("CIVO_REGION", path, given=common.region is not None), ""),
         ("API", _source("CIVO_API_URL", path, given=common.api_url is not None), ""),
     ]
@@ -72,16 +72,16 @@ async def serve(
     instance: tuple[str, ...] = ("web-1",),
     takes: float = 5.0,
 ) -> None:
-    """Serve FakeCivo until it is interrupted.
+    """Serve FakeCivo until interrupted.
 
     Parameters
     ----------
     port
         The port to listen on; 0 for any free one.
     instance
-        An instance to have; may be repeated.
+        The name of an instance; may be given several times.
     takes
-        How many seconds a snapshot takes.
+        The seconds that a snapshot takes.
     """
     from ..testing._command import main as serve_fake  # noqa: PLC0415
 
@@ -96,12 +96,12 @@ async def serve(
 
 
 async def demo(*, takes: float = 4.0, common: Common = Common()) -> int:
-    """Do the main job on an embedded FakeCivo: make a snapshot, wait, restore it, and look.
+    """Create a snapshot on an embedded FakeCivo, wait for it, and restore it.
 
     Parameters
     ----------
     takes
-        How many seconds the snapshot takes.
+        The seconds that the snapshot takes.
     """
     async with FakeCivo(takes=takes) as civo:
         instance = civo.add_instance("web-1", volumes=("root", "data", "logs"))

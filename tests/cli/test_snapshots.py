@@ -96,7 +96,7 @@ class TestWriting:
         ended = run("create", "web-1", "--ensure")
 
         assert (ended.status, kinds(served)) == (2, [])
-        assert ended.err == "error: --ensure needs --name: it is the name that is ensured\n"
+        assert ended.err == "error: --ensure needs --name\n"
 
     def test_update_changes_the_name(self, served: FakeCivo, run: Run) -> None:
         """And prints what it is now."""
