@@ -73,7 +73,6 @@ NOT_YET: tuple[str, ...] = (
     "civo_snapshots_async/_http/transport.py",
     "civo_snapshots_async/_strict_json.py",
     "civo_snapshots_async/_waits",
-    "civo_snapshots_async/cli",
     "civo_snapshots_async/testing",
     "docs",
 )
