@@ -46,7 +46,7 @@ def kinds(civo: FakeCivo) -> list[str]:
 
 
 def text(**changed: object) -> str:
-    """Return a token's text with some fields changed, or left out where they are `...`."""
+    """Return a saved wait's text with some fields changed, or left out where they are `...`."""
     fields = json.loads(TEXT) | changed
 
     return json.dumps({key: value for key, value in fields.items() if value is not ...})
@@ -82,13 +82,13 @@ class TestText:
         volumes: tuple[str, ...],
     ) -> None:
         """A law: nothing is lost, to the microsecond."""
-        token = SavedWait(
+        saved = SavedWait(
             ref=SnapshotRef(instance, snapshot, region),
             deadline=deadline,
             included_volumes=volumes,
         )
 
-        assert SavedWait.from_json(token.to_json()) == token
+        assert SavedWait.from_json(saved.to_json()) == saved
 
     def test_it_pickles_too(self) -> None:
         """For a process pool."""
@@ -153,7 +153,7 @@ class TestText:
 
 
 class TestMaking:
-    """The deadline is fixed when the token is made."""
+    """The deadline is fixed when it is made."""
 
     @pytest.mark.parametrize(
         ("timeout", "deadline"),
@@ -161,9 +161,9 @@ class TestMaking:
     )
     def test_the_deadline_is_a_date(self, timeout: float | None, deadline: datetime | None) -> None:
         """Or none at all, where that was written out."""
-        token = SavedWait.starting(REF, timeout=timeout, now=NOON)
+        saved = SavedWait.starting(REF, timeout=timeout, now=NOON)
 
-        assert token.deadline == deadline
+        assert saved.deadline == deadline
 
     @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 1e12])
     def test_a_timeout_is_positive_and_has_an_end(self, timeout: float) -> None:
@@ -183,7 +183,7 @@ class TestMaking:
             ({"deadline": "noon"}, TypeError, "deadline must be a datetime or None, not 'noon'"),
         ],
     )
-    def test_a_token_is_checked_when_it_is_made(
+    def test_a_saved_wait_is_checked_when_it_is_made(
         self, changed: dict[str, Any], error: type[Exception], says: str
     ) -> None:
         """And not where it is used."""
@@ -195,15 +195,15 @@ class TestMaking:
     @pytest.mark.parametrize(("later", "left"), [(0, 600), (599, 1), (600, 0), (86400, 0)])
     def test_it_knows_what_is_left(self, later: float, left: float) -> None:
         """Never less than nothing."""
-        token = SavedWait.starting(REF, timeout=600, now=NOON)
+        saved = SavedWait.starting(REF, timeout=600, now=NOON)
 
-        assert token.remaining(NOON + timedelta(seconds=later)) == left
+        assert saved.remaining(NOON + timedelta(seconds=later)) == left
 
     def test_without_a_deadline_there_is_always_time(self) -> None:
         """As for a wait without a limit."""
-        token = SavedWait.starting(REF, timeout=None, now=NOON)
+        saved = SavedWait.starting(REF, timeout=None, now=NOON)
 
-        assert token.remaining(NOON) is None
+        assert saved.remaining(NOON) is None
 
 
 class TestMoving:
@@ -212,13 +212,13 @@ class TestMoving:
     async def test_resumes_with_the_time_that_is_left(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """600 s from the making of the token, whoever waits, and for how long before."""
+        """600 s from when it was saved, however long others waited before."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.stuck())
-        token = session.save_wait("web-1", "snap-1", timeout=600)
-        begun = asyncio.ensure_future(session.resume(token))
+        saved = session.save_wait("web-1", "snap-1", timeout=600)
+        started = asyncio.ensure_future(session.resume(saved))
         await fake_clock.sleep(200)
-        begun.cancel()
-        message = token.to_json()
+        started.cancel()
+        message = saved.to_json()
         await fake_clock.sleep(100)
 
         async with another_process(civo, fake_clock) as other:
@@ -233,25 +233,25 @@ class TestMoving:
     ) -> None:
         """With the options of any wait."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=50))
-        token = session.save_wait("web-1", "snap-1")
-        told: list[Snapshot] = []
+        saved = session.save_wait("web-1", "snap-1")
+        reported: list[Snapshot] = []
 
         snapshot = await session.resume(
-            token, poll=PollPolicy(interval=25), on_change=lambda _, after: told.append(after)
+            saved, poll=PollPolicy(interval=25), on_change=lambda _, after: reported.append(after)
         )
 
         assert snapshot.is_complete
         assert fake_clock.now() == 50
-        assert told[-1] == snapshot
+        assert reported[-1] == snapshot
 
     async def test_without_a_deadline_it_waits_forever(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
         """Through any number of hands."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=100_000))
-        token = session.save_wait("web-1", "snap-1", timeout=None)
+        saved = session.save_wait("web-1", "snap-1", timeout=None)
 
-        await session.resume(token, poll=PollPolicy(interval=10_000))
+        await session.resume(saved, poll=PollPolicy(interval=10_000))
 
         assert fake_clock.now() == 100_000
 
@@ -264,8 +264,8 @@ class TestMoving:
             await session.wait_until_complete("web-1", "snap-1", timeout=60)
         error = caught.value
 
-        token = session.save_wait(error.instance_id, error.snapshot_id, timeout=60)
-        snapshot = await session.resume(token)
+        saved = session.save_wait(error.instance_id, error.snapshot_id, timeout=60)
+        snapshot = await session.resume(saved)
 
         assert snapshot.is_complete
         assert 90 <= fake_clock.now() <= 120
@@ -276,10 +276,10 @@ class TestMoving:
             civo.add_instance("db-1", region="FAKE2")
             civo.add_snapshot("db-1", "snap-1")
             async with another_process(civo, fake_clock) as session:
-                token = session.save_wait("db-1", "snap-1", timeout=5, region="FAKE2")
-                await session.resume(token)
+                saved = session.save_wait("db-1", "snap-1", timeout=5, region="FAKE2")
+                await session.resume(saved)
                 fake_clock.advance(10)
-                snapshot = await session.resume(token)
+                snapshot = await session.resume(saved)
 
         assert {request.query["region"] for request in civo.requests} == {"FAKE2"}
         assert snapshot.region == "FAKE2"
@@ -300,13 +300,13 @@ class TestMoving:
         civo.script_next("web-1", scripts.timeline([(0.0, half)]))
         created = await session.create_snapshot("web-1", name="nightly")
         reference = created.id if by == "id" else "nightly"
-        token = session.save_wait("web-1", reference, timeout=60)
+        saved = session.save_wait("web-1", reference, timeout=60)
         if late:
             await fake_clock.sleep(60)
 
         async with another_process(civo, fake_clock) as other:
             with pytest.raises(WaitTimeoutError) as caught:
-                await other.resume(SavedWait.from_json(token.to_json()))
+                await other.resume(SavedWait.from_json(saved.to_json()))
             again = other.save_wait("web-1", caught.value.snapshot_id, timeout=60)
         async with another_process(civo, fake_clock) as third:
             with pytest.raises(WaitTimeoutError) as caught_again:
@@ -318,14 +318,14 @@ class TestMoving:
     async def test_what_was_brought_is_brought_on_unseen(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """Also where the snapshot was not seen in between, as nothing answered."""
+        """Also where the snapshot was not seen in between, as nothing responded."""
         created = await session.create_snapshot("web-1")
-        token = session.save_wait("web-1", created.id, timeout=1)
+        saved = session.save_wait("web-1", created.id, timeout=1)
         civo.inject("get", *[faults.bad_gateway()] * 20)
 
         async with another_process(civo, fake_clock) as other:
             with pytest.raises(WaitTimeoutError):
-                await other.resume(token)
+                await other.resume(saved)
             again = other.save_wait("web-1", created.id, timeout=60)
 
         assert again.included_volumes == created.included_volumes == ("vol-1", "vol-2")
@@ -348,15 +348,15 @@ class TestMoving:
 
 
 class TestTimeIsUp:
-    """A token that comes too late is worth one last look."""
+    """One that comes too late is worth one last poll."""
 
     @pytest.fixture
     async def late(self, session: SnapshotSession, fake_clock: FakeClock) -> SavedWait:
-        """Return a token whose time is up."""
-        token = session.save_wait("web-1", "snap-1", timeout=60)
+        """Return a saved wait whose deadline has passed."""
+        saved = session.save_wait("web-1", "snap-1", timeout=60)
         await fake_clock.sleep(60)
 
-        return token
+        return saved
 
     async def test_what_is_complete_by_then_is_complete(
         self, civo: FakeCivo, session: SnapshotSession, late: SavedWait
@@ -396,7 +396,7 @@ class TestTimeIsUp:
         script: scripts.Script,
         says: str,
     ) -> None:
-        """After exactly one look, with what that showed."""
+        """After exactly one poll, with what that showed."""
         civo.add_snapshot("web-1", "snap-1", script=script)
 
         with pytest.raises(WaitError) as caught:

@@ -85,14 +85,14 @@ BATCHES: dict[str, Callable[[SnapshotSession, Any], Awaitable[Any]]] = {
         [("web-1", "snap-1")], timeout=t, poll=EVERY_10_S
     ),
 }
-TOKENS: dict[str, Callable[[SnapshotSession, Any], SavedWait]] = {
+SAVED_WAITS: dict[str, Callable[[SnapshotSession, Any], SavedWait]] = {
     "SnapshotSession.save_wait": lambda s, t: s.save_wait("web-1", "snap-1", timeout=t),
     "SavedWait.starting": lambda s, t: SavedWait.starting(
         SnapshotRef("web-1", "snap-1", s.region), timeout=t, now=s.clock.utcnow()
     ),
 }
 LIMITS: dict[str, Call] = {
-    f"{name}(timeout)": call for name, call in {**WAITS, **BATCHES, **TOKENS}.items()
+    f"{name}(timeout)": call for name, call in {**WAITS, **BATCHES, **SAVED_WAITS}.items()
 }
 SETTINGS: dict[str, Call] = {
     **{
@@ -249,18 +249,18 @@ async def test_a_batch_takes_seconds_or_a_timedelta(
 
 
 @pytest.mark.parametrize("span", [30, timedelta(seconds=30)], ids=repr)
-@pytest.mark.parametrize("name", TOKENS)
-async def test_a_token_takes_seconds_or_a_timedelta(
+@pytest.mark.parametrize("name", SAVED_WAITS)
+async def test_a_saved_wait_takes_seconds_or_a_timedelta(
     session: SnapshotSession, name: str, span: float | timedelta
 ) -> None:
     """Its deadline is that far from now."""
     now = session.clock.utcnow()
 
-    assert TOKENS[name](session, span).deadline == now + timedelta(seconds=30)
+    assert SAVED_WAITS[name](session, span).deadline == now + timedelta(seconds=30)
 
 
 @pytest.mark.parametrize("span", [1e12, timedelta.max], ids=repr)
-def test_a_token_ends_within_the_calendar(span: float | timedelta) -> None:
+def test_a_saved_wait_ends_within_the_calendar(span: float | timedelta) -> None:
     """What is longer has no date; the text has the seconds."""
     with pytest.raises(
         ValueError, match=r"^timeout must end before the year 10000, not in [\d.e+]+ seconds; None"
