@@ -2,12 +2,14 @@
 
 from types import FunctionType
 
+from ._audit_report import AuditEntry, AuditReport
 from ._batch import Batch, BatchOutcome, BatchResult
 from ._clock import Clock, SystemClock
 from ._errors import (
     AmbiguousInstanceError,
     ApiError,
     Attempt,
+    AuditViolationError,
     AuthenticationError,
     CertificateError,
     CivoSnapshotsError,
@@ -54,6 +56,7 @@ from ._models import (
     Phase,
     Restore,
     Snapshot,
+    SnapshotQuota,
     SnapshotRef,
     TimelineEntry,
     UnreadableEntry,
@@ -65,6 +68,7 @@ from ._pruning import PruneOutcome, PruneResult
 from ._retention import PruneEntry, PrunePlan, plan_prune
 from ._session import SnapshotSession
 from ._version import __version__
+from ._violations import AuditViolation
 from ._waits.saved import SavedWait
 from ._waits.snapshots import SnapshotSource, wait_until_complete
 
@@ -72,6 +76,10 @@ __all__ = [
     "AmbiguousInstanceError",
     "ApiError",
     "Attempt",
+    "AuditEntry",
+    "AuditReport",
+    "AuditViolation",
+    "AuditViolationError",
     "AuthenticationError",
     "Batch",
     "BatchOutcome",
@@ -113,6 +121,7 @@ __all__ = [
     "SnapshotFinished",
     "SnapshotNotCompleteError",
     "SnapshotNotFoundError",
+    "SnapshotQuota",
     "SnapshotRef",
     "SnapshotSeen",
     "SnapshotSession",

@@ -322,9 +322,9 @@ class SnapshotCalls:
             return await self._creations.ensure(request, name)
 
     async def list_instances(self, *, region: str | None = None) -> tuple[Instance, ...]:
-        """Return the instances of a region, at most 10,000.
+        """Return all instances of a region, up to 100,000 of them, a thousand to a page.
 
-        Raises what `list_snapshots` raises.
+        Raises what `list_snapshots` raises; `DecodeError` where there are more.
         """
         async with self._caller.scope.inside():
             return await list_instances(self._caller, self._in(region))

@@ -21,6 +21,7 @@
     ├── DecodeError                    Civo returned success, in an undocumented shape
     ├── OutcomeUnknownError            a create, restore or deletion may or may not have been done
     ├── SnapshotNotCompleteError       the snapshot is not complete; no restore was sent
+    ├── AuditViolationError            an audit found instances in violation
     └── WaitError                      a wait ended without what it waited for
         ├── SnapshotFailedError
         ├── SnapshotVanishedError
@@ -41,6 +42,7 @@ import attrs
 
 from ._models import Instance, Snapshot, TimelineEntry, UnreadableEntry, Verdict, VolumeStatus
 from ._plain import to_plain
+from ._violations import AuditViolation
 
 _TIMED_OUT = frozenset({HTTPStatus.REQUEST_TIMEOUT})
 # 501 (method not implemented) and 505 (HTTP version) stay as they are.
@@ -392,6 +394,15 @@ class SnapshotNotCompleteError(CivoSnapshotsError):
         """The snapshot as checked; `snapshot.verdict` has the reasons."""
 
 
+class AuditViolationError(CivoSnapshotsError):
+    """An audit found something wrong with the snapshots of at least one instance."""
+
+    def __init__(self, message: str, *, violations: tuple[AuditViolation, ...]) -> None:
+        super().__init__(message)
+        self.violations = violations
+        """All violations; the message has the first few."""
+
+
 class WaitError(CivoSnapshotsError):
     """A wait ended without what it waited for, such as a complete snapshot.
 
@@ -477,3 +488,12 @@ class AmbiguousInstanceError(WaitError):
         super().__init__(message, instance_id=instance_id, snapshot_id=snapshot_id)
         self.instances = instances
         """All instances of that hostname."""
+
+
+def is_general(error: CivoSnapshotsError) -> bool:
+    """Return whether all further requests would get the same error, so that none need be sent."""
+    # Such as an expired certificate.
+    if isinstance(error, TransportError):
+        return not error.is_transient
+
+    return isinstance(error, (AuthenticationError, RegionNotFoundError, SessionClosedError))

@@ -1,22 +1,55 @@
-"""Listing the instances of a region."""
+"""Reading instances, as far as snapshots and restores need them."""
 
+from http import HTTPStatus
+
+from ._errors import DecodeError
 from ._http import endpoints
 from ._http.caller import Caller
-from ._models import Instance
+from ._http.endpoints import Request
+from ._models import Instance, InstancePage
 
-_PER_PAGE = 100
-# A limit, in case a server reports any number of pages.
+# Civo's own client asks for 99,999,999 to a page. An instance is a kilobyte, unless it was made
+# with a script: then a page may be too long to read, and smaller ones are read instead.
+_PER_PAGE = (1000, 100)
+# A server that says there are more is not believed, and some of them would be taken for all.
 _MAX_PAGES = 100
 
 
 async def list_instances(caller: Caller, region: str) -> tuple[Instance, ...]:
-    """Return the instances of a region, without duplicates if a page shifts during the calls."""
+    """Return the instances of a region, each once, although pages may shift while they are read.
+
+    Raises `DecodeError` for more pages than can be read.
+    """
+    large, small = _PER_PAGE
+    try:
+        return await _read_pages(caller, region, large)
+    except DecodeError:
+        return await _read_pages(caller, region, small)
+
+
+async def _read_pages(caller: Caller, region: str, per_page: int) -> tuple[Instance, ...]:
     instances: dict[str, Instance] = {}
-    for number in range(1, _MAX_PAGES + 1):
-        page = await caller.call(endpoints.list_instances(number, _PER_PAGE, region=region))
+    number, pages = 0, 1
+    while number < pages:
+        number += 1
+        request = endpoints.list_instances(number, per_page, region=region)
+        page = await caller.call(request)
+        pages = page.pages
+        if pages > _MAX_PAGES:
+            raise _too_many(request, pages)
         for instance in page.items:
             instances.setdefault(instance.id, instance)
-        if number >= page.pages:
-            break
 
     return tuple(instances.values())
+
+
+def _too_many(request: Request[InstancePage], pages: int) -> DecodeError:
+    problem = f"pages: {pages:,}, and more than {_MAX_PAGES} are not read"
+
+    return DecodeError(
+        f"{request.method} {request.path}: {problem}",
+        status=HTTPStatus.OK,
+        method=request.method,
+        path=request.path,
+        problems=(problem,),
+    )

@@ -9,13 +9,10 @@ import attrs
 
 from . import _checks as check
 from ._errors import (
-    AuthenticationError,
     CivoSnapshotsError,
     OutcomeUnknownError,
-    RegionNotFoundError,
-    SessionClosedError,
     SnapshotNotFoundError,
-    TransportError,
+    is_general,
 )
 from ._log import About, log
 from ._models import Snapshot
@@ -89,7 +86,7 @@ async def prune(session: SnapshotDeleter, plan: PrunePlan) -> PruneResult:
         for snapshot in plan.to_delete:
             outcomes.append(await _delete(session, snapshot, region))
             error = _last_error(outcomes[-1])
-            if _ends_prune(error):
+            if error is not None and is_general(error):
                 rest = plan.to_delete[len(outcomes) :]
                 text = "%s: stopped with %d not tried, each would get the same: %s"
                 log("prune.stopped", about, text, name, len(rest), type(error).__name__)
@@ -102,15 +99,6 @@ async def prune(session: SnapshotDeleter, plan: PrunePlan) -> PruneResult:
     log("prune.done", about, "%s: %d of %d deleted", name, len(result.deleted), count)
 
     return result
-
-
-def _ends_prune(error: CivoSnapshotsError | None) -> bool:
-    """Return whether all further deletions would get the same error, so that none is sent."""
-    # Such as an expired certificate.
-    is_unreachable = isinstance(error, TransportError) and not error.is_transient
-    is_general = isinstance(error, (AuthenticationError, RegionNotFoundError, SessionClosedError))
-
-    return is_unreachable or is_general
 
 
 def _last_error(outcome: PruneOutcome) -> CivoSnapshotsError | None:

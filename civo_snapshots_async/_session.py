@@ -4,6 +4,10 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from ipaddress import IPv4Address
 
+from . import _checks as check
+from ._audit import audit, names_of
+from ._audit_judgement import AuditRules
+from ._audit_report import AuditReport
 from ._batch import Batch, Waiting, snapshot_many, wait_many
 from ._calls import SnapshotCalls
 from ._checkpoint import KeepOrDelete, KeepOrRestore, checkpoint
@@ -334,3 +338,33 @@ class SnapshotSession(SnapshotCalls):
         Raises `ValueError`, before any request, for a plan of several instances or regions.
         """
         return await prune(self, plan)
+
+    async def audit(
+        self,
+        instances: Iterable[str | Instance] | None = None,
+        *,
+        max_age: Seconds,
+        max_pending: Seconds = 3600.0,
+        min_count: int = 1,
+        region: str | None = None,
+    ) -> AuditReport:
+        """Tell whether each instance has a complete snapshot that is younger than `max_age`.
+
+        `instances` are ids, host names or `Instance`s; without them, all of the region are audited.
+        A violation, too, is a newest snapshot that has failed, one that is pending for longer than
+        `max_pending`, fewer complete ones of any age than `min_count`, and what could not be found
+        out. One account-wide list shows all of them, where the server has it and it says whose they
+        are; else there is one list an instance, some at once. They are summaries: where one lacks
+        the volumes of a snapshot, `notes` say so.
+
+        Raises what `list_instances` raises, and what every instance would get, such as
+        `AuthenticationError`; what one instance gets is its violation.
+        """
+        rules = AuditRules(
+            max_age=check.seconds("max_age", max_age),
+            max_pending=check.seconds("max_pending", max_pending),
+            min_count=check.count("min_count", min_count, at_least=1),
+        )
+        names = names_of(instances)
+        async with self._caller.scope.inside():
+            return await audit(self._caller, self._clock, self._in(region), names, rules)

@@ -10,10 +10,13 @@ import civo_snapshots_async
 PACKAGE = Path(civo_snapshots_async.__file__).parent
 # The rooms from the ground up: a file may import from its own room and from rooms above it here.
 ROOMS: dict[str, tuple[str, ...]] = {
-    "ground": ("_version", "_checks", "_clock", "_plain", "_strict_json", "_learning"),
-    "values": ("_models", "_policies"),
+    "ground": (
+        "_version", "_checks", "_clock", "_plain", "_strict_json", "_learning", "_sentences",
+        "_exposition",
+    ),
+    "values": ("_models", "_policies", "_violations"),
     "errors": ("_errors",),
-    "rules": ("_events", "_log", "_retention"),
+    "rules": ("_events", "_log", "_retention", "_audit_report", "_audit_judgement"),
     "http": (
         "_http.__init__", "_http.token", "_http.config", "_http.message", "_http.failures",
         "_http.connections", "_http.transport", "_http.errors_of", "_http.retry",
@@ -26,7 +29,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "_waits.saved", "_waits.snapshots", "_waits.instances",
     ),
     "verbs": (
-        "_batch", "_checkpoint", "_creating", "_deleting", "_instances", "_pruning", "_restoring",
+        "_batch", "_checkpoint", "_creating", "_deleting", "_instances", "_audit", "_pruning",
+        "_restoring",
     ),
     "face": ("_calls", "_session"),
     "package": ("__init__",),

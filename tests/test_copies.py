@@ -10,6 +10,8 @@ import civo_snapshots_async
 from civo_snapshots_async import (
     AmbiguousInstanceError,
     ApiError,
+    AuditViolation,
+    AuditViolationError,
     CivoSnapshotsError,
     ConfigurationError,
     DecodeError,
@@ -40,6 +42,9 @@ ARGUMENTS: dict[type[CivoSnapshotsError], dict[str, Any]] = {
         "action": "create_snapshot", "instance_id": "web-1", "region": "FAKE1", "requested": {},
     },
     SnapshotNotCompleteError: {**WAITED, "snapshot": make_snapshot()},
+    AuditViolationError: {
+        "violations": (AuditViolation(kind="too_old", reason="old", instance_id="web-1"),),
+    },
     WaitError: {**WAITED, "polls": 3},
     InstanceFailedError: {
         "instance_id": "web-1", "instance": INSTANCE, "polls": 3, "elapsed": 1.0,

@@ -14,6 +14,10 @@ from civo_snapshots_async import (
     AmbiguousInstanceError,
     ApiError,
     Attempt,
+    AuditEntry,
+    AuditReport,
+    AuditViolation,
+    AuditViolationError,
     BatchOutcome,
     BatchResult,
     CertificateError,
@@ -39,6 +43,7 @@ from civo_snapshots_async import (
     SessionClosedError,
     SnapshotFinished,
     SnapshotNotCompleteError,
+    SnapshotQuota,
     SnapshotRef,
     SnapshotSeen,
     SnapshotStalled,
@@ -65,6 +70,8 @@ SNAPSHOT = make_snapshot("Pending", {"vol-1": "Failed"}, included=("vol-1",))
 INSTANCE = Instance(id="i-1", hostname="web-1", status="ERROR")
 ENTRY = PruneEntry(snapshot=SNAPSHOT, is_deletion=True, reason="it is old")
 OUTCOME = PruneOutcome(snapshot=SNAPSHOT)
+VIOLATION = AuditViolation(kind="too_old", reason="it is old", instance_id="i-1", snapshot=SNAPSHOT)
+AUDITED = AuditEntry(instance_id="i-1", newest=SNAPSHOT, violations=(VIOLATION,))
 MODELS = [
     SNAPSHOT,
     SNAPSHOT.volumes[0],
@@ -97,6 +104,16 @@ MODELS = [
     UnreadableEntry(index=3, id="snap-1", problems=("[3].name: missing",)),
     StateChanged(before=None, after="Pending"),
     TimelineEntry.of(SNAPSHOT, 3.5),
+    VIOLATION,
+    AUDITED,
+    AuditReport(
+        region="LON1",
+        made_at=datetime(2026, 3, 1, tzinfo=UTC),
+        entries=(AUDITED,),
+        orphans=(SNAPSHOT,),
+        quota=SnapshotQuota(limit=9, used=1),
+    ),
+    SnapshotQuota(limit=9, used=1),
 ]
 
 
@@ -137,6 +154,8 @@ def make_error_about_a_snapshot(kind: type[CivoSnapshotsError]) -> CivoSnapshots
             requested={"name": "nightly"},
             candidates=(SNAPSHOT,),
         )
+    if issubclass(kind, AuditViolationError):
+        return kind("no", violations=(VIOLATION,))
     return kind("no")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -63,6 +64,33 @@ def test_the_main_job_needs_a_token(
     assert printed.out == ""
     assert printed.err.startswith("ConfigurationError: no token: searched the argument token, ")
     assert printed.err.count("\n") == 1
+
+
+def test_the_nightly_audit_tells_what_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """For people, for Prometheus and for JSON; its exit status is for cron."""
+    metrics, document = tmp_path / "audit.prom", tmp_path / "audit.json"
+    files = ("--metrics", str(metrics), "--json", str(document))
+
+    assert run(monkeypatch, "nightly_audit", *files) == 1
+
+    first, *wrong, orphans, quota = capsys.readouterr().out.splitlines()
+    assert first.endswith(": 1 of 3 instances ok")
+    assert [line.split(":")[0].strip() for line in wrong] == ["db-1", "web-2"]
+    assert orphans.startswith("1 snapshot of instances that are gone: last (")
+    assert quota == "quota: 10 of 50 snapshots used, 40 left"
+    assert "civo_snapshots_audit_instances_in_violation{region=" in metrics.read_text()
+    assert json.loads(document.read_text())["is_ok"] is False
+
+
+def test_the_nightly_audit_of_none_is_another_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody takes it for an audit that found nothing."""
+    assert run(monkeypatch, "nightly_audit", "--civo", "web-1") == 2
+
+    assert capsys.readouterr().err.startswith("no audit: ConfigurationError: no token")
 
 
 def test_every_call_is_made(capsys: pytest.CaptureFixture[str]) -> None:

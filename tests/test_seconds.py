@@ -118,6 +118,10 @@ def learn(_: SnapshotSession, took: Any) -> Any:
     return SimpleNamespace(took=learned.durations("web-1")[0])
 
 
+RULES: dict[str, Call] = {
+    "SnapshotSession.audit(max_age)": lambda s, v: s.audit(max_age=v),
+    "SnapshotSession.audit(max_pending)": lambda s, v: s.audit(max_age=60, max_pending=v),
+}
 # Here 0 is "not at all".
 GRACES: dict[str, Call] = {
     "LearnedPoll.learn(took)": learn,
@@ -127,7 +131,7 @@ GRACES: dict[str, Call] = {
         token="a-token", region=s.region, resolve_timeout=v
     ),
 }
-ARGUMENTS = {**LIMITS, **SETTINGS, **GRACES}
+ARGUMENTS = {**LIMITS, **SETTINGS, **RULES, **GRACES}
 # Spans of time that were measured, in values and errors that nobody makes but the library.
 MEASURED = {"elapsed", "unchanged_for", "retry_after"}
 # Public numbers that are no spans of time.

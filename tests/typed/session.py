@@ -11,6 +11,7 @@ import aiohttp
 import tenacity
 
 from civo_snapshots_async import (
+    AuditReport,
     Batch,
     BatchOutcome,
     BatchResult,
@@ -34,6 +35,7 @@ from civo_snapshots_async import (
 )
 
 MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
 PATIENT = PollPolicy(
     min_interval=2,
     max_interval=MINUTE,
@@ -267,3 +269,10 @@ async def around_other_work(session: SnapshotSession, plan: PrunePlan) -> None:
     ):
         pass
     assert_type(await session.prune(plan), PruneResult)
+
+
+async def auditing(session: SnapshotSession, instances: list[Instance]) -> None:
+    """Audit all instances of a region, or some."""
+    assert_type(await session.audit(max_age=86_400), AuditReport)
+    await session.audit(["web-1", *instances], max_age=DAY, max_pending=MINUTE, min_count=3)
+    await session.audit(iter(instances), max_age=DAY, region="LON1")

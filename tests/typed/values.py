@@ -9,6 +9,10 @@ from civo_snapshots_async import (
     AmbiguousInstanceError,
     ApiError,
     Attempt,
+    AuditEntry,
+    AuditReport,
+    AuditViolation,
+    AuditViolationError,
     AuthenticationError,
     Batch,
     BatchOutcome,
@@ -50,6 +54,7 @@ from civo_snapshots_async import (
     SnapshotFinished,
     SnapshotNotCompleteError,
     SnapshotNotFoundError,
+    SnapshotQuota,
     SnapshotRef,
     SnapshotSeen,
     SnapshotStalled,
@@ -248,6 +253,34 @@ def retention(given: tuple[Snapshot, ...], now: datetime, result: PruneResult) -
     for outcome in result.outcomes:
         assert_type((outcome.snapshot, outcome.is_deleted), tuple[Snapshot, bool])
         assert_type(outcome.error, CivoSnapshotsError | None)
+
+
+def audits(report: AuditReport) -> None:
+    """Read a report, publish it, and fail by it."""
+    assert_type((report.region, report.made_at, report.is_ok), tuple[str, datetime, bool])
+    assert_type(report.orphans, tuple[Snapshot, ...] | None)
+    assert_type(report.notes, tuple[str, ...])
+    if report.quota is not None:
+        assert_type(report.quota, SnapshotQuota)
+        assert_type(
+            (report.quota.limit, report.quota.used, report.quota.left), tuple[int, int, int]
+        )
+    for entry in report.entries:
+        assert_type(entry, AuditEntry)
+        assert_type((entry.instance_id, entry.hostname, entry.is_ok), tuple[str, str, bool])
+        assert_type((entry.newest, entry.age), tuple[Snapshot | None, timedelta | None])
+        assert_type((entry.complete, entry.error), tuple[int, CivoSnapshotsError | None])
+        assert_type(entry.source, Literal["account", "instance", "none"])
+        print(entry.source == "account", entry.violations)
+    assert_type(report.violations, tuple[AuditViolation, ...])
+    assert_type((report.to_dict(), report.to_prometheus()), tuple[dict[str, Any], str])
+    try:
+        report.raise_for_violations()
+    except AuditViolationError as error:
+        for violation in error.violations:
+            assert_type((violation.instance_id, violation.hostname), tuple[str, str])
+            assert_type((violation.reason, violation.snapshot), tuple[str, Snapshot | None])
+            print(violation.kind == "too_old")
 
 
 def errors_of_calls(call: Callable[[], Snapshot], attempt: Attempt) -> None:
