@@ -255,10 +255,7 @@ def snapshot_many(
         for instance_id in _iterable("instance_ids", instance_ids)
     ]
     _require_unique("instance_ids", "instance", [item.instance_id for item in items])
-    is_ensured = check.boolean("ensure", ensure)
-    if is_ensured and any(item.name is None for item in items):
-        raise ValueError("ensure=True needs a name for each instance")
-    create = session.ensure_snapshot if is_ensured else session.create_snapshot
+    create = _creating_call(session, items, is_ensured=check.boolean("ensure", ensure))
 
     async def create_and_wait(item: _Item) -> None:
         item.snapshot = await create(
@@ -313,6 +310,15 @@ def _ref(session: Snapshotter, value: object, region: str | None) -> SnapshotRef
                 "snapshots must be Snapshots, SnapshotRefs or pairs of an instance's id and a "
                 f"snapshot's id, not {value!r}"
             )
+
+
+def _creating_call(
+    session: Snapshotter, items: list["_Item"], *, is_ensured: bool
+) -> Callable[..., Awaitable[Snapshot]]:
+    if is_ensured and any(item.name is None for item in items):
+        raise ValueError("ensure=True needs a name for each instance")
+
+    return session.ensure_snapshot if is_ensured else session.create_snapshot
 
 
 def _name_for(instance_id: str, name: str | Callable[[str], str | None] | None) -> str | None:
