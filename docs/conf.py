@@ -34,6 +34,10 @@ add_module_names = False
 
 html_theme = "furo"
 html_title = f"{project} {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+# The default one underlines modules, as if they were links.
+pygments_dark_style = "github-dark"
 
 # A field is documented by the string below it, which autodoc looks for in the
 # file of the module that a class names. A public class names its package, and

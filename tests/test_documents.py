@@ -16,6 +16,8 @@ import pytest
 
 import civo_snapshots_async
 from civo_snapshots_async import (
+    ApiError,
+    CivoSnapshotsError,
     HttpOptions,
     PollPolicy,
     RetryPolicy,
@@ -249,6 +251,32 @@ def test_the_reference_has_every_method_of_a_session() -> None:
     shown = re.findall(r"^   \.\. auto(?:method|property):: (\w+)$", page, re.MULTILINE)
 
     assert sorted(shown) == sorted(public)
+
+
+def test_the_reference_draws_and_explains_every_error() -> None:
+    """In the tree, each under its base class, and in the table below it."""
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    drawn = re.findall(r"^([│ ├└─]*)(\w+Error)$", page, re.MULTILINE)
+    explained = re.findall(r"^\| `(\w+Error)` \|", page, re.MULTILINE)
+
+    above: dict[int, str] = {}
+    bases: dict[str, str | None] = {}
+    for lines, name in drawn:
+        above[len(lines)] = name
+        bases[name] = above.get(len(lines) - 4)
+    errors = {
+        name: error
+        for name, error in vars(civo_snapshots_async).items()
+        if isinstance(error, type) and issubclass(error, CivoSnapshotsError)
+    }
+
+    assert bases == {
+        name: None if error is CivoSnapshotsError else error.__bases__[0].__name__
+        for name, error in errors.items()
+    }
+    # The subclasses of ApiError say in their names what they are.
+    plain = {name for name, error in errors.items() if ApiError not in error.__mro__[1:]}
+    assert {*explained} == plain - {"CivoSnapshotsError"}
 
 
 def test_each_promise_names_a_test_that_exists() -> None:
