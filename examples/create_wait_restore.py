@@ -1,9 +1,9 @@
-"""The main job: make a snapshot, wait until every volume in it is complete, restore it.
+"""Create a snapshot, wait until every volume in it is complete, and restore it.
 
-    python examples/create_wait_restore.py                     # on an embedded stand-in for Civo
-    python examples/create_wait_restore.py INSTANCE            # on Civo: CIVO_TOKEN, CIVO_REGION
+    python examples/create_wait_restore.py             # on a local fake of Civo
+    python examples/create_wait_restore.py INSTANCE    # on Civo: CIVO_TOKEN, CIVO_REGION
 
-The restore makes a new instance; nothing is overwritten.
+The restore creates a new instance. Nothing is overwritten.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from civo_snapshots_async.testing import FakeCivo
 async def create_wait_restore(
     session: SnapshotSession, instance_id: str, hostname: str, poll: PollPolicy
 ) -> None:
-    """Do the main job, and print each step of it."""
+    """Create, wait and restore, and print each step."""
     started = time.monotonic()
 
     def say(text: str) -> None:
@@ -40,24 +40,24 @@ async def create_wait_restore(
     snapshot = await session.create_snapshot(instance_id, name=name)
     say(f"created snapshot {snapshot.name} ({snapshot.id}) of {instance_id}")
     snapshot = await session.wait_until_complete(
-        instance_id, snapshot.id, poll=poll, on_change=say_changes
+        instance_id, snapshot, poll=poll, on_change=say_changes
     )
     say(f"complete: the snapshot and its {len(snapshot.volumes)} volumes")
-    restore = await session.restore_snapshot(instance_id, snapshot.id, hostname=hostname)
+    restore = await session.restore_snapshot(instance_id, snapshot, hostname=hostname)
     say(f"restoring into a new instance: {restore.hostname} ({restore.state})")
 
 
 async def on_fake_civo() -> None:
-    """Do it without an account, on an instance with a root volume and two attached ones."""
+    """Run without an account, on an instance with a root volume and two attached ones."""
     async with FakeCivo(takes=4.0) as civo:
         civo.add_instance("web-1", volumes=("root", "data", "logs"))
-        print(f"an embedded FakeCivo plays Civo on {civo.api_url}")
+        print(f"FakeCivo is running on {civo.api_url}")
         async with SnapshotSession(civo.token, region=civo.region, api_url=civo.api_url) as session:
             await create_wait_restore(session, "web-1", "web-1-copy", PollPolicy(interval=0.25))
 
 
 async def on_civo(instance_id: str, hostname: str) -> None:
-    """Do it on the account that the environment or the official CLI's file names."""
+    """Run on the account of the environment or the official CLI's file."""
     async with SnapshotSession.from_env(
         http=HttpOptions(application="create_wait_restore")
     ) as session:
@@ -65,9 +65,11 @@ async def on_civo(instance_id: str, hostname: str) -> None:
 
 
 def main() -> int:
-    """Read the command line, and do it."""
-    parser = argparse.ArgumentParser(description="Snapshot an instance, wait, restore it anew.")
-    parser.add_argument("instance", nargs="?", help="an instance of yours on Civo; without, a fake")
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(
+        description="Snapshot an instance, wait, and restore into a new one."
+    )
+    parser.add_argument("instance", nargs="?", help="an instance on Civo (default: a local fake)")
     parser.add_argument("--hostname", help="of the new instance (default: INSTANCE-copy)")
     given = parser.parse_args()
     job = (
@@ -81,7 +83,7 @@ def main() -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped; what was started goes on at Civo", file=sys.stderr)
+        print("stopped; what was started continues at Civo", file=sys.stderr)
         return 130
 
     return 0

@@ -1,8 +1,8 @@
-"""Every call of the library, once, on an embedded stand-in for Civo.
+"""Every call of the library, once, on a local fake of Civo.
 
     python examples/every_call.py
 
-No account is needed, and it is over in a few seconds. Each function below shows one thing.
+It needs no account and takes a few seconds. Each function shows one thing.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ from civo_snapshots_async import (
 )
 from civo_snapshots_async.testing import FakeCivo, faults, scripts
 
-# The fake takes a tenth of a second where Civo takes minutes; PollPolicy() is made for Civo.
+# The fake takes a tenth of a second, where Civo takes minutes.
 QUICK = PollPolicy(interval=0.02)
 
 
@@ -51,55 +51,55 @@ async def the_six_calls(session: SnapshotSession) -> None:
     """Create, list, get, update, restore, delete."""
     created = await session.create_snapshot("web-1", name="nightly", description="of Monday")
     print("create: ", created.name, "with", created.included_volumes, "is", created.phase.name)
-    await session.wait_until_complete("web-1", created.id, poll=QUICK)
+    await session.wait_until_complete("web-1", created, poll=QUICK)
 
     print("list:   ", [snapshot.name for snapshot in await session.list_snapshots("web-1")])
     print("get:    ", (await session.get_snapshot("web-1", "nightly")).volume_states)
 
-    updated = await session.update_snapshot("web-1", created.id, name="monday", description="")
+    updated = await session.update_snapshot("web-1", created, name="monday", description="")
     print("update: ", updated.name, repr(updated.description))
 
     restore = await session.restore_snapshot(
-        "web-1", created.id, hostname="web-1-copy", private_ip="10.0.0.9"
+        "web-1", created, hostname="web-1-copy", private_ip="10.0.0.9"
     )
     print("restore:", restore.hostname, restore.private_ipv4, restore.phase.name)
 
     old = await session.create_snapshot("web-1", name="to-be-deleted")
-    await session.wait_until_complete("web-1", old.id, poll=QUICK)
-    await session.delete_snapshot("web-1", old.id)
+    await session.wait_until_complete("web-1", old, poll=QUICK)
+    await session.delete_snapshot("web-1", old)
     print("delete: ", old.name)
 
 
 async def waiting(session: SnapshotSession) -> None:
-    """Wait with the session's method and with the module's coroutine, and follow the progress."""
+    """Wait with the session's method and with the module's coroutine, and show the progress."""
 
     def show(before: Snapshot, after: Snapshot) -> None:
         for change in diff(before, after):
             print("        ", change)
 
-    async def tell(_: Snapshot, after: Snapshot) -> None:
-        await asyncio.sleep(0)  # an observer may be a coroutine: to post a message, say
+    async def post(_: Snapshot, after: Snapshot) -> None:
+        await asyncio.sleep(0)  # on_change may be async, to post a message for example
         print("         now:", after.state, "- still pending:", len(after.pending_volumes))
 
     first = await session.create_snapshot("web-1", name="first")
     print("wait: the session's method")
     first = await session.wait_until_complete(
-        "web-1", first.id, timeout=60, poll=QUICK, on_change=show
+        "web-1", first, timeout=60, poll=QUICK, on_change=show
     )
     second = await session.create_snapshot("web-1", name="second")
     print("wait: the module's coroutine")
     second = await wait_until_complete(
-        session, "web-1", second.id, timeout=60, poll=QUICK, on_change=tell
+        session, "web-1", second, timeout=60, poll=QUICK, on_change=post
     )
     print("wait:    both complete:", first.is_complete and second.is_complete)
 
 
 async def watching(session: SnapshotSession, civo: FakeCivo) -> None:
-    """Get what happens as events, and put them together again."""
+    """Get what happens as events, and build a snapshot from them."""
     snapshot = await session.create_snapshot("db-1", name="watched")
     civo.inject("get", None, faults.status(503))
     known: Snapshot | None = None
-    async with aclosing(session.watch("db-1", snapshot.id, timeout=60, poll=QUICK)) as events:
+    async with aclosing(session.watch("db-1", snapshot, timeout=60, poll=QUICK)) as events:
         async for event in events:
             match event:
                 case SnapshotSeen(snapshot=known):
@@ -117,7 +117,7 @@ async def watching(session: SnapshotSession, civo: FakeCivo) -> None:
 
 
 async def surviving(civo: FakeCivo) -> None:
-    """Retry what may be retried, and resolve the rest."""
+    """Retry what may be retried, and resolve a lost create."""
     policy = RetryPolicy(attempts=4, max_backoff=0.1, retry_updates=True)
     async with SnapshotSession(
         civo.token,
@@ -162,7 +162,7 @@ async def many(session: SnapshotSession) -> None:
     batch.result.raise_for_failures()
 
 
-async def going_back(session: SnapshotSession, civo: FakeCivo) -> None:
+async def rolling_back(session: SnapshotSession, civo: FakeCivo) -> None:
     """Put a snapshot around a change, follow its restore, resume a saved wait, and clean up."""
     instance = civo.add_instance("db-3")
     instance.disk = "release 1"
@@ -177,15 +177,15 @@ async def going_back(session: SnapshotSession, civo: FakeCivo) -> None:
         ):
             await upgrade()
     except RuntimeError as error:
-        print("back:   ", error, "- the disk holds", instance.disk)
-    print("back:   ", (await session.wait_until_active("db-3", poll=QUICK)).status)
+        print("rolled: ", error, "- the disk holds", instance.disk)
+    print("rolled: ", (await session.wait_until_active("db-3", poll=QUICK)).status)
 
     restore = await session.restore_snapshot("db-3", "rollback-point", hostname="db-3-copy")
     copy = await session.wait_for_restored_instance(restore, timeout=60, poll=QUICK)
     print("restore:", copy.hostname, (await session.wait_until_active(copy.id, poll=QUICK)).status)
 
     newer = await session.create_snapshot("db-3", name="newer")
-    text = session.save_wait("db-3", newer.id, timeout=60).to_json()
+    text = session.save_wait("db-3", newer, timeout=60).to_json()
     newer = await session.resume(SavedWait.from_json(text), poll=QUICK)
     print("resume: ", newer.name, newer.phase.name)
 
@@ -198,8 +198,8 @@ async def going_back(session: SnapshotSession, civo: FakeCivo) -> None:
     result = await session.prune(plan)
     result.raise_for_failures()
     print("prune:  ", [snapshot.name for snapshot in result.deleted])
-    await session.delete_snapshot("db-3", newer.id)
-    await session.wait_until_deleted("db-3", newer.id, timeout=60, poll=QUICK)
+    await session.delete_snapshot("db-3", newer)
+    await session.wait_until_deleted("db-3", newer, timeout=60, poll=QUICK)
     print("delete: ", newer.name, "is gone")
 
 
@@ -216,24 +216,24 @@ async def intervals(session: SnapshotSession) -> None:
             not_found_grace=0,
         ),
     ):
-        await session.wait_until_complete("web-1", snapshot.id, poll=poll)
+        await session.wait_until_complete("web-1", snapshot, poll=poll)
     print("poll:    four policies")
 
 
 async def restoring(session: SnapshotSession, civo: FakeCivo) -> None:
-    """Restore only what is complete: into a new instance, or over the old one."""
+    """Restore a complete snapshot: into a new instance, or over the old one."""
     web = civo.instance("web-1")
     web.disk = "release 1"
     snapshot = await session.create_snapshot("web-1", name="before-upgrade")
     try:
-        await session.restore_snapshot("web-1", snapshot.id, overwrite_existing=True)
+        await session.restore_snapshot("web-1", snapshot, overwrite_existing=True)
     except SnapshotNotCompleteError as error:
         print("guard:  ", error)
 
-    await session.restore_when_complete("web-1", snapshot.id, hostname="web-2", poll=QUICK)
+    await session.restore_when_complete("web-1", snapshot, hostname="web-2", poll=QUICK)
     web.disk = "release 2, broken"
     await session.restore_snapshot(
-        "web-1", snapshot.id, overwrite_existing=True, require_complete=False
+        "web-1", snapshot, overwrite_existing=True, require_complete=False
     )
     print("restore: web-1 holds", web.disk)
     # Until the disk is written, Civo refuses another snapshot of it.
@@ -241,7 +241,7 @@ async def restoring(session: SnapshotSession, civo: FakeCivo) -> None:
 
 
 async def failing(session: SnapshotSession, civo: FakeCivo) -> None:
-    """Tell apart what can go wrong."""
+    """Handle each error."""
     civo.script_next("web-1", scripts.fails("vol-2"), scripts.vanishes(0.05), scripts.stuck())
     for number in range(3):
         name = f"doomed-{number}"
@@ -253,7 +253,7 @@ async def failing(session: SnapshotSession, civo: FakeCivo) -> None:
         except SnapshotVanishedError as error:
             print("vanished:", "was", error.snapshot.state if error.snapshot else "never seen")
         except WaitTimeoutError as error:
-            print("late:    ", len(error.pending_volumes), "volumes pending")
+            print("timeout: ", len(error.pending_volumes), "volumes pending")
 
     try:
         await session.create_snapshot("web-1")
@@ -273,8 +273,8 @@ async def failing(session: SnapshotSession, civo: FakeCivo) -> None:
 
 async def sessions(civo: FakeCivo) -> None:
     """Make a session from the environment, or on an aiohttp session of your own."""
-    # Without these three arguments: from CIVO_TOKEN, CIVO_REGION and CIVO_API_URL, and
-    # then from the file of the official CLI.
+    # What is not given comes from CIVO_TOKEN, CIVO_REGION and CIVO_API_URL, and else from the file
+    # of the official CLI.
     async with SnapshotSession.from_env(
         token=civo.token[::-1],  # a wrong one
         region=civo.region,
@@ -302,7 +302,7 @@ async def sessions(civo: FakeCivo) -> None:
 
 
 async def main() -> None:
-    """Do it all, one thing after the other."""
+    """Run everything, one after the other."""
     async with FakeCivo(takes=0.1) as civo:
         civo.add_instance("web-1", volumes=("vol-1", "vol-2"))
         for name in ("db-1", "db-2", "many-1", "many-2"):
@@ -315,7 +315,7 @@ async def main() -> None:
             await restoring(session, civo)
             await failing(session, civo)
             await many(session)
-            await going_back(session, civo)
+            await rolling_back(session, civo)
         await surviving(civo)
         await sessions(civo)
 

@@ -106,7 +106,7 @@ def test_every_call_is_made(capsys: pytest.CaptureFixture[str]) -> None:
         "restore: web-1 holds release 1",
         "failed:   ['vol-2']",
         "vanished: was Pending",
-        "late:     2 volumes pending",
+        "timeout:  2 volumes pending",
         "conflict: database_snapshot_create_already_in_process",
         "missing:  404 database_snapshot_not_found",
         "refused:  name must be an RFC 1123 label",
