@@ -83,9 +83,10 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the site; a warning is an error."""
+    """Build the site, where a warning is an error, and check its reference."""
     session.install("--editable", ".", *dependency_group("docs"))
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+    session.run("pytest", "tests/test_reference.py")
 
 
 @nox.session

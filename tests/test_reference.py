@@ -1,0 +1,66 @@
+"""The site has what the source documents: `nox --session docs` runs it, as it needs Sphinx."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import civo_snapshots_async
+from civo_snapshots_async import testing
+
+pytest.importorskip("sphinx", reason="`nox --session docs` has Sphinx")
+
+ROOT = Path(__file__).parents[1]
+PUBLIC = {*civo_snapshots_async.__all__, *testing.__all__}
+
+
+def documented_fields() -> Iterator[tuple[str, str]]:
+    """Return the fields of public classes that have a string below them, and that string."""
+    for file in Path(civo_snapshots_async.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and node.name in PUBLIC:
+                for field, text in strings_below(node):
+                    yield f"{node.name}.{field}", text
+
+
+def strings_below(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    """Return what a class, or its `__init__`, assigns and then documents."""
+    inits = [each for each in node.body if isinstance(each, ast.FunctionDef)]
+    for body in (node.body, *(each.body for each in inits if each.name == "__init__")):
+        for field, text in pairwise(body):
+            match field, text:
+                case (
+                    ast.AnnAssign(target=target) | ast.Assign(targets=[target]),
+                    ast.Expr(value=ast.Constant(value=str(documentation))),
+                ):
+                    yield ast.unparse(target).removeprefix("self."), documentation
+
+
+def in_one_line(text: str) -> str:
+    """Return a text as the text builder would write it, without its line breaks."""
+    return re.sub(r"\s+", "", text.replace("`", '"'))
+
+
+def test_every_field_is_shown_with_what_documents_it(tmp_path: Path) -> None:
+    """Autodoc looks for it in the file of a class's module, and the package hides which that is."""
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-q",
+        "-b",
+        "text",
+        str(ROOT / "docs"),
+        str(tmp_path),
+    ]
+    subprocess.run(command, check=True)  # noqa: S603 - it is our own
+
+    page = in_one_line((tmp_path / "reference.txt").read_text(encoding="utf-8"))
+    fields = dict(documented_fields())
+    assert len(fields) > 100
+    assert [name for name, text in fields.items() if in_one_line(text) not in page] == []
