@@ -321,7 +321,7 @@ LIST = endpoints.list_snapshots("web-1", region="LON1")
         ("invalid ones are ignored. | up to {:g} s", retry._MAX_OBEYED),
         ("a budget of {:g} retries", RetryPolicy().budget),
         ("{:g} ways to lose it", len(LOST_RESPONSES) - 1),
-        ("looked for {:g} s", DEFAULTS["resolve_timeout"]),
+        ("searched for {:g} s", DEFAULTS["resolve_timeout"]),
         ("{:,} seeds", len(SEEDS)),
         ("{:g} s an attempt", HttpOptions().request_timeout),
         ("{:g} s in all", HttpOptions().call_timeout),

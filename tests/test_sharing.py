@@ -486,7 +486,7 @@ def until_settled(moments: Timeline) -> Timeline:
 class TestLeaving:
     """One waiter's end leaves the others alone."""
 
-    async def test_the_one_who_looks_for_all_may_be_cancelled(self, fake_clock: FakeClock) -> None:
+    async def test_the_one_that_polls_for_all_may_be_canceled(self, fake_clock: FakeClock) -> None:
         """The look belongs to the others as well, and goes on."""
         server = Server(fake_clock, {each: [(0, PENDING), (8, COMPLETE)] for each in "ab"}, takes=5)
         waits = Waits(server)
@@ -548,7 +548,7 @@ class TestLeaving:
         assert isinstance(hasty, WaitTimeoutError)
         assert waits.told["b"] == 2
 
-    async def test_the_last_one_out_ends_the_looking(self, fake_clock: FakeClock) -> None:
+    async def test_the_last_one_out_ends_the_polling(self, fake_clock: FakeClock) -> None:
         """Nothing looks any more, and nothing is kept."""
         server = Server(fake_clock, {each: [(0, PENDING)] for each in "ab"})
         waits = Waits(server)
