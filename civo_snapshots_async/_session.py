@@ -33,7 +33,8 @@ class SnapshotSession(SnapshotCalls):
     - `token`: the account's API key. No repr, error, log or pickle of this library shows it.
     - `region`: the code of a region, such as `LON1`. Civo has no default; it silently sends a call
       without a region to some region.
-    - `api_url`: the URL of the API without `/v2`; https, or http to this machine.
+    - `api_url`: the URL of the API without `/v2`, by default `https://api.civo.com`; https, or
+      http to this machine.
     - `http`: timeouts, connections, proxy and certificates; see `HttpOptions`.
     - `retry`: when a request is retried; see `RetryPolicy`. `None` retries nothing.
     - `resolve_timeout`: for how many seconds the session lists the snapshots after a create whose
