@@ -1,4 +1,4 @@
-"""Prometheus's text format, version 0.0.4, written out: https://prometheus.io/docs/instrumenting/exposition_formats/."""
+"""Prometheus's text format, version 0.0.4, as its documentation on exposition formats has it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 

@@ -608,3 +608,9 @@ class TestRaising:
 
         result.raise_for_failures()
         assert ids(result.completed) == ["web-1"]
+
+
+async def test_what_is_ensured_needs_a_name(session: SnapshotSession) -> None:
+    """For each instance."""
+    with pytest.raises(ValueError, match="ensure=True needs a name for each instance"):
+        session.snapshot_many(["web-1"], ensure=True)

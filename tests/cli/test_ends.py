@@ -1,5 +1,6 @@
 """How a command ends: its status, and one sentence on stderr."""
 
+import runpy
 from collections.abc import Callable
 
 import pytest
@@ -189,3 +190,13 @@ def absent(name: str) -> Callable[..., object]:
         raise ModuleNotFoundError(name=name)
 
     return import_nothing
+
+
+def test_the_package_is_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By `python -m`."""
+    monkeypatch.setattr("sys.argv", ["civo_snapshots_async", "--version"])
+
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("civo_snapshots_async", run_name="__main__")
+
+    assert ended.value.code == 0
