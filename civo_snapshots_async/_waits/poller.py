@@ -276,7 +276,7 @@ class Poller:
             self._show_last(topic, subscribers, now)
             return
         concerned = list(topic.waiters)
-        if topic.last == seen:
+        if topic.last is not None and topic.last == seen:
             seen, concerned = topic.last, subscribers
         topic.last, topic.sent_at = seen, sent_at
         for waiter in concerned:
@@ -330,7 +330,7 @@ class Poller:
             return
         seen = listing.with_known_volumes(summary, topic.last)
         concerned = list(topic.waiters)
-        if topic.last == seen:
+        if topic.last is not None and topic.last == seen:
             seen, topic.sent_at = topic.last, sent_at
             concerned = concerned if seen.phase.is_terminal else subscribers
         believing = [each for each in concerned if not self._asks_for_more(each, summary, seen)]
