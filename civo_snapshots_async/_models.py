@@ -38,13 +38,7 @@ class Phase(Enum):
         `errored` are failure. Anything else is pending: an unknown word, and no state at all, which
         Civo shows right after a creation.
         """
-        plain = _plain(state or "")
-        if plain in _SUCCESS:
-            return Phase.COMPLETE
-        if plain in _FAILURE:
-            return Phase.FAILED
-
-        return Phase.PENDING
+        return _phase_of(state or "")
 
     @property
     def is_terminal(self) -> bool:
@@ -52,9 +46,20 @@ class Phase(Enum):
         return self is not Phase.PENDING
 
 
-@lru_cache(maxsize=256)
 def _plain(state: str) -> str:
     return _IGNORED_IN_STATES.sub("", state).casefold()
+
+
+# Each poll asks for the phase of each volume, in the same few words.
+@lru_cache(maxsize=256)
+def _phase_of(state: str) -> Phase:
+    plain = _plain(state)
+    if plain in _SUCCESS:
+        return Phase.COMPLETE
+    if plain in _FAILURE:
+        return Phase.FAILED
+
+    return Phase.PENDING
 
 
 def is_known(state: str) -> bool:
@@ -101,8 +106,7 @@ class Verdict(Plain):
         volumes = (*snapshot.volumes, *_unreported(snapshot))
         pending = tuple(volume for volume in volumes if volume.phase is Phase.PENDING)
         failed = tuple(volume for volume in volumes if volume.phase is Phase.FAILED)
-        own = Phase.of(snapshot.state)
-        phase = _overall(own, pending=bool(pending), failed=bool(failed))
+        phase = _overall(snapshot)
 
         return Verdict(
             phase=phase,
@@ -113,9 +117,9 @@ class Verdict(Plain):
 
 
 def _unreported(snapshot: "Snapshot") -> tuple[VolumeStatus, ...]:
-    reported = {volume.id for volume in snapshot.volumes}
-    if not reported:
+    if not snapshot.volumes or not snapshot.included_volumes:
         return ()
+    reported = {volume.id for volume in snapshot.volumes}
 
     return tuple(
         VolumeStatus(id=volume_id)
@@ -124,10 +128,13 @@ def _unreported(snapshot: "Snapshot") -> tuple[VolumeStatus, ...]:
     )
 
 
-def _overall(own: Phase, *, pending: bool, failed: bool) -> Phase:
-    if failed or own is Phase.FAILED:
+def _overall(snapshot: "Snapshot") -> Phase:
+    """Return the phase of a snapshot and its volumes, without a reason: each poll asks for it."""
+    phases = [Phase.of(snapshot.state)]
+    phases += [Phase.of(volume.state) for volume in snapshot.volumes]
+    if Phase.FAILED in phases:
         return Phase.FAILED
-    if pending or own is Phase.PENDING:
+    if Phase.PENDING in phases or _unreported(snapshot):
         return Phase.PENDING
 
     return Phase.COMPLETE
@@ -225,7 +232,7 @@ class Snapshot(Plain):
     @property
     def phase(self) -> Phase:
         """The phase of the snapshot and its volumes together; see `Verdict.of`."""
-        return self.verdict.phase
+        return _overall(self)
 
     @property
     def is_complete(self) -> bool:
