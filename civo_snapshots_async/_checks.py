@@ -67,10 +67,17 @@ def plain_name(argument: str, value: object) -> str:
     return name
 
 
-def plain_name_or_empty(argument: str, value: object) -> None:
-    """Accept a plain name, or an empty string."""
+def plain_name_field(_: object, field: "attrs.Attribute[Any]", value: object) -> None:
+    """Validate an attrs field that is a plain name."""
+    # Here first: every call makes an address of three such names.
+    if not isinstance(value, str) or not is_plain_name(value):
+        plain_name(field.name, value)
+
+
+def plain_name_or_empty_field(_: object, field: "attrs.Attribute[Any]", value: object) -> None:
+    """Validate an attrs field that is a plain name, or an empty string."""
     if value != "":
-        plain_name(argument, value)
+        plain_name_field(_, field, value)
 
 
 def label(argument: str, value: object) -> str:

@@ -323,11 +323,11 @@ class SnapshotRef:
     Raises `ValueError` or `TypeError` for an invalid id, name or region.
     """
 
-    instance_id: str = attrs.field(validator=check.field(check.plain_name))
+    instance_id: str = attrs.field(validator=check.plain_name_field)
     """The instance's id, or its name."""
-    snapshot_id: str = attrs.field(validator=check.field(check.plain_name))
+    snapshot_id: str = attrs.field(validator=check.plain_name_field)
     """The snapshot's id, or its name."""
-    region: str = attrs.field(default="", validator=check.field(check.plain_name_or_empty))
+    region: str = attrs.field(default="", validator=check.plain_name_or_empty_field)
     """The code of the region; empty for the region of the session."""
 
     def __str__(self) -> str:

@@ -19,8 +19,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "rules": ("_events", "_log", "_retention", "_audit_report", "_audit_judgement"),
     "http": (
         "_http.__init__", "_http.token", "_http.config", "_http.message", "_http.failures",
-        "_http.connections", "_http.transport", "_http.errors_of", "_http.retry",
-        "_http.account_list", "_http.codec", "_http.writes", "_http.scope", "_http.ledger",
+        "_http.scope", "_http.limits", "_http.connections", "_http.transport", "_http.errors_of",
+        "_http.retry",
+        "_http.account_list", "_http.codec", "_http.writes", "_http.ledger",
         "_http.endpoints", "_http.caller",
     ),
     "waits": (

@@ -328,7 +328,7 @@ LIST = endpoints.list_snapshots("web-1", region="LON1")
         ("{:g} slots", HttpOptions().max_connections),
         ("read up to {:g} KiB", SNAPSHOT.max_body / KIB),
         ("a list {:g} MiB", LIST.max_body / KIB / KIB),
-        ("an error response {:g} KiB", transport._LONGEST_REFUSAL / KIB),
+        ("an error response {:g} KiB", transport._MAX_ERROR_BODY / KIB),
         ("{:g} polls in a row", PollPolicy().max_consecutive_failures),
         ("not found for a moment. | {:g} s", PollPolicy().not_found_grace),
         ("after {:g} s", PollPolicy().stall_after),

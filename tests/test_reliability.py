@@ -749,7 +749,7 @@ class TestLimits:
             async with SnapshotSession(
                 civo.token, region="FAKE1", api_url=civo.api_url, http=HttpOptions(call_timeout=0.2)
             ) as session:
-                with pytest.raises(TransportTimeoutError, match="no complete answer within"):
+                with pytest.raises(TransportTimeoutError, match="no complete response within"):
                     async with lateness(0.2) as late:
                         await session.get_snapshot("web-1", "snap-1")
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import aiohttp
 import attrs
@@ -18,7 +18,7 @@ from .message import QueueingTransport, Request, Response, Transport
 from .retry import RetryingTransport
 from .scope import Scope
 from .transport import AiohttpTransport
-from .writes import Write
+from .writes import Write, is_write
 
 T = TypeVar("T")
 
@@ -78,10 +78,13 @@ class Caller:
 
         A write leaves its trace in the log here, whichever method of the session it is for.
         """
-        return (await self.call_counted(request))[0]
+        if is_write(request):
+            return (await self.call_counted(request))[0]
+
+        return self._read(request, await self._retrying.send(request, limit=self._limit))
 
     async def call_counted(self, request: Request[T]) -> tuple[T, tuple[Attempt, ...]]:
-        """Do as `call`, and return the attempts as well, where there was more than one."""
+        """Do a write as `call` does; return its attempts as well, where there was more than one."""
         with Write(request) as write:
             response = await self._retrying.send(request, limit=self._limit)
             value = self._read(request, response)
@@ -121,7 +124,7 @@ class Caller:
 
     def _read(self, request: Request[T], response: Response) -> T:
         try:
-            value: object = decode(request, response)
+            value: Any = decode(request, response)
         except DecodeError as error:
             error.snapshots = self._note_all(request, error.snapshots)
             for entry in error.unreadable:
@@ -132,8 +135,9 @@ class Caller:
             value = self._noted(request, value)
         elif isinstance(value, tuple):
             value = self._note_all(request, cast("tuple[Snapshot, ...]", value))
+        noted: T = value
 
-        return cast("T", value)
+        return noted
 
     def _noted(self, request: Request[T], snapshot: Snapshot) -> Snapshot:
         # Only an update's request stands in for what its response leaves out.
@@ -152,7 +156,7 @@ class Caller:
 
 
 def _server_time(response: Response) -> datetime | None:
-    header = response.headers.get("date")
+    header = response.headers.get("date", "")
     try:
         moment = parsedate_to_datetime(header) if header else None
     except (ValueError, TypeError, OverflowError):

@@ -1,8 +1,9 @@
-"""What requests go out on: pools, a proxy, a pace, and the trace that tells what has left."""
+"""What requests go out on: pools, a proxy, a pace, and the trace that shows what has left."""
 
 import asyncio
 import urllib.request
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext, suppress
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
@@ -14,15 +15,16 @@ from .message import Request, RetrySafety
 
 # Below the usual idle limits of servers, so that it is rarely they who close first.
 _KEEPALIVE = 15.0
-_RETRIED = frozenset({RetrySafety.ALWAYS, RetrySafety.IF_REQUESTED})
+# A tuple: the hash of an enumeration's member is computed in Python.
+_RETRIED = (RetrySafety.ALWAYS, RetrySafety.IF_REQUESTED)
 
 
 @attrs.define
-class Sending:
-    """How far one sending of a request has got."""
+class Progress:
+    """How far one attempt of a request has got."""
 
     is_traced: bool = False
-    """Whether aiohttp tells when it begins to write: for what must not be sent twice."""
+    """Whether aiohttp reports when it begins to write: for what must not be sent twice."""
     has_begun: bool = False
     is_written: bool = False
 
@@ -32,11 +34,23 @@ class Sending:
         return self.is_written if self.is_traced else self.has_begun
 
 
+@attrs.frozen(kw_only=True)
+class Defaults:
+    """What all requests of a session have in common; aiohttp prepares it once."""
+
+    headers: Mapping[str, str]
+    """Without the token: an aiohttp session would show it."""
+    timeout: aiohttp.ClientTimeout
+    proxy: str | None
+    middleware: aiohttp.ClientMiddlewareType
+
+
 class Connections:
     """The aiohttp sessions to send with: all ours, on a connector of ours or of the caller's."""
 
-    def __init__(self, given: aiohttp.ClientSession | None) -> None:
+    def __init__(self, given: aiohttp.ClientSession | None, defaults: Defaults) -> None:
         self._given = given
+        self._defaults = defaults
         self._open: dict[bool, aiohttp.ClientSession] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
@@ -52,16 +66,21 @@ class Connections:
             raise SessionClosedError("the session is closed: make a new one")
         if self.are_closed:
             raise SessionClosedError("the aiohttp session that was given is closed")
-        loop = asyncio.get_running_loop()
-        if self._loop not in {None, loop}:
-            raise RuntimeError("the session belongs to another event loop: make one for each loop")
-        self._loop = loop
+        if self._loop is not asyncio.get_running_loop():
+            self._bind()
         # A kept connection that the server has just dropped would eat the request.
         is_fresh = self._given is None and request.retry_safety not in _RETRIED
-        if is_fresh not in self._open:
-            self._open[is_fresh] = _open_session(self._given, is_fresh=is_fresh)
+        session = self._open.get(is_fresh)
+        if session is None:
+            session = _open_session(self._given, self._defaults, is_fresh=is_fresh)
+            self._open[is_fresh] = session
 
-        return self._open[is_fresh]
+        return session
+
+    def _bind(self) -> None:
+        if self._loop is not None:
+            raise RuntimeError("the session belongs to another event loop: make one for each loop")
+        self._loop = asyncio.get_running_loop()
 
     async def aclose(self) -> None:
         """Close ours; the caller's, and its connector, stay open."""
@@ -72,7 +91,7 @@ class Connections:
                 closing.push_async_callback(session.close)
 
     def abandon(self) -> bool:
-        """Close ours where nothing can be awaited any more; say if any was open."""
+        """Close ours where nothing can be awaited any more; return whether any was open."""
         # On a given session's connections, none is open any more when that one is closed.
         is_open = any(not session.closed for session in self._open.values())
         for session in self._open.values():
@@ -130,29 +149,37 @@ def is_traced(session: aiohttp.ClientSession) -> bool:
     return _TRACE in session.trace_configs
 
 
-def _open_session(given: aiohttp.ClientSession | None, *, is_fresh: bool) -> aiohttp.ClientSession:
-    cookie_jar = aiohttp.DummyCookieJar()
-    if given is not None:
-        # Its connections, without its login, cookies, headers and netrc file.
-        session = aiohttp.ClientSession(
-            connector=given.connector, connector_owner=False, cookie_jar=cookie_jar
-        )
-        # And exactly its traces: where it is instrumented, so is every session by its making, and
-        # each request would be traced twice.
-        session.trace_configs[:] = [*given.trace_configs, _TRACE]
-        return session
-    if is_fresh:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, force_close=True),
-            cookie_jar=cookie_jar,
-            trace_configs=[_TRACE],
-        )
-
-    # Without the trace, which costs a tenth of a request: these may be sent again anyway.
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE),
-        cookie_jar=cookie_jar,
+def _open_session(
+    given: aiohttp.ClientSession | None, defaults: Defaults, *, is_fresh: bool
+) -> aiohttp.ClientSession:
+    connector = _open_connector(is_fresh=is_fresh) if given is None else given.connector
+    session = aiohttp.ClientSession(
+        connector=connector,
+        connector_owner=given is None,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        # Not with each request: aiohttp would prepare them anew each time.
+        headers=defaults.headers,
+        timeout=defaults.timeout,
+        proxy=defaults.proxy,
+        middlewares=(defaults.middleware,),
+        auto_decompress=False,
+        # For what may be sent again anyway, none: it costs a tenth of a request.
+        trace_configs=[_TRACE] if is_fresh else None,
     )
+    if given is not None:
+        # Of a given session its connections and its traces, without its login, cookies, headers and
+        # netrc file. Exactly its traces: where it is instrumented, so is every session by its
+        # making, and each request would be traced twice.
+        session.trace_configs[:] = [*given.trace_configs, _TRACE]
+
+    return session
+
+
+def _open_connector(*, is_fresh: bool) -> aiohttp.TCPConnector:
+    if is_fresh:
+        return aiohttp.TCPConnector(limit=0, force_close=True)
+
+    return aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE)
 
 
 def connect_limits(seconds: float, *, has_own_pool: bool) -> aiohttp.ClientTimeout:
@@ -166,10 +193,10 @@ def connect_limits(seconds: float, *, has_own_pool: bool) -> aiohttp.ClientTimeo
     )
 
 
-def pace(requests_per_second: float | None) -> AbstractAsyncContextManager[object]:
-    """Return what lets so many requests a second through, evenly."""
+def pace(requests_per_second: float | None) -> AbstractAsyncContextManager[object] | None:
+    """Return what lets so many requests a second through, evenly; `None` where all may go."""
     if requests_per_second is None:
-        return nullcontext()
+        return None
     try:
         from aiolimiter import AsyncLimiter  # noqa: PLC0415 - few ask for it
     except ImportError:

@@ -187,9 +187,8 @@ def _seconds_until(date: str, response: Response) -> float:
     try:
         until = parsedate_to_datetime(date)
         # The server's own clock, where it shows it: ours may be off.
-        now = response.headers.get("date")
-        return (
-            until - (parsedate_to_datetime(now) if now else response.received_at)
-        ).total_seconds()
+        header = response.headers.get("date", "")
+        now = parsedate_to_datetime(header) if header else response.received_at
+        return -1.0 if now is None else (until - now).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return -1.0

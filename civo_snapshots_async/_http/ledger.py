@@ -48,16 +48,21 @@ class Ledger:
 
     def note(self, snapshot: Snapshot) -> Snapshot:
         """Note that a snapshot exists; return it with the volumes that its creation named."""
-        self.note_id(snapshot.id)
+        key = snapshot.id.casefold()
+        if key not in self._noted_at:
+            _remember(self._noted_at, key, self._creates)
+        # So it is for each entry of a list, but in a session that has created one.
+        if not (snapshot.included_volumes or self._named or self._brought):
+            return snapshot
         volumes = snapshot.included_volumes or self._volumes_of(snapshot)
         if not volumes:
             return snapshot
         # The response to an update may leave the name out; the snapshot keeps it.
-        known = self._named.get(snapshot.id.casefold())
+        known = self._named.get(key)
         address = _address(snapshot, snapshot.name)
         if known is not None and not snapshot.name:
             address = known.address
-        _remember(self._named, snapshot.id.casefold(), _NamedVolumes(address, volumes))
+        _remember(self._named, key, _NamedVolumes(address, volumes))
 
         return attrs.evolve(snapshot, included_volumes=volumes)
 

@@ -1,8 +1,9 @@
 """The one seam to the network: a request and a response as values, and what carries them."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
+from types import MappingProxyType
 from typing import Generic, Literal, Protocol, TypeVar
 
 import attrs
@@ -11,6 +12,7 @@ from .._errors import Attempt
 
 T_co = TypeVar("T_co", covariant=True)
 
+_NONE: Mapping[str, str] = MappingProxyType({})
 # Where each hundred of statuses begins.
 _SUCCESSES, _REDIRECTS, _ERRORS = 200, 300, 400
 
@@ -25,9 +27,11 @@ class RetrySafety(Enum):
     NEVER = "it destroys something"
 
 
-@attrs.frozen(kw_only=True)
+# Not frozen, and no less values for that: each call makes one of either, and attrs takes twice the
+# time for the fields of what is frozen.
+@attrs.define(kw_only=True)
 class Request(Generic[T_co]):
-    """One documented call, before it is sent: `returns` says what its response becomes."""
+    """One documented call, before it is sent; its response becomes a `returns`."""
 
     call: str
     """The session's method that it is for, such as `get_snapshot`."""
@@ -36,7 +40,7 @@ class Request(Generic[T_co]):
     """Percent-encoded, from `/v2` on, without the query."""
     region: str
     returns: type[T_co]
-    query: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    query: Mapping[str, str] = _NONE
     """What the query says besides the region; nothing in it needs percent-encoding."""
     fields: Mapping[str, str | bool] | None = None
     """What the body says; `None` for no body at all, an empty mapping for an empty object."""
@@ -48,32 +52,41 @@ class Request(Generic[T_co]):
     """The snapshot's name, where it is known."""
     expected: frozenset[str] = frozenset()
     """The ids and names that the response may bear; empty where any will do."""
-    known: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    known: Mapping[str, str] = _NONE
     """What stands for fields that the response may leave out, as it was requested."""
     max_body: int = 256 * 1024
     """In bytes: a longer response is not read to its end."""
 
 
-@attrs.frozen(kw_only=True)
+class Headers(Protocol):
+    """The headers of a response: a dictionary, or what masks those that are taken from it."""
+
+    def get(self, name: str, default: str, /) -> str:
+        """Return the value of a header."""
+        ...
+
+
+@attrs.define(kw_only=True)
 class Response:
     """A complete response: whatever its status, nothing has been judged yet."""
 
     status: int
-    headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    headers: Headers = _NONE
     """With names in lower case, or in any where the mapping does not care."""
     body: bytes = b""
     is_cut: bool = False
     """Whether the body was longer than `Request.max_body`, and only its beginning is here."""
     arrived_at: float = 0.0
     """When its head arrived, on the session's clock."""
-    received_at: datetime = attrs.field(factory=lambda: datetime.now(UTC))
+    received_at: datetime | None = None
+    """The same as a date, for an error response, whose `Retry-After` may be a date as well."""
     attempts: tuple[Attempt, ...] = ()
     """All attempts, the one that got this response included, where there was more than one."""
 
     @property
     def is_success(self) -> bool:
         """Whether the status is any 2xx."""
-        return is_2xx(self.status)
+        return _SUCCESSES <= self.status < _REDIRECTS
 
     @property
     def is_redirect(self) -> bool:

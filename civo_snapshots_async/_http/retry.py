@@ -33,7 +33,13 @@ class RetryingTransport:
         """Send until it is answered for good, in no more than `limit` seconds in all."""
         started = self._clock.now()
         deadline = started + limit
-        outcome = await self._attempt(request, deadline)
+        try:
+            outcome: Outcome = await self._inner.send(request, limit=limit)
+        except TransportError as error:
+            outcome = error
+        if isinstance(outcome, Response) and outcome.is_success:
+            self._budget.give_back()
+            return outcome
         if _is_transient(request, outcome):
             outcome = await self._send_again(request, outcome, started, deadline)
         else:
@@ -44,7 +50,7 @@ class RetryingTransport:
         return outcome
 
     async def _attempt(self, request: Request[object], deadline: float) -> Outcome:
-        # A time-out of 0 would be none in some libraries, and there is always a first attempt.
+        # A timeout of 0 would be none in some libraries.
         limit = max(deadline - self._clock.now(), 0.001)
         try:
             return await self._inner.send(request, limit=limit)
@@ -127,7 +133,8 @@ class _Budget:
 
     def give_back(self) -> None:
         """Count a success."""
-        self._left = min(self._left + 0.2, self._size)
+        if self._left < self._size:
+            self._left = min(self._left + 0.2, self._size)
 
 
 class _Pause(wait_base):

@@ -13,10 +13,14 @@ _MIN_MASKED = 8
 class Token:
     """A bearer token. Code that receives one wraps it at once and deletes the text."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_secret", "_value")
 
     def __init__(self, value: object) -> None:
         self._value = value
+        # Made once: every response is searched for it.
+        self._secret = b""
+        if isinstance(value, str) and len(value) >= _MIN_MASKED:
+            self._secret = value.encode(errors="replace")
 
     @classmethod
     def of(cls, value: object) -> "Token":
@@ -53,10 +57,13 @@ class Token:
 
     def mask(self, text: AnyStr) -> AnyStr:
         """Replace the token in a server's text by `***`."""
-        secret = str(self._value)
-        if len(secret) < _MIN_MASKED:
+        if not self._secret:
             return text
         if isinstance(text, bytes):
-            return text.replace(secret.encode(), b"***")
+            return text.replace(self._secret, b"***")
 
-        return text.replace(secret, "***")
+        return text.replace(self._secret.decode(), "***")
+
+    def is_in(self, text: bytes) -> bool:
+        """Return whether the bytes of a server contain the token, unescaped."""
+        return bool(self._secret) and self._secret in text

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+import re
+import sys
+from collections.abc import Awaitable, Mapping
 from typing import Literal
 from urllib.parse import unquote, urlencode
 
@@ -15,13 +16,51 @@ from .._errors import SessionClosedError, TransportError, TransportTimeoutError
 from .._policies import HttpOptions
 from .._version import __version__
 from .config import Account
-from .connections import Connections, Sending, connect_limits, environment_proxy, is_traced, pace
+from .connections import (
+    Connections,
+    Defaults,
+    Progress,
+    connect_limits,
+    environment_proxy,
+    is_traced,
+    pace,
+)
 from .failures import ConnectionLostError, failure_of, named
+from .limits import limits_of
 from .message import Request, Response, is_2xx
 from .token import Token
 
-_LONGEST_REFUSAL = 64 * 1024
+_MAX_ERROR_BODY = 64 * 1024
+_PAST_ASCII = 0x80
+_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _CONTENT_TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
+
+
+class SendOnce:
+    """The middleware of every request: it sends it with the token, and never a second time.
+
+    It is no method of the transport: aiohttp's session, which holds it, would hold the transport,
+    and one that is dropped would live until the collector runs.
+    """
+
+    __slots__ = ("_token",)
+
+    def __init__(self, token: Token) -> None:
+        self._token = token
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Send it."""
+        # Here, and not in what is handed to aiohttp: what it reports of that would hold the token.
+        request.headers["Authorization"] = self._token.authorization
+        try:
+            return await handler(request)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            # On these aiohttp itself sends GET, PUT and DELETE again, unseen and uncounted.
+            raise ConnectionLostError(named(error)) from None
 
 
 class AiohttpTransport:
@@ -37,43 +76,37 @@ class AiohttpTransport:
         self._account = account
         self._options = options
         self._clock = clock
-        self._connections = Connections(http_session)
-        self._headers = _headers(options)
-        self._body_headers = {
-            **self._headers,
-            "Content-Type": _CONTENT_TYPES[options.body_format],
-        }
-        self._connecting = connect_limits(
-            options.connect_timeout, has_own_pool=http_session is None
-        )
-        self._proxy = options.proxy
-        if options.trust_env and self._proxy is None:
-            self._proxy = environment_proxy(account.api_url)
+        self._limits = limits_of(clock)
+        self._connections = Connections(http_session, _defaults(account, options, http_session))
+        self._ssl = options.ssl_context or True
+        self._body_headers = {"Content-Type": _CONTENT_TYPES[options.body_format]}
         self._pace = pace(options.requests_per_second)
-        # Our pool has no limit: a call that waited inside it would be charged for the wait.
-        self._slots: AbstractAsyncContextManager[object] = (
-            asyncio.Semaphore(options.max_connections) if http_session is None else nullcontext()
+        # Our pool has no limit: a call that waited inside it would be charged for the wait. A
+        # given one has a limit of its own.
+        self._slots = asyncio.Semaphore(
+            options.max_connections if http_session is None else sys.maxsize
         )
 
     async def send(
         self, request: Request[object], *, limit: float, counts_queue: bool = True
     ) -> Response:
-        """Send the request once and read its answer, whatever its status.
+        """Send the request once and read its response, whatever its status.
 
         `limit` holds for everything, or, unless it `counts_queue`, from a free slot on; that wait
         is never charged to the request's own timeout, which is the settings'.
         """
-        sending = Sending()
-        try:
-            if counts_queue:
-                async with self._clock.timeout(limit), self._pace, self._slots:
-                    outcome = await self._exchange(request, sending)
-            else:
-                async with self._pace, self._slots, self._clock.timeout(limit):
-                    outcome = await self._exchange(request, sending)
-        except TimeoutError:
-            outcome = self._late(request, sending, "complete answer", limit)
-        # Raised here and not where it was met: aiohttp's errors hold the request, token and all.
+        progress = Progress()
+        timeout = self._options.request_timeout
+        if counts_queue and (self._pace is not None or self._slots.locked()):
+            try:
+                async with self._limits.timeout(limit):
+                    outcome = await self._exchange(request, progress, timeout)
+            except TimeoutError:
+                outcome = self._late(request, progress, "complete response", limit)
+        else:
+            # Both limits begin now, and the shorter one is enough: each costs a timer.
+            outcome = await self._exchange(request, progress, min(limit, timeout))
+        # Raised here and not where it was caught: aiohttp's errors hold the request with the token.
         if isinstance(outcome, Exception):
             raise outcome
 
@@ -84,77 +117,87 @@ class AiohttpTransport:
         await self._connections.aclose()
 
     def abandon(self) -> bool:
-        """Drop what was opened and never closed, without a word of aiohttp's; say if any was."""
+        """Drop what was opened and never closed, without aiohttp's warnings.
+
+        Return whether there was any.
+        """
         return self._connections.abandon()
 
     async def _exchange(
-        self, request: Request[object], sending: Sending
+        self, request: Request[object], progress: Progress, timeout: float
     ) -> Response | TransportError | SessionClosedError:
-        session = self._connections.session_for(request)
-        sending.is_traced, sending.has_begun = is_traced(session), True
+        """Send it when its turn has come; `timeout` begins then."""
+        if self._pace is not None:
+            async with self._pace:
+                pass
+        await self._slots.acquire()
         try:
-            async with (
-                self._clock.timeout(self._options.request_timeout),
-                session.request(
-                    request.method,
-                    _url(self._account, request),
-                    data=_encoded(request.fields, self._options.body_format),
-                    headers=self._headers if request.fields is None else self._body_headers,
-                    timeout=self._connecting,
-                    proxy=self._proxy,
-                    ssl=self._options.ssl_context or True,
-                    allow_redirects=False,
-                    auto_decompress=False,
-                    raise_for_status=False,
-                    middlewares=(self._send_once,),
-                    trace_request_ctx=sending,
-                ) as answer,
-            ):
-                return await self._read(answer, request)
+            async with self._limits.timeout(timeout):
+                response = await self._request(request, progress)
+                arrived_at = self._clock.now()
+                longest = request.max_body if is_2xx(response.status) else _MAX_ERROR_BODY
+                content = response.content
+                # It mostly arrives with the head: then there is nothing to wait for, and aiohttp
+                # has taken the connection back. With a body of ours, it may still be writing that.
+                if request.fields is None and content.is_eof() and content.total_bytes <= longest:
+                    return self._response(response, content.read_nowait(), arrived_at)
+                body, is_cut = await _read(response, longest)
+                return self._response(response, body, arrived_at, is_cut=is_cut)
         except aiohttp.ConnectionTimeoutError:
-            sending.has_begun = False
-            return self._late(request, sending, "connection", self._options.connect_timeout)
+            progress.has_begun = False
+            return self._late(request, progress, "connection", self._options.connect_timeout)
         except TimeoutError:
-            return self._late(request, sending, "complete answer", self._options.request_timeout)
+            return self._late(request, progress, "complete response", timeout)
         except aiohttp.ClientError as error:
-            return self._lost(request, sending, error)
+            return self._lost(request, progress, error)
+        finally:
+            self._slots.release()
 
-    async def _send_once(
-        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        # Here, and not in what is handed to aiohttp: what it tells of that would hold the token.
-        request.headers["Authorization"] = self._account.token.authorization
-        try:
-            return await handler(request)
-        except aiohttp.ClientConnectorError:
-            raise
-        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-            # On these aiohttp itself sends GET, PUT and DELETE again, unseen and uncounted.
-            raise ConnectionLostError(named(error)) from None
+    def _request(
+        self, request: Request[object], progress: Progress
+    ) -> Awaitable[aiohttp.ClientResponse]:
+        session = self._connections.session_for(request)
+        progress.is_traced, progress.has_begun = is_traced(session), True
+        fields = request.fields
 
-    async def _read(self, answer: aiohttp.ClientResponse, request: Request[object]) -> Response:
-        arrived_at = self._clock.now()
-        is_success = is_2xx(answer.status)
-        body, is_cut = await _beginning(
-            answer, request.max_body if is_success else _LONGEST_REFUSAL
+        return session.request(
+            request.method,
+            # yarl keeps the last URLs by their text, with all that aiohttp takes from them; one
+            # that is built from its parts costs a sixth of a request more each time.
+            URL(_url(self._account, request), encoded=True),
+            data=None if fields is None else _encoded(fields, self._options.body_format),
+            headers=None if fields is None else self._body_headers,
+            ssl=self._ssl,
+            allow_redirects=False,
+            trace_request_ctx=progress,
         )
+
+    def _response(
+        self,
+        response: aiohttp.ClientResponse,
+        body: bytes,
+        arrived_at: float,
+        *,
+        is_cut: bool = False,
+    ) -> Response:
         token = self._account.token
 
         return Response(
-            status=answer.status,
-            headers=_masked(answer.headers, token),
-            body=_masked_body(body, token),
+            status=response.status,
+            headers=MaskedHeaders(response.headers, token),
+            body=_masked_body(body, token) if token.is_in(body) or b"\\" in body else body,
             is_cut=is_cut,
             arrived_at=arrived_at,
+            received_at=None if is_2xx(response.status) else self._clock.utcnow(),
         )
 
     def _lost(
-        self, request: Request[object], sending: Sending, error: aiohttp.ClientError
+        self, request: Request[object], progress: Progress, error: aiohttp.ClientError
     ) -> TransportError | SessionClosedError:
         call = f"{request.method} {request.path}"
         failure = failure_of(error)
         # Where both signs are there, they must agree that nothing left.
-        is_unsent = failure.is_unsent and not sending.is_written
+        is_unsent = failure.is_unsent and not progress.is_written
         if self._connections.are_closed:
             closed = SessionClosedError(f"{call}: the session was closed while this call ran")
             closed.may_have_arrived = not is_unsent
@@ -169,27 +212,41 @@ class AiohttpTransport:
         )
 
     def _late(
-        self, request: Request[object], sending: Sending, what: str, limit: float
+        self, request: Request[object], progress: Progress, what: str, limit: float
     ) -> TransportTimeoutError:
         return TransportTimeoutError(
             f"{request.method} {request.path}: no {what} within {limit:g} s",
             method=request.method,
             path=request.path,
-            may_have_arrived=sending.may_have_left,
+            may_have_arrived=progress.may_have_left,
         )
 
 
-def _url(account: Account, request: Request[object]) -> URL:
-    query = "".join(f"&{name}={value}" for name, value in request.query.items())
+def _defaults(
+    account: Account, options: HttpOptions, http_session: aiohttp.ClientSession | None
+) -> Defaults:
+    proxy = options.proxy
+    if options.trust_env and proxy is None:
+        proxy = environment_proxy(account.api_url)
 
-    return URL(f"{account.api_url}{request.path}?region={request.region}{query}", encoded=True)
+    return Defaults(
+        headers=_headers(options),
+        timeout=connect_limits(options.connect_timeout, has_own_pool=http_session is None),
+        proxy=proxy,
+        middleware=SendOnce(account.token),
+    )
 
 
-def _encoded(
-    fields: Mapping[str, str | bool] | None, body_format: Literal["json", "form"]
-) -> bytes | None:
-    if fields is None:
-        return None
+def _url(account: Account, request: Request[object]) -> str:
+    # Nothing in it needs percent-encoding: that was checked when the request was made.
+    url = f"{account.api_url}{request.path}?region={request.region}"
+    if not request.query:
+        return url
+
+    return url + "".join(f"&{name}={value}" for name, value in request.query.items())
+
+
+def _encoded(fields: Mapping[str, str | bool], body_format: Literal["json", "form"]) -> bytes:
     if body_format == "json":
         return json.dumps(fields).encode()
     # Booleans in JSON's spelling, as on the page; Python's would be 'True'.
@@ -203,49 +260,76 @@ def _headers(options: HttpOptions) -> dict[str, str]:
 
     return {
         "Accept": "application/json",
-        # A compressed answer could be any size when it is unpacked.
+        # A compressed response could be any size when it is unpacked.
         "Accept-Encoding": "identity",
         "User-Agent": f"{options.application} {agent}" if options.application else agent,
     }
 
 
-def _masked(headers: Mapping[str, str], token: Token) -> Mapping[str, str]:
-    told = unquote(" ".join((*headers, *headers.values())))
-    # Every response comes through here, and hardly any server echoes it.
-    if token.mask(told) == told:
-        return headers
+class MaskedHeaders:
+    """The headers of a response, without the token where the server echoes it.
 
-    return {
-        _masked_header(name, token).lower(): _masked_header(value, token)
-        for name, value in headers.items()
-    }
+    Each is masked when it is taken: hardly any is.
+    """
 
+    __slots__ = ("_headers", "_token")
 
-def _masked_header(value: str, token: Token) -> str:
-    plain = unquote(value)
+    def __init__(self, headers: Mapping[str, str], token: Token) -> None:
+        self._headers = headers
+        self._token = token
 
-    return token.mask(value if token.mask(plain) == plain else plain)
+    def __repr__(self) -> str:
+        masked = {self._masked(name): self._masked(self._headers[name]) for name in self._headers}
+
+        return repr(masked)
+
+    def get(self, name: str, default: str, /) -> str:
+        """Return the value of a header, whatever the case of its name."""
+        value = self._headers.get(name)
+
+        return default if value is None else self._masked(value)
+
+    def _masked(self, text: str) -> str:
+        # An echo may be percent-encoded.
+        plain = unquote(text)
+
+        return self._token.mask(text if self._token.mask(plain) == plain else plain)
 
 
 def _masked_body(body: bytes, token: Token) -> bytes:
     masked = token.mask(body)
     # An echo may be spelled with JSON's escapes: `\/`, or `\u0063` for a letter.
-    if b"\\" not in masked:
+    plain = _ESCAPE.sub(_unescaped, masked)
+    if not token.is_in(plain):
         return masked
     try:
-        told = json.dumps(json.loads(masked), ensure_ascii=False)
+        text = json.dumps(json.loads(masked), ensure_ascii=False)
     except (ValueError, RecursionError):
-        return masked
+        return token.mask(plain)
 
-    return masked if token.mask(told) == told else token.mask(told).encode(errors="replace")
+    return token.mask(text).encode(errors="replace")
 
 
-async def _beginning(answer: aiohttp.ClientResponse, longest: int) -> tuple[bytes, bool]:
-    body = bytearray()
-    async for chunk in answer.content.iter_any():
-        body += chunk
-        if len(body) > longest:
-            answer.close()
-            return bytes(body[:longest]), True
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    code = escape[1]
+    if code is None:
+        return escape[2]
+    character = int(code, 16)
 
-    return bytes(body), False
+    # A token is ASCII: of any other character nothing is needed but its place.
+    return bytes([character]) if character < _PAST_ASCII else b"?"
+
+
+async def _read(response: aiohttp.ClientResponse, longest: int) -> tuple[bytes, bool]:
+    """Read so many bytes of a body at most; return whether it is cut."""
+    chunks: list[bytes] = []
+    length = 0
+    async with response:
+        async for chunk in response.content.iter_any():
+            chunks.append(chunk)
+            length += len(chunk)
+            if length > longest:
+                response.close()
+                return b"".join(chunks)[:longest], True
+
+    return b"".join(chunks), False

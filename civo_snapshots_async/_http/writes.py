@@ -18,8 +18,13 @@ _EVENTS = {
 }
 
 
+def is_write(request: Request[object]) -> bool:
+    """Return whether a request is a write, which is logged."""
+    return request.call in _EVENTS
+
+
 class Write:
-    """Logs one write; a read is not logged.
+    """Logs one write.
 
     A write is sent, and then done, failed, unknown or canceled. "Sent" is logged before the first
     byte is sent, so that a process that dies leaves a record of what may have happened.
@@ -29,8 +34,8 @@ class Write:
 
     def __init__(self, request: Request[object]) -> None:
         self._request = request
-        self._kind = _EVENTS.get(request.call)
-        if self._kind and request.fields and request.fields.get("overwrite_existing"):
+        self._kind = _EVENTS[request.call]
+        if request.fields and request.fields.get("overwrite_existing"):
             self._kind = "overwrite"
 
     def __enter__(self) -> Self:
@@ -69,7 +74,7 @@ class Write:
                 self._log("unknown", "it may have been done: %s", type(error).__name__)
 
     def _log(self, step: str, text: str, *args: object, seen: Snapshot | None = None) -> None:
-        if self._kind and is_logged(event := f"{self._kind}.{step}"):
+        if is_logged(event := f"{self._kind}.{step}"):
             about = About.of(self._request)
             log(event, about.seen(seen), f"%s: {text}", self._sentence(about), *args)
 
