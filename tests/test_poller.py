@@ -276,7 +276,9 @@ class TestDeadlinesInTheQueue:
 
         assert isinstance(hasty, WaitTimeoutError)
         assert (hasty.polls, hasty.elapsed) == (0, 25)
-        assert str(hasty).endswith("; no connection was free for the last poll")
+        assert str(hasty).endswith(
+            "; the last poll could not be sent, as earlier requests were in flight"
+        )
 
     async def test_last_polls_go_first(self, fake_clock: FakeClock) -> None:
         """All others can wait, as they have time."""

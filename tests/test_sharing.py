@@ -286,19 +286,49 @@ class TestRequests:
     async def test_a_list_that_shows_no_volumes_is_enough_for_who_wants_only_the_end(
         self, fake_clock: FakeClock
     ) -> None:
-        """The volumes that are known stay as they were."""
+        """A get shows the volumes once, and then they stay as they are known."""
         server = Server(fake_clock, {each: [(0, PENDING), (50, COMPLETE)] for each in "ab"})
         server.shows_volumes_in_lists = False
         waits = Waits(server)
 
         await outcomes(*(waits.wait(each, each, poll=EVERY[10]) for each in "ab"))
 
-        assert server.kinds == {"list": 6, "get": 2}
+        assert server.kinds == {"list": 6, "get": 4}
+
+    async def test_volumes_that_were_pending_hide_no_end_behind_such_a_list(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """It calls the snapshot complete all the time; its volume is so a little later."""
+        server = Server(
+            fake_clock, {"a": [(0, HALF), (25, COMPLETE)], "b": [(0, PENDING), (70, COMPLETE)]}
+        )
+        server.shows_volumes_in_lists = False
+        waits = Waits(server)
+
+        await outcomes(*(waits.wait(each, each, poll=EVERY[10]) for each in "ab"))
+
+        assert waits.told == {"a": 30, "b": 70}
+
+    async def test_a_volume_that_fails_behind_such_a_list_is_seen_within_a_minute(
+        self, fake_clock: FakeClock
+    ) -> None:
+        """Its snapshot does not say so for longer."""
+        broken = make_snapshot("Pending", {"vol-1": "Failed"})
+        server = Server(
+            fake_clock, {"a": [(0, PENDING), (5, broken)], "b": [(0, PENDING), (500, COMPLETE)]}
+        )
+        server.shows_volumes_in_lists = False
+        waits = Waits(server)
+
+        failed, _ = await outcomes(*(waits.wait(each, each, poll=EVERY[10]) for each in "ab"))
+
+        assert isinstance(failed, SnapshotFailedError)
+        assert waits.told["a"] == 60
 
     async def test_who_follows_each_volume_gets_what_a_list_leaves_out(
         self, fake_clock: FakeClock
     ) -> None:
-        """One get a look besides the list; the other wait costs none."""
+        """One get a poll besides the list; the other wait costs one in all."""
         two = make_snapshot("Pending", {"vol-1": "Completed", "vol-2": "Pending"})
         server = Server(
             fake_clock, {each: [(0, PENDING), (20, two), (50, COMPLETE)] for each in "ab"}
@@ -314,7 +344,7 @@ class TestRequests:
         assert [snapshot.volume_states for snapshot in told] == [
             two.volume_states, COMPLETE.volume_states,
         ]  # fmt: skip
-        assert server.kinds == {"list": 6, "get": 7}
+        assert server.kinds == {"list": 6, "get": 8}
 
 
 class TestResults:

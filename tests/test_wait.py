@@ -121,7 +121,9 @@ def test_a_wait_that_times_out_in_the_queue_counts_no_poll() -> None:
     wait = started()
     wait.time_out(135.0)
 
-    with pytest.raises(WaitTimeoutError, match=r"\(0 polls in 35\.0 s\).*no connection was free"):
+    with pytest.raises(
+        WaitTimeoutError, match=r"\(0 polls in 35\.0 s\).*the last poll could not be sent"
+    ):
         wait.result()
 
 

@@ -19,6 +19,8 @@ from .wait import Wait
 class _OfPolls:
     """A goal that any poll may show to be met, a list's as well."""
 
+    reads_volumes = False
+
     def needs_get(self, _: Snapshot, /) -> bool:
         return False
 
@@ -33,6 +35,7 @@ class _Complete:
     """The snapshot, and every volume in it, is complete; a list alone does not prove it."""
 
     unmet = "was not complete"
+    reads_volumes = True
 
     def needs_get(self, listed: Snapshot, /) -> bool:
         return listed.phase.is_terminal

@@ -65,6 +65,10 @@ from .pools import Poll, Pool, Pools, Topic, Waiter
 from .throttle import Throttle
 from .wait import Wait
 
+# A volume may fail before its snapshot says so: where lists leave the volumes out, a get shows them
+# at least this often, in seconds.
+_MAX_AGE_OF_VOLUMES = 60.0
+
 
 class Poller:
     """Polls for all waits of one session, and wakes each when there is something new for it."""
@@ -278,7 +282,7 @@ class Poller:
         concerned = list(topic.waiters)
         if topic.last is not None and topic.last == seen:
             seen, concerned = topic.last, subscribers
-        topic.last, topic.sent_at = seen, sent_at
+        topic.last, topic.sent_at, topic.got_at = seen, sent_at, now
         for waiter in concerned:
             self._deliver(waiter, seen, sent_at, now)
 
@@ -333,20 +337,33 @@ class Poller:
         if topic.last is not None and topic.last == seen:
             seen, topic.sent_at = topic.last, sent_at
             concerned = concerned if seen.phase.is_terminal else subscribers
-        believing = [each for each in concerned if not self._asks_for_more(each, summary, seen)]
+        is_bare = listing.leaves_out_volumes(summary)
+        is_old = is_bare and now - topic.got_at >= _MAX_AGE_OF_VOLUMES
+        believing = [
+            waiter
+            for waiter in concerned
+            if not self._asks_for_more(waiter, summary, seen, is_bare=is_bare, is_old=is_old)
+        ]
         if believing:
             topic.last, topic.sent_at = seen, sent_at
         for waiter in believing:
             self._deliver(waiter, seen, sent_at, now)
 
-    def _asks_for_more(self, waiter: Waiter, summary: Snapshot, seen: Snapshot) -> bool:
-        """Let a wait ask for a get where a list says too little for it; tell whether so."""
-        if waiter.wait.goal.needs_get(seen):
+    def _asks_for_more(
+        self, waiter: Waiter, summary: Snapshot, seen: Snapshot, *, is_bare: bool, is_old: bool
+    ) -> bool:
+        """Let a wait ask for a get where a list says too little for it; tell whether so.
+
+        What was known of volumes that it leaves out proves nothing where it calls the snapshot
+        complete: they may be complete by now.
+        """
+        goal = waiter.wait.goal
+        if goal.needs_get(seen) or goal.needs_get(summary):
             # Unless it is subscribed to one.
             if not (isinstance(waiter.place, Poll) and waiter.place.is_get):
                 self._ask(waiter, needs_get=True)
             return True
-        if not (waiter.wakes_on and listing.leaves_out_volumes(summary)):
+        if not ((is_bare and waiter.wakes_on) or (is_old and goal.reads_volumes)):
             return False
         # One that is not due yet asks when it is.
         if waiter.place is None:

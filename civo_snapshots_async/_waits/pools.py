@@ -133,6 +133,8 @@ class Topic:
     """As it was last seen: while nothing changes, all hold this one value."""
     sent_at: float = -math.inf
     """When the request was sent that showed it."""
+    got_at: float = -math.inf
+    """When a get last showed it, with its volumes."""
     asked: "Poll | None" = None
     """The get that somebody asks for."""
     in_flight: "Poll | None" = None

@@ -100,6 +100,11 @@ class Goal(Protocol):
         """What was not so when the wait timed out, such as "was not complete"."""
         ...
 
+    @property
+    def reads_volumes(self) -> bool:
+        """Whether the state of a volume may end the wait."""
+        ...
+
     def needs_get(self, listed: Snapshot, /) -> bool:
         """Tell whether a list, being a summary, is not to be believed about this snapshot."""
         ...
@@ -300,7 +305,9 @@ class Wait(Generic[T]):
     def time_out(self, now: float) -> None:
         """End without a poll: the last one found no slot (invariant 5)."""
         self._observed_at = now
-        self._end_with(self._timed_out("; no connection was free for the last poll"))
+        self._end_with(
+            self._timed_out("; the last poll could not be sent, as earlier requests were in flight")
+        )
 
     def end(self, error: Exception) -> None:
         """End with an error that is not about what is waited for."""
