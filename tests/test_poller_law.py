@@ -330,10 +330,10 @@ class PollerMachine(RuleBasedStateMachine):
     def only_its_own_polls_count(self) -> None:
         """Reschedule a wait by a request alone that was sent when it was due, or later."""
         for waiter in [waiter for pool in self.poller._pools for waiter in pool.waiters()]:
-            wait, instance_id = waiter.wait, waiter.topic.pool.instance_id
+            wait, target = waiter.wait, waiter.wait.target
             was_due = self.due.setdefault(wait, wait.due)
             if wait.due != was_due:
-                places = (instance_id, waiter.topic.reference), (instance_id, "")
+                places = (target.instance_id, target.snapshot_id), (target.instance_id, "")
                 assert max(self.server.sent_at.get(place, -1) for place in places) >= was_due
                 self.due[wait] = wait.due
 
