@@ -16,6 +16,8 @@ from civo_snapshots_async import (
     UnreadableEntry,
     VolumeStatus,
 )
+from civo_snapshots_async._http.caller import Caller
+from civo_snapshots_async._http.config import Token, checked_account
 from civo_snapshots_async.testing import FakeCivo
 
 
@@ -66,6 +68,15 @@ def session_on(civo: FakeCivo, clock: Clock, **options: Any) -> SnapshotSession:
     given = {"region": civo.region, "api_url": civo.api_url, "clock": clock}
 
     return SnapshotSession(civo.token, **split_options({**given, **options}))
+
+
+def caller_to(api_url: str, *, token: str, region: str, clock: Clock) -> Caller:
+    """Make what a session calls by, with a token as a session holds it and without retries."""
+    account = checked_account(
+        Token.of(token), region=region, api_url=api_url, allow_insecure_http=False
+    )
+
+    return Caller.open(account, HttpOptions(), None, clock, None)
 
 
 def refused(kind: type[ApiError], *, status: int = 404, code: str = "", **more: Any) -> ApiError:

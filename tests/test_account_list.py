@@ -1,6 +1,7 @@
 """The account's list of snapshots, and its quota: two requests for all instances."""
 
 import json
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -9,15 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from civo_snapshots_async import DecodeError, Snapshot, SnapshotRef, SnapshotSession, VolumeStatus
+from civo_snapshots_async import DecodeError, Snapshot, SnapshotRef, SystemClock, VolumeStatus
 from civo_snapshots_async._http import endpoints
+from civo_snapshots_async._http.caller import Caller
 from civo_snapshots_async._http.codec import decode
 from civo_snapshots_async._http.ledger import Ledger
 from civo_snapshots_async._http.message import Response, RetrySafety
 from civo_snapshots_async._models import SnapshotQuota
 from civo_snapshots_async.testing import FakeCivo
 
-from .make import make_snapshot
+from .make import caller_to, make_snapshot
 
 LIST = endpoints.list_account_snapshots(region="LON1")
 QUOTA = endpoints.get_quota(region="LON1")
@@ -229,7 +231,15 @@ def test_any_json_decodes_or_raises_a_decode_error(payload: object) -> None:
             decode(request, respond(payload))
 
 
-async def test_a_fake_civo_plays_both(civo: FakeCivo, session: SnapshotSession) -> None:
+@pytest.fixture
+async def caller(civo: FakeCivo) -> AsyncIterator[Caller]:
+    """Open what a session on `civo` calls by."""
+    caller = caller_to(civo.api_url, token=civo.token, region=civo.region, clock=SystemClock())
+    yield caller
+    await caller.aclose()
+
+
+async def test_a_fake_civo_has_both(civo: FakeCivo, caller: Caller) -> None:
     """With the instances' ids, those of instances that are gone as well."""
     civo.add_instance("db-1")
     civo.add_snapshot("web-1", "snap-1")
@@ -237,8 +247,8 @@ async def test_a_fake_civo_plays_both(civo: FakeCivo, session: SnapshotSession) 
     civo.remove_instance("db-1")
     civo.snapshot_quota = 7
 
-    listed = await session._caller.call(endpoints.list_account_snapshots(region="FAKE1"))
-    quota = await session._caller.call(endpoints.get_quota(region="FAKE1"))
+    listed = await caller.call(endpoints.list_account_snapshots(region="FAKE1"))
+    quota = await caller.call(endpoints.get_quota(region="FAKE1"))
 
     assert {(each.id, each.instance_id) for each in listed} == {
         ("snap-1", "web-1"),
@@ -267,13 +277,13 @@ class TestLedger:
         assert ledger.note_of_account(make_snapshot(included=("b",))).included_volumes == ("b",)
 
     async def test_a_later_call_by_name_finds_its_volumes(
-        self, civo: FakeCivo, session: SnapshotSession
+        self, civo: FakeCivo, caller: Caller
     ) -> None:
         """By the host name that the creation was given, while the list has the id."""
         civo.add_instance("69a23478", hostname="web-9")
-        await session.create_snapshot("web-9", name="nightly")
+        await caller.call(endpoints.create_snapshot("web-9", region="FAKE1", name="nightly"))
 
-        await session._caller.call(endpoints.list_account_snapshots(region="FAKE1"))
+        await caller.call(endpoints.list_account_snapshots(region="FAKE1"))
 
         named = SnapshotRef("web-9", "nightly", "FAKE1")
-        assert session._caller.ledger.volumes_named(named) == ("vol-1", "vol-2")
+        assert caller.ledger.volumes_named(named) == ("vol-1", "vol-2")

@@ -59,7 +59,7 @@ async def test_one_list_serves_all_and_a_get_confirms_each_end(
     assert requests["list"] == 0
 
 
-async def test_a_name_is_looked_for_with_its_instance(
+async def test_a_name_is_searched_for_with_its_instance(
     civo: FakeCivo, session: SnapshotSession
 ) -> None:
     """Each of the thirty has a snapshot of that name."""
@@ -85,7 +85,7 @@ async def test_without_a_list_of_the_account_lists_of_instances_serve(
     fault: faults.Fault,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Whatever is wrong with it: it is logged once, and asked for no more."""
+    """Whatever is wrong with it: it is logged once, and requested no more."""
     civo.add_snapshot("db-1", "other", script=scripts.completes(takes=100))
     civo.inject("list_resource_snapshots", *[fault] * 99)
 
@@ -154,7 +154,7 @@ async def test_a_deadline_comes_as_for_any_wait(
     assert civo.requests[-1].kind == "get"
 
 
-async def test_a_batch_over_many_instances_asks_for_it_itself(
+async def test_a_batch_over_many_instances_requests_it_itself(
     civo: FakeCivo, session: SnapshotSession
 ) -> None:
     """Over a few it does not, nor where another scope is set."""
@@ -201,7 +201,7 @@ class TestListed:
         """In any case."""
         assert Listed([self.A, self.B]).find(instance_id, reference) == found
 
-    def test_what_two_bear_is_none_of_them(self) -> None:
+    def test_a_name_of_two_is_neither(self) -> None:
         """A get finds out."""
         twin = make_snapshot(snapshot_id="c", name="x")
         namesake = make_snapshot(snapshot_id="d", name="a")

@@ -113,8 +113,8 @@ def texts(drawn: str) -> list[ET.Element]:
     return list(ET.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text"))  # noqa: S314 - ours
 
 
-def test_a_bar_that_is_cut_says_its_value() -> None:
-    """What is cut looks no longer than the limit."""
+def test_a_bar_that_is_cut_has_its_value() -> None:
+    """What is cut is drawn no longer than the limit."""
     drawn = bars("CPU", [Bar("a < b", 171.0, 160.0, 180.0, is_marked=False)], limit=20)
 
     assert [each.text for each in texts(drawn)] == ["CPU", "a < b", "171"]

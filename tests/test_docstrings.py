@@ -39,7 +39,7 @@ def docstrings(path: Path) -> Iterator[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("call", SIX_CALLS)
-def test_a_call_says_last_what_it_raises(call: str) -> None:
+def test_a_call_names_last_what_it_raises(call: str) -> None:
     """In one order and in the same words, so that a reader finds the difference."""
     name = "list_snapshots" if call == "list" else f"{call}_snapshot"
     last = (getdoc(getattr(SnapshotSession, name)) or "").rpartition("\n\n")[2]

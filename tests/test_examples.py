@@ -66,7 +66,7 @@ def test_the_main_job_needs_a_token(
     assert printed.err.count("\n") == 1
 
 
-def test_the_nightly_audit_tells_what_is_wrong(
+def test_the_nightly_audit_prints_what_is_wrong(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """For people, for Prometheus and for JSON; its exit status is for cron."""

@@ -59,7 +59,7 @@ class TestIntervals:
 
         assert learned.interval("db-1", 60) == learned.interval("web-1", 60)
 
-    def test_they_have_a_limit_where_one_is_asked_for(self) -> None:
+    def test_they_have_a_limit_where_one_is_given(self) -> None:
         """For who has to notice a snapshot that ends much sooner than any before."""
         learned = learned_from(*[300.0] * 20, max_interval=60)
 

@@ -47,7 +47,7 @@ def in_one_line(text: str) -> str:
 
 
 def test_every_field_is_shown_with_what_documents_it(tmp_path: Path) -> None:
-    """Autodoc looks for it in the file of a class's module, and the package hides which that is."""
+    """Autodoc reads it in the file of a class's module, and the package hides which that is."""
     command = [
         sys.executable,
         "-m",

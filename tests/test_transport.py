@@ -34,13 +34,12 @@ from civo_snapshots_async import (
     __version__,
 )
 from civo_snapshots_async._http import endpoints
-from civo_snapshots_async._http.caller import Caller
-from civo_snapshots_async._http.config import Account, Token, checked_account
+from civo_snapshots_async._http.config import Account, Token
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults
 
 from .calls import SIX_CALLS, Call
 from .lateness import lateness
-from .make import session_on, split_options
+from .make import caller_to, session_on, split_options
 from .raw_server import RawServer, hangs, hangs_up, http, raw_server, resets, responds
 from .secrets import shown_by
 
@@ -60,18 +59,6 @@ def session_to(server: RawServer, **options: Any) -> SnapshotSession:
         resolve_timeout=0,
         **split_options(options),
     )
-
-
-def account_on(api_url: str) -> Account:
-    """Return the account of a session, its token as a session holds it."""
-    return checked_account(
-        Token.of(TOKEN), region="LON1", api_url=api_url, allow_insecure_http=False
-    )
-
-
-def caller_on(server: RawServer) -> Caller:
-    """Make what a session calls by."""
-    return Caller.open(account_on(server.api_url), HttpOptions(), None, SystemClock(), None)
 
 
 @asynccontextmanager
@@ -531,7 +518,7 @@ class TestClosing:
         """Not even for a request that passed the session's own check before."""
         request = endpoints.list_snapshots("web-1", region="LON1")
         async with raw_server(responds(http("200 OK", "[]"))) as server:
-            caller = caller_on(server)
+            caller = caller_to(server.api_url, token=TOKEN, region="LON1", clock=SystemClock())
             await caller.call(request)
             await caller.aclose()
             with pytest.raises(SessionClosedError, match="the session is closed: make a new one"):
@@ -698,7 +685,7 @@ def test_nothing_of_a_session_shows_the_token() -> None:
     assert not any(TOKEN in repr(part) for part in parts)
     assert repr(session) == "SnapshotSession(region='LON1', api_url='https://api.civo.com')"
     with pytest.raises(TypeError, match="a token can't be pickled"):
-        pickle.dumps(account_on("https://api.civo.com"))
+        pickle.dumps(next(part for part in parts if isinstance(part, Account)))
 
 
 def test_a_short_token_is_not_masked() -> None:

@@ -81,7 +81,7 @@ def name_of(path: Path) -> str:
 
 
 def is_read(path: Path) -> bool:
-    """Tell whether a file has been read through."""
+    """Return whether a file has been read through."""
     return not any(path.is_relative_to(ROOT / name) for name in NOT_YET)
 
 
