@@ -6,7 +6,7 @@ import re
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -124,6 +124,16 @@ def boolean(argument: str, value: object) -> bool:
     """Accept `True` and `False`, but no other truthy or falsy value."""
     if not isinstance(value, bool):
         raise TypeError(f"{argument} must be True or False, not {_abbreviated(value)}")
+
+    return value
+
+
+def moment(argument: str, value: object) -> datetime:
+    """Accept a date and time that says its timezone."""
+    if not isinstance(value, datetime):
+        raise TypeError(f"{argument} must be a datetime, not {_abbreviated(value)}")
+    if value.utcoffset() is None:
+        raise ValueError(f"{argument} must be timezone-aware, not {_abbreviated(value)}")
 
     return value
 

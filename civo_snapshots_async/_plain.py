@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, TypeVar, cast
 
 import cattrs
+from cattrs.v import format_exception
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ def from_plain(data: object, kind: type[T]) -> T:
         return _converter().structure(data, kind)
     # cattrs raises groups of whatever the hooks raise.
     except Exception as error:  # noqa: BLE001 - every problem of the data is named below
-        problems = "; ".join(cattrs.transform_error(error))
+        problems = "; ".join(cattrs.transform_error(error, format_exception=_problem))
         raise ValueError(f"no {kind.__name__}: {problems}") from None
 
 
@@ -60,6 +61,14 @@ def _text(value: object, _: object) -> str:
         raise TypeError(f"expected a string, got {type(value).__name__}")
 
     return value
+
+
+def _problem(error: BaseException, kind: type | None) -> str:
+    # cattrs says that a value is invalid, and our own checks say why.
+    if type(error) in {ValueError, TypeError}:
+        return str(error)
+
+    return format_exception(error, kind)
 
 
 def _error_again(value: object, kind: type[Exception]) -> Exception:

@@ -135,7 +135,7 @@ class _Rules:
             _check_span("keep_within", self.keep_within)
         if self.name_prefix is not None and not check.text("name_prefix", self.name_prefix):
             raise ValueError("name_prefix must not be empty: omit it for all names")
-        _check_moment("now", self.now)
+        check.moment("now", self.now)
 
     def concern(self, snapshot: Snapshot) -> bool:
         """Return whether the rules apply to this snapshot."""
@@ -204,13 +204,6 @@ def _check_span(argument: str, value: object) -> None:
         raise TypeError(f"{argument} must be a timedelta, not {value!r}")
     if value <= timedelta(0):
         raise ValueError(f"{argument} must be more than 0, not {value!r}")
-
-
-def _check_moment(argument: str, value: object) -> None:
-    if not isinstance(value, datetime):
-        raise TypeError(f"{argument} must be a datetime, not {value!r}")
-    if value.utcoffset() is None:
-        raise ValueError(f"{argument} must be timezone-aware, not {value!r}")
 
 
 def _text_of(span: timedelta) -> str:

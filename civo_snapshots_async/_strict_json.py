@@ -6,7 +6,9 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
-from typing import NoReturn
+from typing import NoReturn, cast
+
+from . import _checks as check
 
 # As Civo writes times, but for Go's zero time: what Python reads as it is meant.
 _is_plain = re.compile(
@@ -66,6 +68,30 @@ def _parse_strictly(body: bytes) -> object:
         return _DECODER.decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def parse_versioned(what: str, text: object, *, version: int, longest: int) -> dict[str, object]:
+    """Parse the text of a value that this library has written: `what`, as in "a saved wait".
+
+    Raise `ValueError` for one that is longer, that is no JSON object, or of another version.
+    """
+    written = check.text(what, text)
+    if len(written) > longest:
+        raise ValueError(f"not {what}: it has {len(written)} characters")
+    try:
+        fields = parse_json(written.encode())
+    except ValueError as error:
+        raise ValueError(f"not {what}: {error}") from None
+    if not isinstance(fields, dict):
+        raise ValueError(f"not {what}: it must be an object")  # noqa: TRY004 - the text is bad
+    found = cast("dict[str, object]", fields)
+    if type(found.get("version")) is not int:
+        raise ValueError(f"not {what}: it must have a version")
+    # First of all: another version may have other fields.
+    if found["version"] != version:
+        raise ValueError(f"{what} of version {found['version']}: this library reads {version}")
+
+    return found
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -19,6 +19,7 @@ from civo_snapshots_async import (
     SnapshotEvent,
     SnapshotFailedError,
     SnapshotFinished,
+    SnapshotRef,
     SnapshotSeen,
     SnapshotStalled,
     StateChanged,
@@ -28,6 +29,7 @@ from civo_snapshots_async import (
     WaitTimeoutError,
     event_from_dict,
 )
+from civo_snapshots_async._plain import from_plain
 
 from .make import make_snapshot
 
@@ -108,6 +110,12 @@ def test_what_is_no_snapshot_is_refused() -> None:
         ValueError, match=r"^no Snapshot: .*\$\.id.*required field missing @ \$\.name"
     ):
         Snapshot.from_dict({"id": 5})
+
+
+def test_what_a_value_itself_refuses_is_said() -> None:
+    """The rule, and not only that the value is not valid."""
+    with pytest.raises(ValueError, match=r"^no SnapshotRef: instance_id must be 1 to 128 letters"):
+        from_plain({"instance_id": "..", "snapshot_id": "snap-1"}, SnapshotRef)
 
 
 def test_a_field_of_a_newer_version_is_ignored() -> None:

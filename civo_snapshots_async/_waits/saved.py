@@ -10,7 +10,7 @@ import attrs
 from .. import _checks as check
 from .._checks import Seconds
 from .._models import SnapshotRef
-from .._strict_json import parse_json, parse_time
+from .._strict_json import parse_time, parse_versioned
 
 _VERSION = 1
 _KEYS = {"version", "instance_id", "snapshot_id", "region", "deadline"}
@@ -112,7 +112,7 @@ class SavedWait:
         Raises `ValueError` for any other text: of another version, with a field too many or too
         few, or with an id that could lead elsewhere.
         """
-        fields = _fields(check.text("a saved wait", text))
+        fields = _fields(text)
         deadline = fields["deadline"]
 
         try:
@@ -128,25 +128,7 @@ class SavedWait:
 
 
 def _fields(text: str) -> dict[str, object]:
-    if len(text) > _LONGEST:
-        raise ValueError(f"not a saved wait: it has {len(text)} characters")
-    try:
-        fields = parse_json(text.encode())
-    except ValueError as error:
-        raise ValueError(f"not a saved wait: {error}") from None
-    if not isinstance(fields, dict):
-        raise ValueError("not a saved wait: it must be an object")  # noqa: TRY004 - the text is bad
-
-    return _checked(cast("dict[str, object]", fields))
-
-
-def _checked(fields: dict[str, object]) -> dict[str, object]:
-    version = fields.get("version")
-    if type(version) is not int:
-        raise ValueError("not a saved wait: it must have a version")
-    # First of all: another version may have other fields.
-    if version != _VERSION:
-        raise ValueError(f"a saved wait of version {version}: this library reads {_VERSION}")
+    fields = parse_versioned("a saved wait", text, version=_VERSION, longest=_LONGEST)
     odd_ones = (fields.keys() - {"included_volumes"}) ^ _KEYS
     if odd_ones:
         odd = ", ".join(map(repr, sorted(odd_ones)))
