@@ -25,6 +25,8 @@ from ._errors import (
     QuotaExceededError,
     RateLimitedError,
     RegionNotFoundError,
+    RestoreAlreadyAppliedError,
+    RestorePlanChangedError,
     ServerError,
     SessionClosedError,
     SnapshotFailedError,
@@ -33,6 +35,7 @@ from ._errors import (
     SnapshotVanishedError,
     TransportError,
     TransportTimeoutError,
+    UndoRefusedError,
     WaitError,
     WaitInterruptedError,
     WaitTimeoutError,
@@ -65,6 +68,7 @@ from ._models import (
 )
 from ._policies import HttpOptions, PollPolicy, RetryPolicy
 from ._pruning import PruneOutcome, PruneResult
+from ._restore_plan import RestoreFacts, RestorePlan
 from ._retention import PruneEntry, PrunePlan, plan_prune
 from ._session import SnapshotSession
 from ._version import __version__
@@ -111,6 +115,10 @@ __all__ = [
     "RateLimitedError",
     "RegionNotFoundError",
     "Restore",
+    "RestoreAlreadyAppliedError",
+    "RestoreFacts",
+    "RestorePlan",
+    "RestorePlanChangedError",
     "RetryPolicy",
     "SavedWait",
     "ServerError",
@@ -133,6 +141,7 @@ __all__ = [
     "TimelineEntry",
     "TransportError",
     "TransportTimeoutError",
+    "UndoRefusedError",
     "UnknownStateSeen",
     "UnreadableEntry",
     "Verdict",

@@ -9,6 +9,7 @@ from typing import Self, TypeVar, cast
 import aiohttp
 
 from . import _checks as check
+from ._applying import Applications
 from ._checks import Seconds
 from ._clock import Clock, SystemClock
 from ._creating import Creations
@@ -53,6 +54,7 @@ class SnapshotCalls:
         self._caller = Caller.open(self._account, http, retry, clock, http_session)
         self._creations = Creations(self._caller, clock, resolve_timeout)
         self._waits = SnapshotWaits(clock, self._caller, http.max_connections)
+        self._applications = Applications(self._caller, clock, self._creations, self._waits)
 
     @classmethod
     def from_env(

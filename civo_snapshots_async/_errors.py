@@ -22,6 +22,9 @@
     ├── OutcomeUnknownError            a create, restore or deletion may or may not have been done
     ├── SnapshotNotCompleteError       the snapshot is not complete; no restore was sent
     ├── AuditViolationError            an audit found instances in violation
+    ├── RestorePlanChangedError        what a plan rests on has changed; no restore was sent
+    ├── RestoreAlreadyAppliedError     a plan was or may have been applied; no restore was sent
+    ├── UndoRefusedError               no one safety snapshot to undo with; no restore was sent
     └── WaitError                      a wait ended without what it waited for
         ├── SnapshotFailedError
         ├── SnapshotVanishedError
@@ -401,6 +404,63 @@ class AuditViolationError(CivoSnapshotsError):
         super().__init__(message)
         self.violations = violations
         """All violations; the message has the first few."""
+
+
+class RestorePlanChangedError(CivoSnapshotsError):
+    """What a plan rests on has changed, so that its restore was not sent: make a new plan."""
+
+    def __init__(
+        self, message: str, *, instance_id: str, fingerprint: str, differences: tuple[str, ...]
+    ) -> None:
+        super().__init__(message)
+        self.instance_id = instance_id
+        self.fingerprint = fingerprint
+        """That of the plan."""
+        self.differences = differences
+        """What is different now, each in words."""
+
+
+class RestoreAlreadyAppliedError(CivoSnapshotsError):
+    """A plan was applied before, or may have been, so that no restore was sent now."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        instance_id: str,
+        fingerprint: str,
+        safety_snapshots: tuple[Snapshot, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.instance_id = instance_id
+        self.fingerprint = fingerprint
+        """That of the plan."""
+        self.safety_snapshots = safety_snapshots
+        """The plan's safety snapshots that were found; none if this session has applied it."""
+
+    @property
+    def may_have_taken_effect(self) -> bool:
+        """True, unless its only safety snapshot has failed: no restore follows a failed one."""
+        return [snapshot.is_failed for snapshot in self.safety_snapshots] != [True]
+
+
+class UndoRefusedError(CivoSnapshotsError):
+    """Nothing was overwritten: a plan has no safety snapshot, several, or nothing to undo."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        instance_id: str,
+        fingerprint: str,
+        safety_snapshots: tuple[Snapshot, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.instance_id = instance_id
+        self.fingerprint = fingerprint
+        """That of the plan."""
+        self.safety_snapshots = safety_snapshots
+        """The plan's safety snapshots that are there, if any."""
 
 
 class WaitError(CivoSnapshotsError):

@@ -43,6 +43,8 @@ LEVELS: Mapping[str, int] = {
     "prune.stopped": _WARNING,
     "prune.canceled": _WARNING,
     "prune.done": _INFO,
+    "apply.started": _INFO,
+    "apply.refused": _WARNING,
     "checkpoint.rolled_back": _WARNING,
     "checkpoint.rollback_failed": _WARNING,
     "checkpoint.rollback_unknown": _WARNING,

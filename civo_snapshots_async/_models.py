@@ -396,6 +396,8 @@ class Instance(Plain):
     status: str = ""
     """The status as Civo wrote it, such as `BUILDING` or `ACTIVE`; empty if Civo gave none."""
     private_ip: str | None = None
+    network_id: str | None = None
+    """The Civo network that it stands in; `None` where Civo does not show it."""
     region: str = ""
     """The region, as the call that returned this instance named it."""
 

@@ -16,7 +16,7 @@ async def restore_complete(caller: Caller, request: Request[Restore]) -> Restore
     """Get the snapshot, require it to be complete, and restore it by its id."""
     ref = SnapshotRef(request.instance_id, request.snapshot_id, request.region)
     snapshot = await caller.call(endpoints.get_snapshot(ref))
-    _require_complete(snapshot, ref)
+    require_complete(snapshot, ref)
 
     return await restore_once(caller, endpoints.for_snapshot(request, snapshot))
 
@@ -31,7 +31,8 @@ async def restore_once(caller: Caller, request: Request[Restore]) -> Restore:
         raise _unknown(request, error) from error
 
 
-def _require_complete(snapshot: Snapshot, ref: SnapshotRef) -> None:
+def require_complete(snapshot: Snapshot, ref: SnapshotRef) -> None:
+    """Raise `SnapshotNotCompleteError`, with the reasons, unless it is complete."""
     if snapshot.is_complete:
         return
     reasons = ", ".join(snapshot.verdict.reasons)

@@ -9,7 +9,6 @@ from ._audit import audit, names_of
 from ._audit_judgement import AuditRules
 from ._audit_report import AuditReport
 from ._batch import Batch, Waiting, snapshot_many, wait_many
-from ._calls import SnapshotCalls
 from ._checkpoint import KeepOrDelete, KeepOrRestore, checkpoint
 from ._checks import Seconds
 from ._events import SnapshotEvent
@@ -17,6 +16,7 @@ from ._http import endpoints
 from ._models import Instance, Restore, Snapshot, SnapshotLike, SnapshotRef
 from ._policies import PollPolicy
 from ._pruning import PruneResult, prune
+from ._restore_calls import RestoreCalls
 from ._restoring import restore_once
 from ._retention import PrunePlan
 from ._waits.instances import wait_for_restored_instance, wait_until_active
@@ -24,7 +24,7 @@ from ._waits.saved import SavedWait
 from ._waits.snapshots import OnChange, until_complete, watch
 
 
-class SnapshotSession(SnapshotCalls):
+class SnapshotSession(RestoreCalls):
     """Civo's instance snapshots, for one account and one default region.
 
     Use it in one event loop, in `async with` or with `aclose()`. A session that was used and never

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import inspect
 import logging
 import sys
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -107,7 +108,7 @@ async def session(civo: FakeCivo, fake_clock: FakeClock) -> AsyncIterator[Snapsh
 @pytest.fixture
 def time_passes_at_once(monkeypatch: pytest.MonkeyPatch, fake_clock: FakeClock) -> None:
     """Give what documents and examples make, where they name no clock, one that does not wait."""
-    from_env: FunctionType = vars(SnapshotSession.__base__)["from_env"].__func__
+    from_env: FunctionType = inspect.getattr_static(SnapshotSession, "from_env").__func__
     for made in (FakeCivo.__init__, SnapshotSession.__init__, from_env, wait_until_complete):
         assert made.__kwdefaults__ is not None
         monkeypatch.setitem(made.__kwdefaults__, "clock", fake_clock)

@@ -50,6 +50,7 @@ CALLS: dict[str, Call] = {
     "wait_until_complete": lambda s, i, like, **where: s.wait_until_complete(i, like, **where),
     "watch": watched,
     "save_wait": resumed,
+    "plan_restore": lambda s, i, like, **where: s.plan_restore(i, like, **where),
     "restore_when_complete": lambda s, i, like, **where: s.restore_when_complete(i, like, **where),
     "wait_until_deleted": deleted,
     "wait_many": waited,

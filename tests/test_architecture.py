@@ -16,7 +16,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "values": ("_models", "_policies", "_violations"),
     "errors": ("_errors",),
-    "rules": ("_events", "_log", "_retention", "_audit_report", "_audit_judgement"),
+    "rules": (
+        "_events", "_log", "_retention", "_audit_report", "_audit_judgement", "_restore_plan",
+    ),
     "http": (
         "_http.__init__", "_http.token", "_http.config", "_http.message", "_http.failures",
         "_http.scope", "_http.limits", "_http.connections", "_http.transport", "_http.errors_of",
@@ -31,9 +33,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "verbs": (
         "_batch", "_checkpoint", "_creating", "_deleting", "_instances", "_audit", "_pruning",
-        "_restoring",
+        "_restoring", "_planning", "_applying",
     ),
-    "face": ("_calls", "_session"),
+    "face": ("_calls", "_restore_calls", "_session"),
     "package": ("__init__",),
 }  # fmt: skip
 # The files of a room by which others get into it.

@@ -18,9 +18,12 @@ from civo_snapshots_async import (
     Instance,
     InstanceFailedError,
     OutcomeUnknownError,
+    RestoreAlreadyAppliedError,
+    RestorePlanChangedError,
     SessionClosedError,
     SnapshotNotCompleteError,
     TransportError,
+    UndoRefusedError,
     WaitError,
 )
 from civo_snapshots_async._waits.copies import copied
@@ -29,6 +32,7 @@ from .make import make_snapshot
 
 SENT: dict[str, Any] = {"method": "GET", "path": "/v2"}
 WAITED: dict[str, Any] = {"instance_id": "web-1", "snapshot_id": "snap-1"}
+PLANNED: dict[str, Any] = {"instance_id": "web-1", "fingerprint": "7f3a"}
 INSTANCE = Instance(id="web-1", hostname="web-1", status="ERROR")
 # What each kind of error is made with, that of the nearest class above it.
 ARGUMENTS: dict[type[CivoSnapshotsError], dict[str, Any]] = {
@@ -45,6 +49,9 @@ ARGUMENTS: dict[type[CivoSnapshotsError], dict[str, Any]] = {
     AuditViolationError: {
         "violations": (AuditViolation(kind="too_old", reason="old", instance_id="web-1"),),
     },
+    RestorePlanChangedError: {**PLANNED, "differences": ("it is gone",)},
+    RestoreAlreadyAppliedError: {**PLANNED, "safety_snapshots": (make_snapshot(),)},
+    UndoRefusedError: PLANNED,
     WaitError: {**WAITED, "polls": 3},
     InstanceFailedError: {
         "instance_id": "web-1", "instance": INSTANCE, "polls": 3, "elapsed": 1.0,

@@ -38,9 +38,14 @@ from civo_snapshots_async import (
     PrunePlan,
     PruneResult,
     Restore,
+    RestoreAlreadyAppliedError,
+    RestoreFacts,
+    RestorePlan,
+    RestorePlanChangedError,
     RetryPolicy,
     SavedWait,
     SessionClosedError,
+    Snapshot,
     SnapshotFinished,
     SnapshotNotCompleteError,
     SnapshotQuota,
@@ -51,6 +56,7 @@ from civo_snapshots_async import (
     TimelineEntry,
     TransportError,
     TransportTimeoutError,
+    UndoRefusedError,
     UnknownStateSeen,
     UnreadableEntry,
     WaitError,
@@ -72,6 +78,9 @@ ENTRY = PruneEntry(snapshot=SNAPSHOT, is_deletion=True, reason="it is old")
 OUTCOME = PruneOutcome(snapshot=SNAPSHOT)
 VIOLATION = AuditViolation(kind="too_old", reason="it is old", instance_id="i-1", snapshot=SNAPSHOT)
 AUDITED = AuditEntry(instance_id="i-1", newest=SNAPSHOT, violations=(VIOLATION,))
+FACTS = RestoreFacts(
+    instance_id="i-1", hostname="web-1", snapshot_id="snap-1", snapshot_name="nightly"
+)
 MODELS = [
     SNAPSHOT,
     SNAPSHOT.volumes[0],
@@ -84,6 +93,14 @@ MODELS = [
     PrunePlan(entries=(ENTRY,)),
     OUTCOME,
     PruneResult(outcomes=(OUTCOME,)),
+    FACTS,
+    RestorePlan(
+        region="LON1",
+        overwrite_existing=True,
+        safety_snapshot=True,
+        made_at=datetime(2026, 3, 1, tzinfo=UTC),
+        facts=FACTS,
+    ),
     PollPolicy(interval=3),
     RetryPolicy(attempts=5),
     LearnedPoll(max_instances=7),
@@ -145,6 +162,10 @@ def make_error_about_a_snapshot(kind: type[CivoSnapshotsError]) -> CivoSnapshots
     """Make an error of a class that knows of a snapshot, or of nothing."""
     if issubclass(kind, SnapshotNotCompleteError):
         return kind("no", instance_id="web-1", snapshot_id="snap-1", snapshot=SNAPSHOT)
+    if issubclass(kind, RestorePlanChangedError):
+        return kind("no", instance_id="i-1", fingerprint="7f3a", differences=("it is gone",))
+    if issubclass(kind, RestoreAlreadyAppliedError | UndoRefusedError):
+        return kind("no", instance_id="i-1", fingerprint="7f3a", safety_snapshots=(SNAPSHOT,))
     if issubclass(kind, OutcomeUnknownError):
         return kind(
             "no",
@@ -336,6 +357,13 @@ def refused(status: int, code: str = "", attempts: tuple[Attempt, ...] = ()) -> 
     return ApiError("no", status=status, method="POST", path="/", code=code, attempts=attempts)
 
 
+def applied_before(*safety: Snapshot) -> RestoreAlreadyAppliedError:
+    """Make the error of a plan whose safety snapshots are there."""
+    return RestoreAlreadyAppliedError(
+        "no", instance_id="i-1", fingerprint="7f3a", safety_snapshots=safety
+    )
+
+
 LOST_ATTEMPT = Attempt(outcome="lost", may_have_arrived=True)
 REFUSED_ATTEMPT = Attempt(outcome="429", may_have_arrived=False)
 
@@ -371,6 +399,12 @@ JUDGED: list[tuple[CivoSnapshotsError, bool, bool]] = [
         True,
     ),
     (WaitTimeoutError("no", instance_id="", snapshot_id=""), False, False),
+    (make_error(RestorePlanChangedError), False, False),
+    (RestoreAlreadyAppliedError("no", instance_id="", fingerprint=""), False, True),
+    (applied_before(make_snapshot("Pending")), False, True),
+    (applied_before(make_snapshot("Failed")), False, False),
+    (applied_before(make_snapshot("Failed"), make_snapshot("Complete")), False, True),
+    (make_error(UndoRefusedError), False, False),
 ]
 
 

@@ -168,6 +168,7 @@ def test_an_instance_is_plain_too() -> None:
         "hostname": "web-1",
         "status": "ACTIVE",
         "private_ip": None,
+        "network_id": None,
         "region": "",
     }
 

@@ -1,6 +1,7 @@
 """Spans of time: one rule, one text and one conversion, wherever the public API takes seconds."""
 
 import inspect
+import math
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -14,6 +15,8 @@ from civo_snapshots_async import (
     LearnedPoll,
     PollPolicy,
     Restore,
+    RestoreFacts,
+    RestorePlan,
     RetryPolicy,
     SavedWait,
     SnapshotRef,
@@ -28,7 +31,22 @@ from .make import session_on
 
 Call = Callable[[SnapshotSession, Any], object]
 RESTORE = Restore(id="r-1", hostname="copy", instance_id="web-1", region="FAKE1")
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
+PLAN = RestorePlan(
+    region="FAKE1",
+    overwrite_existing=True,
+    safety_snapshot=True,
+    made_at=NOON,
+    facts=RestoreFacts(
+        instance_id="web-2",
+        hostname="web-2",
+        status="ACTIVE",
+        snapshot_id="snap-2",
+        snapshot_name="before",
+        created_at=NOON,
+        volumes=("vol-1", "vol-2"),
+    ),
+)
 EVERY_10_S = PollPolicy(interval=10, max_consecutive_failures=9)
 
 
@@ -76,6 +94,7 @@ WAITS: dict[str, Callable[[SnapshotSession, Any], Awaitable[object]]] = {
         s, "web-1", "snap-1", timeout=t, poll=EVERY_10_S
     ),
     "SnapshotSession.checkpoint": entered,
+    "SnapshotSession.apply_restore": lambda s, t: s.apply_restore(PLAN, timeout=t, poll=EVERY_10_S),
 }
 BATCHES: dict[str, Callable[[SnapshotSession, Any], Awaitable[Any]]] = {
     "SnapshotSession.snapshot_many": lambda s, t: s.snapshot_many(
@@ -151,9 +170,10 @@ ZERO: dict[str, object] = {"0": 0, "no time at all": timedelta(0)}
 @pytest.fixture
 async def stuck(civo: FakeCivo, session: SnapshotSession) -> SnapshotSession:
     """Return a session on which every wait in the tables goes on forever."""
-    civo.inject("get_instance", *[faults.bad_gateway()] * 9)
+    civo.instance("web-1").busy_until = math.inf
     civo.add_snapshot("web-1", "snap-1", script=scripts.stuck())
     civo.add_instance("web-2")
+    civo.add_snapshot("web-2", "snap-2", name="before", created_at=NOON)
     civo.script_next("web-2", scripts.stuck())
 
     return session

@@ -1,9 +1,11 @@
 """What a wait can wait for: when it is met, and what makes it hopeless.
 
-A goal holds nothing, so that all waits share one of each.
+A goal holds nothing of a wait, so that all waits share one of each.
 """
 
 from typing import Any
+
+import attrs
 
 from .._errors import (
     InstanceFailedError,
@@ -90,6 +92,20 @@ class _Active(_OfPolls):
             polls=wait.polls,
             elapsed=wait.elapsed,
         )
+
+
+@attrs.frozen
+class HasStatus(_OfPolls):
+    """The instance has a status, in any case, such as the one that it had before."""
+
+    status: str
+
+    @property
+    def unmet(self) -> str:
+        return f"was not {self.status}"
+
+    def is_met(self, outcome: object) -> bool:
+        return isinstance(outcome, Instance) and outcome.status.casefold() == self.status.casefold()
 
 
 class _Listed(_OfPolls):

@@ -14,7 +14,7 @@ from .._http.endpoints import Request
 from .._models import Instance, Restore
 from .._policies import PollPolicy
 from . import alone
-from .goals import ACTIVE, LISTED
+from .goals import ACTIVE, LISTED, HasStatus
 from .wait import Goal, Target, Wait
 
 T = TypeVar("T")
@@ -54,14 +54,25 @@ async def wait_until_active(
     clock: Clock,
 ) -> Instance:
     """Poll an instance until Civo says that it is `ACTIVE`, and return it."""
-    target = _Target(
-        name=f"instance {request.instance_id}",
-        instance_id=request.instance_id,
-        region=request.region,
-    )
+    limit = check.timeout(timeout)
 
-    return await _until(
-        ACTIVE, target, lambda: caller.poll(request), timeout=timeout, poll=poll, clock=clock
+    return await _until_goal(ACTIVE, caller, request, timeout=limit, poll=poll, clock=clock)
+
+
+async def wait_for_status(
+    caller: Polls,
+    request: Request[Instance],
+    status: str,
+    *,
+    timeout: float | None,
+    poll: PollPolicy,
+    clock: Clock,
+) -> Instance:
+    """Poll an instance until it has that status, in any case; once where no time is left."""
+    limit = None if timeout is None else max(timeout, 0.0)
+
+    return await _until_goal(
+        HasStatus(status), caller, request, timeout=limit, poll=poll, clock=clock
     )
 
 
@@ -87,9 +98,29 @@ async def wait_for_restored_instance(
         LISTED,
         target,
         lambda: _find(caller, restore, hostname, region),
-        timeout=timeout,
+        timeout=check.timeout(timeout),
         poll=poll,
         clock=clock,
+    )
+
+
+async def _until_goal(
+    goal: Goal,
+    caller: Polls,
+    request: Request[Instance],
+    *,
+    timeout: float | None,
+    poll: PollPolicy,
+    clock: Clock,
+) -> Instance:
+    target = _Target(
+        name=f"instance {request.instance_id}",
+        instance_id=request.instance_id,
+        region=request.region,
+    )
+
+    return await _until(
+        goal, target, lambda: caller.poll(request), timeout=timeout, poll=poll, clock=clock
     )
 
 
@@ -98,11 +129,11 @@ async def _until(
     target: Target,
     fetch: Callable[[], Awaitable[Any]],
     *,
-    timeout: Seconds | None,
+    timeout: float | None,
     poll: PollPolicy,
     clock: Clock,
 ) -> Instance:
-    wait: Wait[Instance] = Wait(target, goal, poll, check.timeout(timeout), clock.now())
+    wait: Wait[Instance] = Wait(target, goal, poll, timeout, clock.now())
     while not wait.is_over:
         await alone.advance(wait, fetch, clock)
 

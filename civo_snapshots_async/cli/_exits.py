@@ -19,9 +19,12 @@ from .. import (
     NotFoundError,
     OutcomeUnknownError,
     PermissionDeniedError,
+    RestoreAlreadyAppliedError,
+    RestorePlanChangedError,
     SnapshotFailedError,
     SnapshotNotCompleteError,
     SnapshotVanishedError,
+    UndoRefusedError,
     WaitTimeoutError,
 )
 
@@ -62,6 +65,9 @@ _BY_ERROR: tuple[tuple[type[Exception], Exit], ...] = (
     (InstanceFailedError, Exit.FAILED),
     (WaitTimeoutError, Exit.TIMED_OUT),
     (SnapshotNotCompleteError, Exit.GUARDED),
+    (RestorePlanChangedError, Exit.GUARDED),
+    (RestoreAlreadyAppliedError, Exit.GUARDED),
+    (UndoRefusedError, Exit.GUARDED),
     (OutcomeUnknownError, Exit.UNKNOWN),
     (CivoSnapshotsError, Exit.OTHER),
     # An invalid argument of the library is one of the command.

@@ -144,7 +144,8 @@ def addresses(ref: SnapshotRef, saved: SavedWait, now: datetime) -> None:
 def instances(instance: Instance, restore: Restore) -> None:
     """Read an instance, and a restore into one."""
     assert_type((instance.id, instance.hostname, instance.status), tuple[str, str, str])
-    assert_type((instance.private_ip, instance.region), tuple[str | None, str])
+    assert_type((instance.private_ip, instance.network_id), tuple[str | None, str | None])
+    assert_type(instance.region, str)
     assert_type((instance.is_active, instance.is_failed), tuple[bool, bool])
     assert_type((restore.id, restore.state, restore.phase), tuple[str, str, Phase])
     assert_type((restore.name, restore.hostname), tuple[str | None, str | None])
