@@ -14,6 +14,7 @@ from ._checks import Seconds
 from ._clock import Clock, SystemClock
 from ._creating import Creations
 from ._deleting import delete
+from ._ensuring import EnsuredRestores
 from ._http import endpoints
 from ._http.caller import Caller
 from ._http.config import DEFAULT_API_URL, Account, Token, checked_account, find_account
@@ -54,6 +55,7 @@ class SnapshotCalls:
         self._caller = Caller.open(self._account, http, retry, clock, http_session)
         self._creations = Creations(self._caller, clock, resolve_timeout)
         self._waits = SnapshotWaits(clock, self._caller, http.max_connections)
+        self._ensured = EnsuredRestores(self._caller, clock, resolve_timeout)
         self._applications = Applications(self._caller, clock, self._creations, self._waits)
 
     @classmethod

@@ -43,6 +43,21 @@ async def _read_pages(caller: Caller, region: str, per_page: int) -> tuple[Insta
     return tuple(instances.values())
 
 
+async def with_hostname(caller: Caller, hostname: str, region: str) -> tuple[Instance, ...]:
+    """Return the instances of a region that have a host name, in any case.
+
+    An instance that is deleted while pages are read moves others to a page that was read already.
+    So a host name that is on none is searched for once more where there may be several pages.
+    """
+    for _ in range(2):
+        instances = await list_instances(caller, region)
+        found = tuple(each for each in instances if each.hostname.casefold() == hostname.casefold())
+        if found or len(instances) < min(_PER_PAGE):
+            return found
+
+    return ()
+
+
 def _too_many(request: Request[InstancePage], pages: int) -> DecodeError:
     problem = f"pages: {pages:,}, and more than {_MAX_PAGES} are not read"
 

@@ -27,6 +27,7 @@ LEVELS: Mapping[str, int] = {
     # An overwrite destroys a disk, so its records pass the usual level of WARNING.
     **{f"overwrite.{step}": _WARNING for step in _STEPS},
     "create.resolved": _WARNING,
+    "restore.resolved": _WARNING,
     "delete.resolved": _INFO,
     "request.retried": _INFO,
     "wait.polled": _DEBUG,

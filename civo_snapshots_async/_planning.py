@@ -7,7 +7,7 @@ from ._errors import InstanceNotFoundError, SnapshotNotCompleteError, SnapshotNo
 from ._http import endpoints
 from ._http.caller import Caller
 from ._http.endpoints import Request
-from ._instances import list_instances
+from ._instances import with_hostname
 from ._models import Instance, Restore, Snapshot, SnapshotRef
 from ._restore_plan import RestoreFacts, RestorePlan
 from ._restoring import require_complete
@@ -121,8 +121,5 @@ def _is_newer(other: Snapshot, snapshot: Snapshot) -> bool:
 async def _of_hostname(caller: Caller, hostname: str | None, region: str) -> tuple[str, ...]:
     if hostname is None:
         return ()
-    there = await list_instances(caller, region)
 
-    return tuple(
-        sorted(each.id for each in there if each.hostname.casefold() == hostname.casefold())
-    )
+    return tuple(sorted(each.id for each in await with_hostname(caller, hostname, region)))

@@ -1,4 +1,4 @@
-"""A session: restores that are planned, approved, applied once and undone."""
+"""A session: restores that are planned, applied and undone, and restores that are ensured."""
 
 from ipaddress import IPv4Address
 
@@ -7,7 +7,7 @@ from ._applying import Patience
 from ._calls import SnapshotCalls
 from ._checks import Seconds
 from ._http import endpoints
-from ._models import Restore, SnapshotLike
+from ._models import Instance, Restore, SnapshotLike
 from ._planning import make_plan
 from ._policies import PollPolicy
 from ._restore_plan import RestorePlan
@@ -15,7 +15,7 @@ from ._waits.snapshots import OnChange
 
 
 class RestoreCalls(SnapshotCalls):
-    """A session that is open, with its restores by plan: `SnapshotSession` without its waits."""
+    """A session that is open, with restores that happen once: `SnapshotSession` without waits."""
 
     async def plan_restore(
         self,
@@ -99,3 +99,43 @@ class RestoreCalls(SnapshotCalls):
         """
         async with self._caller.scope.inside():
             return await self._applications.undo(plan)
+
+    async def ensure_restored(
+        self,
+        instance_id: str,
+        snapshot_id: SnapshotLike,
+        *,
+        hostname: str,
+        private_ip: str | IPv4Address | None = None,
+        description: str | None = None,
+        timeout: Seconds | None = 1800.0,
+        poll: PollPolicy = PollPolicy(),
+        region: str | None = None,
+    ) -> Instance:
+        """Return the instance of that host name, restored from a snapshot if it is not there yet.
+
+        It is the idempotent form for job runners that deliver at least once: done twice, it makes
+        one instance. Either way the instance is followed until it is `ACTIVE`, for `timeout`
+        seconds. The host name is its only mark, so let it say which restore it is of: an instance
+        that is there is returned whatever it was made from, and `snapshot_id`, `private_ip` and
+        `description` are for one that is made.
+
+        If the response to the restore is lost, the session resolves it by listing the instances,
+        for `resolve_timeout`. Calls of one session for one host name wait for each other; between
+        processes it rests on Civo's refusing a host name that is taken.
+
+        Raises `AmbiguousInstanceError` if several instances have the host name, or the snapshot's
+        own one has it; `OutcomeUnknownError` if the response was lost and no instance is listed;
+        and otherwise what `restore_snapshot` and `wait_until_active` raise.
+        """
+        request = endpoints.restore_snapshot(
+            self._ref(instance_id, snapshot_id, region),
+            hostname=check.hostname("hostname", hostname),
+            private_ip=private_ip,
+            description=description,
+        )
+        if hostname.casefold() == instance_id.casefold():
+            raise ValueError(f"hostname must not be the snapshot's own instance, {hostname!r}")
+        limit = check.timeout(timeout)
+        async with self._caller.scope.inside():
+            return await self._ensured.ensure(request, hostname, limit, poll)

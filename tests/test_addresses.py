@@ -51,6 +51,9 @@ CALLS: dict[str, Call] = {
     "watch": watched,
     "save_wait": resumed,
     "plan_restore": lambda s, i, like, **where: s.plan_restore(i, like, **where),
+    "ensure_restored": lambda s, i, like, **where: s.ensure_restored(
+        i, like, hostname="copy", **where
+    ),
     "restore_when_complete": lambda s, i, like, **where: s.restore_when_complete(i, like, **where),
     "wait_until_deleted": deleted,
     "wait_many": waited,

@@ -33,7 +33,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "verbs": (
         "_batch", "_checkpoint", "_creating", "_deleting", "_instances", "_audit", "_pruning",
-        "_restoring", "_planning", "_applying",
+        "_restoring", "_planning", "_applying", "_ensuring",
     ),
     "face": ("_calls", "_restore_calls", "_session"),
     "package": ("__init__",),

@@ -94,6 +94,9 @@ WAITS: dict[str, Callable[[SnapshotSession, Any], Awaitable[object]]] = {
         s, "web-1", "snap-1", timeout=t, poll=EVERY_10_S
     ),
     "SnapshotSession.checkpoint": entered,
+    "SnapshotSession.ensure_restored": lambda s, t: s.ensure_restored(
+        "web-2", "snap-2", hostname="other", timeout=t, poll=EVERY_10_S
+    ),
     "SnapshotSession.apply_restore": lambda s, t: s.apply_restore(PLAN, timeout=t, poll=EVERY_10_S),
 }
 BATCHES: dict[str, Callable[[SnapshotSession, Any], Awaitable[Any]]] = {
@@ -174,6 +177,7 @@ async def stuck(civo: FakeCivo, session: SnapshotSession) -> SnapshotSession:
     civo.add_snapshot("web-1", "snap-1", script=scripts.stuck())
     civo.add_instance("web-2")
     civo.add_snapshot("web-2", "snap-2", name="before", created_at=NOON)
+    civo.add_instance("i-3", hostname="other").busy_until = math.inf
     civo.script_next("web-2", scripts.stuck())
 
     return session

@@ -1,6 +1,6 @@
 """Following a restore, as far as that can be: by the instance that it leads to."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 import attrs
@@ -45,6 +45,38 @@ class _Target:
         return self.name
 
 
+@attrs.frozen(kw_only=True)
+class Mark:
+    """What the new instance of a restore is known by: its host name, and not being the source."""
+
+    hostname: str
+    restore: str
+    """What has made it, as in "restore restore-1"."""
+    source: str
+    """The snapshot's own instance, as it was named."""
+    snapshot_id: str
+    region: str
+
+    def find(self, instances: Iterable[Instance]) -> Instance | None:
+        """Return the one new instance; raise `AmbiguousInstanceError` where several may be it."""
+        found = {
+            instance.id: instance
+            for instance in instances
+            if instance.hostname.casefold() == self.hostname.casefold()
+            and instance.id.casefold() != self.source.casefold()
+        }
+        if len(found) > 1:
+            raise AmbiguousInstanceError(
+                f"{len(found)} instances have the host name {self.hostname}, and nothing tells "
+                f"which one {self.restore} has made: {', '.join(found)}",
+                instance_id=self.source,
+                snapshot_id=self.snapshot_id,
+                instances=tuple(found.values()),
+            )
+
+        return next(iter(found.values()), None)
+
+
 async def wait_until_active(
     caller: Polls,
     request: Request[Instance],
@@ -56,7 +88,19 @@ async def wait_until_active(
     """Poll an instance until Civo says that it is `ACTIVE`, and return it."""
     limit = check.timeout(timeout)
 
-    return await _until_goal(ACTIVE, caller, request, timeout=limit, poll=poll, clock=clock)
+    return await follow_until_active(caller, request, timeout=limit, poll=poll, clock=clock)
+
+
+async def follow_until_active(
+    caller: Polls,
+    request: Request[Instance],
+    *,
+    timeout: float | None,
+    poll: PollPolicy,
+    clock: Clock,
+) -> Instance:
+    """Do so in the time that is left of a wait: poll once where none is."""
+    return await _until_goal(ACTIVE, caller, request, timeout=timeout, poll=poll, clock=clock)
 
 
 async def wait_for_status(
@@ -69,11 +113,9 @@ async def wait_for_status(
     clock: Clock,
 ) -> Instance:
     """Poll an instance until it has that status, in any case; once where no time is left."""
-    limit = None if timeout is None else max(timeout, 0.0)
+    goal = HasStatus(status)
 
-    return await _until_goal(
-        HasStatus(status), caller, request, timeout=limit, poll=poll, clock=clock
-    )
+    return await _until_goal(goal, caller, request, timeout=timeout, poll=poll, clock=clock)
 
 
 async def wait_for_restored_instance(
@@ -86,22 +128,34 @@ async def wait_for_restored_instance(
     clock: Clock,
 ) -> Instance:
     """Poll the list of instances until the restored host name is in it."""
-    hostname = _mark_of(restore)
-    target = _Target(
-        name=f"the new instance {hostname} of restore {restore.id}",
-        instance_id=restore.instance_id,
+    mark = Mark(
+        hostname=_hostname_of(restore),
+        restore=f"restore {restore.id}",
+        source=restore.instance_id,
         snapshot_id=restore.from_snapshot or "",
         region=region,
     )
 
-    return await _until(
-        LISTED,
-        target,
-        lambda: _find(caller, restore, hostname, region),
-        timeout=check.timeout(timeout),
-        poll=poll,
-        clock=clock,
+    return await wait_until_listed(
+        caller, mark, timeout=check.timeout(timeout), poll=poll, clock=clock
     )
+
+
+async def wait_until_listed(
+    caller: Polls, mark: Mark, *, timeout: float | None, poll: PollPolicy, clock: Clock
+) -> Instance:
+    """Poll the list of instances until the one that a restore has made is in it."""
+    target = _Target(
+        name=f"the new instance {mark.hostname} of {mark.restore}",
+        instance_id=mark.source,
+        snapshot_id=mark.snapshot_id,
+        region=mark.region,
+    )
+
+    async def find() -> Instance | None:
+        return mark.find(await _all_instances(caller, mark.region))
+
+    return await _until(LISTED, target, find, timeout=timeout, poll=poll, clock=clock)
 
 
 async def _until_goal(
@@ -118,9 +172,10 @@ async def _until_goal(
         instance_id=request.instance_id,
         region=request.region,
     )
+    limit = None if timeout is None else max(timeout, 0.0)
 
     return await _until(
-        goal, target, lambda: caller.poll(request), timeout=timeout, poll=poll, clock=clock
+        goal, target, lambda: caller.poll(request), timeout=limit, poll=poll, clock=clock
     )
 
 
@@ -140,7 +195,7 @@ async def _until(
     return wait.result()
 
 
-def _mark_of(restore: Restore) -> str:
+def _hostname_of(restore: Restore) -> str:
     """Return the host name, the only mark of a new instance; ValueError where it marks none."""
     if restore.overwrite_existing:
         raise ValueError(
@@ -156,25 +211,6 @@ def _mark_of(restore: Restore) -> str:
         )
 
     return restore.hostname
-
-
-async def _find(caller: Polls, restore: Restore, hostname: str, region: str) -> Instance | None:
-    found = {
-        instance.id: instance
-        for instance in await _all_instances(caller, region)
-        if instance.hostname.casefold() == hostname.casefold()
-        and instance.id.casefold() != restore.instance_id.casefold()
-    }
-    if len(found) > 1:
-        raise AmbiguousInstanceError(
-            f"{len(found)} instances have the host name {hostname}, and nothing tells which one "
-            f"restore {restore.id} has made: {', '.join(found)}",
-            instance_id=restore.instance_id,
-            snapshot_id=restore.from_snapshot or "",
-            instances=tuple(found.values()),
-        )
-
-    return next(iter(found.values()), None)
 
 
 async def _all_instances(caller: Polls, region: str) -> list[Instance]:

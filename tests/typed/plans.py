@@ -1,10 +1,11 @@
-"""Restores by plan: the calls, the plan as a value, and what is raised instead."""
+"""Restores that happen once: the calls, the plan as a value, and what is raised instead."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 from typing import Any, assert_type
 
 from civo_snapshots_async import (
+    Instance,
     PollPolicy,
     Restore,
     RestoreAlreadyAppliedError,
@@ -52,6 +53,21 @@ async def applying(session: SnapshotSession, plan: RestorePlan) -> None:
     except (RestoreAlreadyAppliedError, UndoRefusedError) as error:
         assert_type((error.instance_id, error.fingerprint), tuple[str, str])
         assert_type(error.safety_snapshots, tuple[Snapshot, ...])
+
+
+async def ensuring(session: SnapshotSession, snapshot: Snapshot) -> None:
+    """Restore into a new instance, unless it is there."""
+    assert_type(await session.ensure_restored("web-1", "nightly", hostname="copy"), Instance)
+    await session.ensure_restored(
+        "web-1",
+        snapshot,
+        hostname="copy",
+        private_ip="10.0.0.9",
+        description="why",
+        timeout=timedelta(minutes=10),
+        poll=PollPolicy(interval=5),
+        region="LON1",
+    )
 
 
 def plans(plan: RestorePlan) -> None:
