@@ -1,13 +1,18 @@
 """The examples do what they describe, in no time."""
 
 import asyncio
+import builtins
 import importlib.util
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from civo_snapshots_async import SnapshotSession
+from civo_snapshots_async.testing import FakeCivo, FakeClock
 
 pytestmark = pytest.mark.usefixtures("time_passes_at_once")
 
@@ -91,6 +96,104 @@ def test_the_nightly_audit_of_none_is_another_failure(
     assert run(monkeypatch, "nightly_audit", "--civo", "web-1") == 2
 
     assert capsys.readouterr().err.startswith("no audit: ConfigurationError: no token")
+
+
+def replies(
+    monkeypatch: pytest.MonkeyPatch, reply: Callable[[str], str], *others: str
+) -> list[str]:
+    """Reply to the questions of an example, to the first by its text; return what was asked."""
+    asked: list[str] = []
+
+    def answer(question: str) -> str:
+        asked.append(question)
+        return reply(question) if len(asked) == 1 else others[len(asked) - 2]
+
+    monkeypatch.setattr(builtins, "input", answer)
+    return asked
+
+
+def approve(question: str) -> str:
+    """Type what the bot wants to see."""
+    return question.split()[2]
+
+
+@pytest.mark.parametrize(("last", "holds"), [("undo", "release 2, broken"), ("keep", "release 1")])
+def test_the_bot_applies_what_was_approved_and_undoes_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], last: str, holds: str
+) -> None:
+    """It shows the plan, each change of the safety snapshot, and what came of it."""
+    asked = replies(monkeypatch, approve, last)
+
+    assert run(monkeypatch, "restore_bot") == 0
+
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1:2] == [
+        "bot> Overwrites web-1 (ACTIVE) with before-upgrade, complete, taken 37 h ago (2 volumes)."
+    ]
+    assert printed[2].startswith("bot> Lost: everything written since. First takes the safety")
+    assert any(
+        line.startswith("bot>   safety snapshot: ") and line.endswith("-> Complete")
+        for line in printed
+    )
+    assert "bot> Done: web-1 is restored from before-upgrade." in printed
+    assert printed[-1] == f"web-1 holds: {holds}"
+    assert len(asked) == 2
+
+
+def test_the_bot_sends_nothing_that_was_not_approved(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`yes` is not the fingerprint of the plan."""
+    replies(monkeypatch, lambda _: "yes")
+
+    assert run(monkeypatch, "restore_bot") == 0
+
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[-2:] == ["bot> Canceled: nothing was sent.", "web-1 holds: release 2, broken"]
+
+
+async def test_the_bot_says_why_it_has_not_applied_a_plan(
+    civo: FakeCivo, fake_clock: FakeClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has changed, or it was delivered twice."""
+    bot = load("restore_bot")
+    civo.add_snapshot("web-1", name="before", age=3600)
+
+    def open_session() -> SnapshotSession:
+        return SnapshotSession(
+            civo.token, region=civo.region, api_url=civo.api_url, clock=fake_clock
+        )
+
+    text = await bot.propose(open_session, "web-1", "before")
+    assert await bot.apply(open_session, text)
+    assert not await bot.apply(open_session, text)
+    again = await bot.propose(open_session, "web-1", "before")
+    civo.add_snapshot("web-1", "snap-9", name="nightly")
+    assert not await bot.apply(open_session, again)
+
+    printed = capsys.readouterr().out
+    assert "bot> Not done: plan " in printed
+    assert "bot> Not done, and nothing was overwritten:\nbot>   newer snapshot snap-9 is new" in (
+        printed
+    )
+    assert len(civo.restores) == 1
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(("web-1",), 2), (("web-1", "nightly"), 1)])
+def test_the_bot_needs_a_snapshot_and_a_token(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    status: int,
+) -> None:
+    """It is an exit status, and no traceback."""
+    try:
+        ended: object = run(monkeypatch, "restore_bot", *arguments)
+    except SystemExit as stop:
+        ended = stop.code
+
+    assert ended == status
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_every_call_is_made(capsys: pytest.CaptureFixture[str]) -> None:
