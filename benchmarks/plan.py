@@ -42,7 +42,7 @@ class Sizes:
 
     processes: int = 8
     rounds: int = 30
-    peers_every: int = 10
+    peers_every: int = 15
     imports: int = 20
     waits: Sequence[int] = (100, 1000, 10_000)
     wait_processes: int = 3
