@@ -149,15 +149,17 @@ class Plan:
 
     def _requests(self) -> Iterator[Requests]:
         many = self.sizes.instances
-        for instances, waits, over in (
-            (1, 1, 0),
-            (1, 50, 0),
-            (1, 50, 60),
-            (many, many, 0),
-            (many, many, 60),
+        for instances, waits, over, scope in (
+            (1, 1, 0, "instance"),
+            (1, 50, 0, "instance"),
+            (1, 50, 60, "instance"),
+            (many, many, 0, "instance"),
+            (many, many, 60, "instance"),
+            (many, many, 0, "account"),
+            (many, many, 60, "account"),
         ):
-            _progress(f"requests: {waits} waits on {instances} instances, begun over {over} s")
-            yield Requests(**_only("requests", instances, waits, over))
+            _progress(f"requests: {waits} on {instances}, begun over {over} s, by {scope}")
+            yield Requests(**_only("requests", instances, waits, over, scope))
 
     def _defaults(self) -> Iterator[tuple[str, Default]]:
         for peer in PEERS if self.with_peers else ():

@@ -18,7 +18,7 @@ _HEIGHT = 240
 _TEXT = "#7d8590"
 _MARKED = "#3b82f6"
 _OTHERS = "#8b949e"
-_SERIES = (_MARKED, "#d97706", "#16a34a")
+_SERIES = (_MARKED, "#d97706", "#16a34a", "#c026d3")
 
 
 @attrs.frozen

@@ -6,7 +6,9 @@ import time
 import tracemalloc
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Literal
 
+import aiohttp
 import attrs
 
 from civo_snapshots_async import SnapshotSession
@@ -21,17 +23,30 @@ from .server import served
 Make = Callable[[int], Coroutine[object, object, object]]
 """Make the coroutine of a number."""
 
-# The instance and the snapshot of the wait of a number, among so many.
-LAYOUTS: dict[str, Callable[[int, int], tuple[str, str]]] = {
-    "one snapshot": lambda _, __: (INSTANCE_ID, "pending-0"),
-    "one instance": lambda number, count: (f"pending-{count}", f"snapshot-{number}"),
-    "an instance each": lambda number, _: (f"web-{number}", "pending-0"),
+
+@attrs.frozen
+class Wait:
+    """What one wait among many waits for."""
+
+    instance_id: str
+    snapshot_id: str
+    region: str = REGION
+    scope: Literal["instance", "account"] = "instance"
+
+
+# The wait of a number, among so many: the instance or region says how many its list shows.
+LAYOUTS: dict[str, Callable[[int, int], Wait]] = {
+    "one snapshot": lambda _, __: Wait(INSTANCE_ID, "pending-0"),
+    "one instance": lambda number, count: Wait(f"pending-{count}", f"snapshot-{number}"),
+    "an instance each": lambda number, _: Wait(f"web-{number}", "pending-0"),
+    "an account": lambda number, count: Wait(
+        f"web-{number}", f"pending-{number}", f"pending-{count}", "account"
+    ),
 }
 
 _CONNECTIONS = 100
 _LISTED = 1000
 _LIBRARY = ours.load()
-_POLL = _LIBRARY.PollPolicy(interval=HeldClock.LONG)
 
 
 @attrs.frozen(kw_only=True)
@@ -148,10 +163,15 @@ async def _opened(url: str) -> AsyncGenerator[tuple[SnapshotSession, HeldClock]]
 
 
 def _waiting(session: SnapshotSession, layout: str, count: int) -> Make:
-    place = LAYOUTS[layout]
+    scope = LAYOUTS[layout](0, count).scope
+    poll = _LIBRARY.PollPolicy(interval=HeldClock.LONG, scope=scope)
 
     def make(number: int) -> Coroutine[object, object, object]:
-        return session.wait_until_complete(*place(number, count), poll=_POLL, timeout=None)
+        wait = LAYOUTS[layout](number, count)
+
+        return session.wait_until_complete(
+            wait.instance_id, wait.snapshot_id, region=wait.region, poll=poll, timeout=None
+        )
 
     return make
 
@@ -169,12 +189,16 @@ async def _get(session: SnapshotSession, times: int) -> None:
 
 
 async def _prepare(layout: str, count: int, url: str) -> None:
-    """Let the server make its answers now, while nothing is measured."""
-    instance, snapshot = LAYOUTS[layout](0, count)
-    async with _LIBRARY.SnapshotSession(TOKEN, region=REGION, api_url=url) as session:
-        await session.get_snapshot(instance, snapshot)
-        if instance.startswith("pending-"):
-            await session.list_snapshots(instance)
+    """Let the server make its long answers now, while nothing is measured."""
+    wait = LAYOUTS[layout](0, count)
+    places = (
+        f"/v2/instances/{wait.instance_id}/snapshots?region={wait.region}",
+        f"/v2/resourcesnapshots?region={wait.region}",
+    )
+    async with aiohttp.ClientSession() as session:
+        for place in places:
+            async with session.get(f"{url}{place}") as response:
+                await response.read()
 
 
 def _traced() -> int:

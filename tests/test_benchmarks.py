@@ -42,8 +42,8 @@ def test_all_that_is_not_compared_is_measured_as_well() -> None:
     results = plan.run()
 
     assert [each.case for each in results.comparisons] == ["import"]
-    assert [each.count for each in results.waits] == [3, 3, 3]
-    assert [each.waits for each in results.requests] == [1, 50, 50, 2, 2]
+    assert [each.count for each in results.waits] == [3, 3, 3, 3]
+    assert [each.waits for each in results.requests] == [1, 50, 50, 2, 2, 2, 2]
     assert len(results.leaks) == 10
     assert all(each.poll > 0 and each.cancel > 0 for each in results.waits)
 

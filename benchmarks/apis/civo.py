@@ -33,6 +33,24 @@ def snapshots(count: int, *, pending: bool) -> list[_Document]:
     return [snapshot(f"snapshot-{number}", pending=pending) for number in range(count)]
 
 
+def account(count: int, *, pending: bool) -> list[_Document]:
+    """Return the account's list of so many snapshots, `pending-0` and on, an instance each."""
+    return [
+        {
+            "id": f"pending-{number}",
+            "name": "nightly-web-1",
+            "description": "taken before the upgrade",
+            "resource_type": "instance",
+            "created_at": CREATED_AT,
+            "instance": {
+                **snapshot(f"web-{number}", pending=pending),
+                "included_volumes": _VOLUMES,
+            },
+        }
+        for number in range(count)
+    ]
+
+
 def created() -> _Document:
     """Return the response to a create: the only one that names the volumes."""
     # One that was there before is not what a create has made.
@@ -63,6 +81,9 @@ ROUTES: Routes = {
     ),
     rf"GET /v2/instances/(?:pending|list)-(\d+)/snapshots{_REST}": (
         lambda asked, pending: snapshots(int(asked[1]), pending=pending)
+    ),
+    r"GET /v2/resourcesnapshots\?region=pending-(\d+)": (
+        lambda asked, pending: account(int(asked[1]), pending=pending)
     ),
     f"POST {_INSTANCE}/snapshots{_REST}": lambda _, __: created(),
     f"POST {_INSTANCE}/snapshots/[^/?]+/restore{_REST}": lambda _, __: restore(),
