@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "names", nargs="*", help=f"what to measure, all by default: {', '.join(NAMES)}; or `get`"
     )
-    parser.add_argument("--quick", action="store_true", help="in under two minutes, less exact")
+    parser.add_argument("--quick", action="store_true", help="in about three minutes, less exact")
     parser.add_argument("--processes", type=int, help="in how many processes to compare")
     parser.add_argument("--rounds", type=int, help="how many rounds to make in each")
     parser.add_argument("--without-peers", action="store_true", help="leave other clients out")
