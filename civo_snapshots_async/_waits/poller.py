@@ -35,6 +35,9 @@ waiter brings along. The invariants, named by number where they are kept:
    more; then the wait times out, and counts no poll that was not sent. To end it at the deadline
    would cost thousands of waits with one deadline the poll that they were promised; to let it queue
    for ever would let a session whose requests hang keep a caller without end.
+9. Only a callback of the loop changes any of this, one after the other. A cancellation may come
+   between any two steps of one, as `asyncio.run` cancels its task in the handler of SIGINT: the
+   waiter is marked at once, and leaves in the loop's next turn.
 """
 
 import asyncio

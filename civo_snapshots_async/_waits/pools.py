@@ -34,7 +34,7 @@ class Waiter(asyncio.Future[tuple[SnapshotEvent, ...]]):
     it, with its `finally`, would cost as much memory as the whole wait.
     """
 
-    __slots__ = ("context", "place", "topic", "wait", "wakes_on")
+    __slots__ = ("context", "is_canceled", "place", "topic", "wait", "wakes_on")
 
     def __init__(self, wait: Wait[Any], wakes_on: tuple[type, ...], topic: "Topic") -> None:
         super().__init__(loop=asyncio.get_running_loop())
@@ -45,6 +45,7 @@ class Waiter(asyncio.Future[tuple[SnapshotEvent, ...]]):
         self.context = copy_context()
         """That of its task: its log records and the caller's strategies run there."""
         self.place: DueTime | Poll | None = None
+        self.is_canceled = False
 
     @property
     def is_here(self) -> bool:
@@ -79,19 +80,30 @@ class Waiter(asyncio.Future[tuple[SnapshotEvent, ...]]):
             ending.add_done_callback(lambda _: self._wake(events))
 
     def cancel(self, msg: object = None) -> bool:
-        """Leave, and be canceled as it would finish; a second time, at once (invariant 3)."""
+        """Leave, and be canceled as it would finish; a second time, at once (invariant 3).
+
+        It leaves in the loop's next turn, as a signal handler may cancel a task between any two
+        steps of the poller (invariant 9).
+        """
         if self.done():
             return False
-        ending = self._leave()
-        if ending is None or ending.done():
+        if self.is_canceled:
             return super().cancel(msg)
-        ending.add_done_callback(lambda _: super(Waiter, self).cancel(msg))
+        self.is_canceled = True
+        self.get_loop().call_soon(self._leave_canceled, msg)
 
         return True
 
+    def _leave_canceled(self, msg: object) -> None:
+        ending = self._leave()
+        if ending is None or ending.done():
+            super().cancel(msg)
+        else:
+            ending.add_done_callback(lambda _: super(Waiter, self).cancel(msg))
+
     def _wake(self, events: tuple[SnapshotEvent, ...]) -> None:
-        # Its task may have been cancelled while the request ended.
-        if not self.done():
+        # A task that was canceled meanwhile is not woken by anything else.
+        if not self.is_canceled:
             self.set_result(events)
 
     def _leave(self) -> "asyncio.Task[object] | None":
