@@ -42,8 +42,9 @@ def strings_below(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
 
 
 def in_one_line(text: str) -> str:
-    """Return a text as the text builder would write it, without its line breaks."""
-    return re.sub(r"\s+", "", text.replace("`", '"'))
+    """Return a text as the text builder would write it, without its line breaks and list marks."""
+    without_marks = re.sub(r"^\s*[-*] ", "", text, flags=re.MULTILINE)
+    return re.sub(r"\s+", "", without_marks.replace("`", '"'))
 
 
 def test_every_field_is_shown_with_what_documents_it(tmp_path: Path) -> None:

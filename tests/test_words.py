@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+import civo_snapshots_async
+
 ROOT = Path(__file__).parents[1]
+PACKAGE = Path(civo_snapshots_async.__file__).parent
 PATHS = sorted(
     path
     for pattern in (
@@ -143,6 +146,7 @@ def test_another_word_is_left_alone(text: str) -> None:
 def test_what_is_allowed_is_there() -> None:
     """An exception that nothing needs any more is taken off the list."""
     for name, phrases in ALLOWED.items():
-        text = (ROOT / name).read_text(encoding="utf-8")
+        root = PACKAGE.parent if name.startswith(PACKAGE.name) else ROOT
+        text = (root / name).read_text(encoding="utf-8")
 
         assert [phrase for phrase in phrases if phrase not in text] == []

@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Protocol, cast
 
+import civo_snapshots_async
 from benchmarks.apis.api import INSTANCE_ID, SNAPSHOT_ID
 from benchmarks.clocks import HurriedClock
 from civo_snapshots_async import PollPolicy, SnapshotSession
 
 from .client import Client, Opener
 
-CHECKOUT = Path(__file__).parents[2]
+# Where the package is imported from: the source tree, or what a wheel was unpacked to.
+CHECKOUT = Path(civo_snapshots_async.__file__).parents[1]
 TOKEN = "0123456789"  # noqa: S105 - the server takes any
 REGION = "LON1"
 
