@@ -19,8 +19,7 @@ waiter brings along. The invariants, named by number where they are kept:
 
 1. A response counts for a wait if its request was sent when the wait was due, or later. To others
    it shows a change and no failure. An older response never undoes a newer one.
-2. A waiter is in exactly one place, and in none once it has left. Whoever has left is moved no
-   more, also where user code that runs in between (a log handler, a strategy) cancels it.
+2. A waiter is in exactly one place, and in none once it has left.
 3. A request lives as long as it has subscribers. The last one to leave cancels it, and its own task
    goes on when the request has ended.
 4. No more than `slots` requests are in flight, one that is ending included, and no more than one
@@ -35,9 +34,10 @@ waiter brings along. The invariants, named by number where they are kept:
    more; then the wait times out, and counts no poll that was not sent. To end it at the deadline
    would cost thousands of waits with one deadline the poll that they were promised; to let it queue
    for ever would let a session whose requests hang keep a caller without end.
-9. Only a callback of the loop changes any of this, one after the other. A cancellation may come
-   between any two steps of one, as `asyncio.run` cancels its task in the handler of SIGINT: the
-   waiter is marked at once, and leaves in the loop's next turn.
+9. Only callbacks of the loop change any of this, one after the other. A cancellation may come
+   between any two steps of one: by user code that runs in it (a log handler, a strategy), or by a
+   signal, as `asyncio.run` cancels its task in the handler of SIGINT. The waiter is marked at once,
+   and leaves in the loop's next turn.
 """
 
 import asyncio
@@ -158,8 +158,7 @@ class Poller:
     def _serve(self, pool: Pool, now: float) -> None:
         """Cut the polls that have run out of time, and ask for those that are due."""
         for waiter, poll in pool.out_of_time(now):
-            if waiter.place is poll:
-                self._cut_off(waiter, poll, now)
+            self._cut_off(waiter, poll, now)
         due = self._throttle.hold_back(pool, pool.wake(now), now)
         is_alone = len({waiter.topic for waiter in due} if pool.is_of_account else pool.topics) == 1
         for waiter in due:
@@ -180,8 +179,6 @@ class Poller:
 
     def _ask(self, waiter: Waiter, *, needs_get: bool) -> None:
         """Let it subscribe to the next request that will do; a last poll is a get of its own."""
-        if not waiter.is_here:
-            return
         topic, is_last = waiter.topic, waiter.wait.is_final
         target = topic if needs_get or is_last else topic.pool
         if target.asked is None:
@@ -391,8 +388,6 @@ class Poller:
 
     def _deliver(self, waiter: Waiter, outcome: object, sent_at: float, now: float) -> None:
         """Let a wait observe an outcome; wake its task, or let it sleep until its next poll."""
-        if not waiter.is_here:
-            return
         was_early = waiter.wait.is_early(sent_at)
         events = waiter.context.run(_observed, waiter, outcome, sent_at, now)
         if waiter.is_woken_by(events):

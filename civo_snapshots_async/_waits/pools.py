@@ -48,11 +48,6 @@ class Waiter(asyncio.Future[tuple[SnapshotEvent, ...]]):
         self.is_canceled = False
 
     @property
-    def is_here(self) -> bool:
-        """Whether it still waits: neither done nor about to be, when its request has ended."""
-        return self in self.topic.waiters
-
-    @property
     def is_asleep(self) -> bool:
         """Whether it is not due yet."""
         return isinstance(self.place, DueTime)
@@ -82,8 +77,8 @@ class Waiter(asyncio.Future[tuple[SnapshotEvent, ...]]):
     def cancel(self, msg: object = None) -> bool:
         """Leave, and be canceled as it would finish; a second time, at once (invariant 3).
 
-        It leaves in the loop's next turn, as a signal handler may cancel a task between any two
-        steps of the poller (invariant 9).
+        It leaves in the loop's next turn, as it may be canceled between any two steps of the
+        poller (invariant 9).
         """
         if self.done():
             return False
@@ -107,7 +102,7 @@ class Waiter(asyncio.Future[tuple[SnapshotEvent, ...]]):
             self.set_result(events)
 
     def _leave(self) -> "asyncio.Task[object] | None":
-        if not self.is_here:
+        if self not in self.topic.waiters:
             return None
         ending = self.move(None)
         del self.topic.waiters[self]
@@ -201,9 +196,7 @@ class Pool:
         return [waiter for topic in self.topics.values() for waiter in topic.waiters]
 
     def sleep(self, waiter: Waiter, at: float) -> None:
-        """Let it sleep until then, unless it has left."""
-        if not waiter.is_here:
-            return
+        """Let it sleep until then."""
         index = bisect_left(self.due_times, at, key=_at)
         if index == len(self.due_times) or self.due_times[index].at != at:
             self.due_times.insert(index, DueTime(at, self))
