@@ -178,7 +178,9 @@ class RestorePlan(Plain):
         not fit. The fingerprint detects a slip; whoever wants to deceive can write a new one. Show
         the approver what you have read, or compare fingerprints.
         """
-        fields = parse_versioned("a restore plan", text, version=_VERSION, longest=_MAX_CHARACTERS)
+        fields = parse_versioned(
+            "a restore plan", text, version=_VERSION, max_length=_MAX_CHARACTERS
+        )
         fingerprint = fields.pop("fingerprint", None)
         try:
             plan = from_plain({key: fields[key] for key in fields if key != "version"}, cls)

@@ -1,4 +1,4 @@
-"""The bytes of a response to plain values, nothing guessed: strict JSON, strict RFC 3339 times."""
+"""From bytes to plain values without guessing: strict JSON, strict RFC 3339 times."""
 
 import codecs
 import json
@@ -10,7 +10,7 @@ from typing import NoReturn, cast
 
 from . import _checks as check
 
-# As Civo writes times, but for Go's zero time: what Python reads as it is meant.
+# As Civo writes times, Go's zero time excepted: Python's own parser is right about these.
 _is_plain = re.compile(
     r"(?!0001)\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,12})?Z", re.ASCII
 ).fullmatch
@@ -22,10 +22,10 @@ _LEAP_SECOND = 60
 
 
 def parse_json(body: bytes) -> object:
-    """Parse JSON text in UTF-8; raise `ValueError` for anything that two parsers could read apart.
+    """Parse JSON text in UTF-8; raise `ValueError` for what two parsers could read differently.
 
-    Python's parser also takes NaN, Infinity, a number that is too large to be one, and a key given
-    twice, of which the last would win.
+    Python's parser also takes NaN, Infinity, a number that is too large for a float, and a key
+    given twice, of which the last would win.
     """
     if _parse_exactly is not None:
         value = _parse_exactly(body)
@@ -38,8 +38,9 @@ def parse_json(body: bytes) -> object:
 def exact_parser() -> Callable[[bytes], object] | None:
     """Return a parser by orjson, or `None` where the extra `[speed]` is not installed.
 
-    orjson, too, takes the last of two keys, and rounds a number that it can't hold. What it writes
-    byte for byte as it was read had neither; for everything else the parser gives `_UNPROVEN`.
+    orjson also takes the last of two equal keys, and rounds a number that it can't hold. A document
+    that it writes back byte for byte has neither; for every other one the parser returns
+    `_UNPROVEN`.
     """
     try:
         from orjson import JSONDecodeError, JSONEncodeError, dumps, loads  # noqa: PLC0415 - an extra
@@ -49,7 +50,7 @@ def exact_parser() -> Callable[[bytes], object] | None:
     def parse(body: bytes) -> object:
         try:
             value: object = loads(body)
-            # Go ends a document with a line end.
+            # Go ends a document with a newline.
             return value if dumps(value) == body.rstrip() else _UNPROVEN
         except (JSONDecodeError, JSONEncodeError):
             return _UNPROVEN
@@ -70,13 +71,14 @@ def _parse_strictly(body: bytes) -> object:
         raise ValueError("nested too deeply") from None
 
 
-def parse_versioned(what: str, text: object, *, version: int, longest: int) -> dict[str, object]:
+def parse_versioned(what: str, text: object, *, version: int, max_length: int) -> dict[str, object]:
     """Parse the text of a value that this library has written: `what`, as in "a saved wait".
 
-    Raise `ValueError` for one that is longer, that is no JSON object, or of another version.
+    Raise `ValueError` for one that is longer than `max_length` characters, that is no JSON object,
+    or that is of another version.
     """
     written = check.text(what, text)
-    if len(written) > longest:
+    if len(written) > max_length:
         raise ValueError(f"not {what}: it has {len(written)} characters")
     try:
         fields = parse_json(written.encode())
@@ -125,7 +127,7 @@ def parse_time(text: str) -> datetime | None:
 
     Fractions are cut to microseconds. Raise `ValueError` for anything else.
     """
-    # Taking it apart by the expression below costs five times as much.
+    # The expression below costs five times as much.
     if _is_plain(text) is not None:
         return datetime.fromisoformat(text)
     match = _RFC3339.fullmatch(text)
@@ -143,7 +145,7 @@ def _moment(match: re.Match[str]) -> datetime:
     year, month, day, hour, minute, second = map(int, match.groups()[:6])
     microsecond = int((match[7] or "0")[:6].ljust(6, "0"))
     leap = second == _LEAP_SECOND
-    # datetime knows no second 60: it is the one after 59.
+    # datetime has no second 60, which is the one after 59.
     moment = datetime(
         year, month, day, hour, minute, second - leap, microsecond, _offset(match)
     ) + timedelta(seconds=leap)
@@ -159,8 +161,8 @@ def _offset(match: re.Match[str]) -> timezone:
     return timezone(-size if match[8] == "-" else size)
 
 
-def excerpt(body: bytes, longest: int = 500) -> str:
+def excerpt(body: bytes, max_length: int = 500) -> str:
     """Return the beginning of a body as one line of text, whatever the body is."""
-    line = " ".join(body[: 4 * longest].decode(errors="replace").split())
+    line = " ".join(body[: 4 * max_length].decode(errors="replace").split())
 
-    return line if len(line) <= longest else f"{line[:longest]}…"
+    return line if len(line) <= max_length else f"{line[:max_length]}…"

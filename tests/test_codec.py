@@ -368,7 +368,7 @@ def test_names_what_came_in_place_of_json(content_type: str, media_type: str, sa
 
     assert caught.value.content_type == media_type
     assert str(caught.value) == (
-        "GET /v2/instances/web-1/snapshots/snap-1: Civo answered 200 in an undocumented "
+        "GET /v2/instances/web-1/snapshots/snap-1: Civo returned 200 in an undocumented "
         f"shape{says}: the body is not JSON: Expecting value: line 1 column 1 (char 0)"
     )
 

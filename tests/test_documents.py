@@ -318,7 +318,7 @@ LIST = endpoints.list_snapshots("web-1", region="LON1")
         ("{:g} kinds of error", len(MEETS)),
         ("{:g} s to", RetryPolicy().min_backoff),
         ("s to {:g} s", RetryPolicy().max_backoff),
-        ("invalid ones are ignored. | up to {:g} s", retry._MAX_OBEYED),
+        ("invalid ones are ignored. | up to {:g} s", retry._MAX_SERVER_BACKOFF),
         ("a budget of {:g} retries", RetryPolicy().budget),
         ("{:g} ways to lose it", len(LOST_RESPONSES) - 1),
         ("searched for {:g} s", DEFAULTS["resolve_timeout"]),

@@ -112,15 +112,15 @@ def test_an_older_error_for_a_token_has_only_a_result() -> None:
     [
         (
             {"code": "database_network_not_found", "reason": "No\nsuch  network"},
-            "Civo answered 404 database_network_not_found: No such network",
+            "Civo returned 404 database_network_not_found: No such network",
         ),
-        ({"code": "x_y"}, "Civo answered 404 x_y"),
-        ({"details": "it is gone"}, "Civo answered 404: it is gone"),
-        ({"code": None, "reason": {"a": 1}}, "Civo answered 404: {'a': 1}"),
-        ({"code": 7}, "Civo answered 404 7"),
-        (["no", "object"], 'Civo answered 404: ["no", "object"]'),
-        (b"<html>\n<h1>Not here</h1>", "Civo answered 404: an HTML page"),
-        (b"", "Civo answered 404"),
+        ({"code": "x_y"}, "Civo returned 404 x_y"),
+        ({"details": "it is gone"}, "Civo returned 404: it is gone"),
+        ({"code": None, "reason": {"a": 1}}, "Civo returned 404: {'a': 1}"),
+        ({"code": 7}, "Civo returned 404 7"),
+        (["no", "object"], 'Civo returned 404: ["no", "object"]'),
+        (b"<html>\n<h1>Not here</h1>", "Civo returned 404: an HTML page"),
+        (b"", "Civo returned 404"),
     ],
 )
 def test_its_text_is_one_sentence(body: object, sentence: str) -> None:
@@ -135,7 +135,7 @@ def test_its_text_is_one_sentence(body: object, sentence: str) -> None:
             GET,
             404,
             {"code": "database_account_not_found", "reason": "Failed to find the account"},
-            "GET /v2/instances/web-1/snapshots/snap-1: the token was refused (Civo answered 404 "
+            "GET /v2/instances/web-1/snapshots/snap-1: the token was refused (Civo returned 404 "
             "database_account_not_found): Failed to find the account",
             id="a wrong token",
         ),
@@ -143,7 +143,7 @@ def test_its_text_is_one_sentence(body: object, sentence: str) -> None:
             CREATE,
             401,
             {"result": "requires_authentication"},
-            "POST /v2/instances/web-1/snapshots: the token was refused (Civo answered 401 "
+            "POST /v2/instances/web-1/snapshots: the token was refused (Civo returned 401 "
             "requires_authentication)",
             id="no token",
         ),
@@ -151,7 +151,7 @@ def test_its_text_is_one_sentence(body: object, sentence: str) -> None:
             GET,
             404,
             {"code": "database_instance_find", "reason": "Failed to find"},
-            "GET /v2/instances/web-1/snapshots/snap-1: Civo answered 404 database_instance_find: "
+            "GET /v2/instances/web-1/snapshots/snap-1: Civo returned 404 database_instance_find: "
             "Failed to find (searched region LON1; if it is in another one, pass region=)",
             id="an unknown instance",
         ),
@@ -159,7 +159,7 @@ def test_its_text_is_one_sentence(body: object, sentence: str) -> None:
             GET,
             404,
             {"code": "database_snapshot_not_found"},
-            "GET /v2/instances/web-1/snapshots/snap-1: Civo answered 404 "
+            "GET /v2/instances/web-1/snapshots/snap-1: Civo returned 404 "
             "database_snapshot_not_found (searched region LON1; if it is in another one, pass "
             "region=)",
             id="an unknown snapshot",
@@ -168,7 +168,7 @@ def test_its_text_is_one_sentence(body: object, sentence: str) -> None:
             CREATE,
             404,
             {"code": "database_region_not_found", "reason": "No such region"},
-            "POST /v2/instances/web-1/snapshots: Civo answered 404 database_region_not_found: No "
+            "POST /v2/instances/web-1/snapshots: Civo returned 404 database_region_not_found: No "
             "such region (the region was LON1; pass the code of another one as region=)",
             id="an unknown region",
         ),
@@ -176,7 +176,7 @@ def test_its_text_is_one_sentence(body: object, sentence: str) -> None:
             CREATE,
             409,
             {"code": "database_snapshot_create_already_in_process", "reason": "In process"},
-            "POST /v2/instances/web-1/snapshots: Civo answered 409 "
+            "POST /v2/instances/web-1/snapshots: Civo returned 409 "
             "database_snapshot_create_already_in_process: In process (the instance has a snapshot "
             "that is still being created; ensure_snapshot returns it if it has the name you want)",
             id="a second create",
@@ -185,7 +185,7 @@ def test_its_text_is_one_sentence(body: object, sentence: str) -> None:
             CREATE,
             403,
             {"code": "quota_limit_reached", "reason": "Snapshot count"},
-            "POST /v2/instances/web-1/snapshots: Civo answered 403 quota_limit_reached: Snapshot "
+            "POST /v2/instances/web-1/snapshots: Civo returned 403 quota_limit_reached: Snapshot "
             "count (plan_prune and prune delete snapshots that are no longer needed)",
             id="a create over the quota",
         ),
@@ -193,7 +193,7 @@ def test_its_text_is_one_sentence(body: object, sentence: str) -> None:
             RESTORE,
             403,
             {"code": "quota_limit_reached", "reason": "Instance count"},
-            "POST /v2/instances/web-1/snapshots/snap-1/restore: Civo answered 403 "
+            "POST /v2/instances/web-1/snapshots/snap-1/restore: Civo returned 403 "
             "quota_limit_reached: Instance count",
             id="a restore over the quota",
         ),
@@ -209,10 +209,10 @@ def test_its_text_is_what_it_means_and_what_helps(
 @pytest.mark.parametrize(
     ("status", "asked", "sentence"),
     [
-        (429, "30", "Civo answered 429 (asked to wait 30 s)"),
-        (503, "Mon, 23 Nov 2026 12:00:07 GMT", "Civo answered 503 (asked to wait 7 s)"),
-        (429, "0", "Civo answered 429"),
-        (429, "soon", "Civo answered 429"),
+        (429, "30", "Civo returned 429 (asked to wait 30 s)"),
+        (503, "Mon, 23 Nov 2026 12:00:07 GMT", "Civo returned 503 (asked to wait 7 s)"),
+        (429, "0", "Civo returned 429"),
+        (429, "soon", "Civo returned 429"),
     ],
 )
 def test_its_text_has_the_seconds_of_retry_after(status: int, asked: str, sentence: str) -> None:
@@ -228,7 +228,7 @@ def test_the_attempts_come_last() -> None:
     response = Response(status=429, headers={"retry-after": "30"}, attempts=attempts)
 
     assert str(error_of(GET, response)) == (
-        "GET /v2/instances/web-1/snapshots/snap-1: Civo answered 429 (asked to wait 30 s), "
+        "GET /v2/instances/web-1/snapshots/snap-1: Civo returned 429 (asked to wait 30 s), "
         "2 attempts in 30.2 s"
     )
 
@@ -264,7 +264,7 @@ def test_a_redirect_is_refused_with_only_the_host_named(location: str, host: str
     error = refuse(307, b"", location=location)
 
     assert type(error) is ApiError
-    assert str(error).endswith(f"Civo answered 307, a redirect to {host}: not followed")
+    assert str(error).endswith(f"Civo returned 307, a redirect to {host}: not followed")
 
 
 @pytest.mark.parametrize(

@@ -228,7 +228,7 @@ class TestWaiting:
             ),
             pytest.param(
                 "web-9",
-                "GET /v2/instances/web-9/snapshots/snap-9: Civo answered 404 "
+                "GET /v2/instances/web-9/snapshots/snap-9: Civo returned 404 "
                 "database_instance_find: Failed to find instance 'web-9' (searched region FAKE1; "
                 "if it is in another one, pass region=); while waiting for snapshot snap-9 of "
                 "instance web-9 (1 poll in 0.0 s): it was never seen",

@@ -74,20 +74,20 @@ class Caller:
         return self._once.abandon()
 
     async def call(self, request: Request[T]) -> T:
-        """Send a request, again where it may be, and return what the response says.
+        """Send a request, retry it where that is allowed, and return what the response says.
 
-        A write leaves its trace in the log here, whichever method of the session it is for.
+        A write is logged here, whichever method of the session it is for.
         """
         if is_write(request):
             return (await self.call_counted(request))[0]
 
-        return self._read(request, await self._retrying.send(request, limit=self._limit))
+        return self._decode(request, await self._retrying.send(request, limit=self._limit))
 
     async def call_counted(self, request: Request[T]) -> tuple[T, tuple[Attempt, ...]]:
         """Do a write as `call` does; return its attempts as well, where there was more than one."""
         with Write(request) as write:
             response = await self._retrying.send(request, limit=self._limit)
-            value = self._read(request, response)
+            value = self._decode(request, response)
             write.done(value)
 
         return value, response.attempts
@@ -95,21 +95,21 @@ class Caller:
     async def poll(self, request: Request[T]) -> T:
         """Send a request once: the retry of a poll is the next poll.
 
-        Its time begins when it is sent, so that no wait fails for a queue of our own.
+        Its time starts with its slot, so that no wait fails because of our own queue.
         """
         response = await self._once.send(request, limit=self._limit, counts_queue=False)
 
-        return self._read(request, response)
+        return self._decode(request, response)
 
     async def poll_list(self, request: Request[tuple[Snapshot, ...]]) -> Listing:
-        """Send a list once, and say as well what time it was at the server.
+        """Request a list, without retries, and return the server's own time as well.
 
         It may have entries that could not be read; a list of which nothing could is an error.
         """
         response = await self._once.send(request, limit=self._limit)
         problem: DecodeError | None = None
         try:
-            snapshots = self._read(request, response)
+            snapshots = self._decode(request, response)
         except DecodeError as error:
             if not error.unreadable:
                 raise
@@ -122,7 +122,7 @@ class Caller:
             arrived_at=response.arrived_at,
         )
 
-    def _read(self, request: Request[T], response: Response) -> T:
+    def _decode(self, request: Request[T], response: Response) -> T:
         try:
             value: Any = decode(request, response)
         except DecodeError as error:

@@ -344,7 +344,7 @@ def _undocumented(
     got = f" (got {content_type})" if content_type and not _JSON.search(content_type) else ""
 
     return DecodeError(
-        f"{request.method} {request.path}: Civo answered {response.status} in an undocumented "
+        f"{request.method} {request.path}: Civo returned {response.status} in an undocumented "
         f"shape{got}: {shown}{f'; and {more} more' if more > 0 else ''}{_unread_part(part)}",
         status=response.status,
         method=request.method,

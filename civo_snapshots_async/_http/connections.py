@@ -1,4 +1,4 @@
-"""What requests go out on: pools, a proxy, a pace, and the trace that shows what has left."""
+"""Connections to send requests on, with their proxy, rate limit and trace of what was sent."""
 
 import asyncio
 import urllib.request
@@ -24,29 +24,29 @@ class Progress:
     """How far one attempt of a request has got."""
 
     is_traced: bool = False
-    """Whether aiohttp reports when it begins to write: for what must not be sent twice."""
-    has_begun: bool = False
+    """Whether aiohttp reports the first write: it does for what must not be sent twice."""
+    has_started: bool = False
     is_written: bool = False
 
     @property
     def may_have_left(self) -> bool:
         """Whether any byte of it may have left."""
-        return self.is_written if self.is_traced else self.has_begun
+        return self.is_written if self.is_traced else self.has_started
 
 
 @attrs.frozen(kw_only=True)
 class Defaults:
-    """What all requests of a session have in common; aiohttp prepares it once."""
+    """What all requests of a session have in common, which aiohttp prepares once."""
 
     headers: Mapping[str, str]
-    """Without the token: an aiohttp session would show it."""
+    """Without the token, which an aiohttp session would show."""
     timeout: aiohttp.ClientTimeout
     proxy: str | None
     middleware: aiohttp.ClientMiddlewareType
 
 
 class Connections:
-    """The aiohttp sessions to send with: all ours, on a connector of ours or of the caller's."""
+    """The aiohttp sessions to send with: our own, on connectors of ours or on the caller's."""
 
     def __init__(self, given: aiohttp.ClientSession | None, defaults: Defaults) -> None:
         self._given = given
@@ -68,7 +68,7 @@ class Connections:
             raise SessionClosedError("the aiohttp session that was given is closed")
         if self._loop is not asyncio.get_running_loop():
             self._bind()
-        # A kept connection that the server has just dropped would eat the request.
+        # A request on a kept-alive connection is lost if the server has just closed that.
         is_fresh = self._given is None and request.retry_safety not in _RETRIED
         session = self._open.get(is_fresh)
         if session is None:
@@ -85,18 +85,18 @@ class Connections:
     async def aclose(self) -> None:
         """Close ours; the caller's, and its connector, stay open."""
         self._is_closed = True
-        # Cancelled while it waits for one to end, it closes the others all the same.
+        # A cancellation while one of them closes must not keep the others open.
         async with AsyncExitStack() as closing:
             for session in self._open.values():
                 closing.push_async_callback(session.close)
 
     def abandon(self) -> bool:
-        """Close ours where nothing can be awaited any more; return whether any was open."""
-        # On a given session's connections, none is open any more when that one is closed.
+        """Close ours where nothing can be awaited any more; return whether one was open."""
+        # Those on a given session's connections were closed with it.
         is_open = any(not session.closed for session in self._open.values())
         for session in self._open.values():
             connector = session.connector
-            # Without one, aiohttp's session is closed, and has nothing to warn of.
+            # Without a connector, aiohttp's session counts as closed, and warns of nothing.
             session.detach()
             if connector is not None and self._given is None:
                 _close_unawaited(connector, self._loop)
@@ -109,11 +109,11 @@ def _close_unawaited(
     connector: aiohttp.BaseConnector, loop: asyncio.AbstractEventLoop | None
 ) -> None:
     if loop is not None and _runs_in_another_thread(loop):
-        # The collector runs in any thread. Where the loop is closed just now, its end is theirs.
+        # The garbage collector runs in any thread. A loop that closes meanwhile takes them along.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(connector.__exit__, None, None, None)
         return
-    # The end of its `with` statement: close() may start a task, which nobody may be left to run.
+    # As at the end of its `with` statement: close() may start a task that no loop would run.
     connector.__exit__(None, None, None)
 
 
@@ -140,7 +140,7 @@ def _trace() -> aiohttp.TraceConfig:
     return trace
 
 
-# The one trace of ours, which notes whether a request has begun to leave.
+# Our own trace, which notes whether any byte of a request was written.
 _TRACE = _trace()
 
 
@@ -163,13 +163,13 @@ def _open_session(
         proxy=defaults.proxy,
         middlewares=(defaults.middleware,),
         auto_decompress=False,
-        # For what may be sent again anyway, none: it costs a tenth of a request.
+        # None for what may be retried anyway: it costs a tenth of a request.
         trace_configs=[_TRACE] if is_fresh else None,
     )
     if given is not None:
-        # Of a given session its connections and its traces, without its login, cookies, headers and
-        # netrc file. Exactly its traces: where it is instrumented, so is every session by its
-        # making, and each request would be traced twice.
+        # A given session lends its connections and its traces, and not its login, cookies, headers
+        # and netrc file. Exactly its traces: an instrumentation adds its own to every new session,
+        # and each request would be traced twice.
         session.trace_configs[:] = [*given.trace_configs, _TRACE]
 
     return session
@@ -183,9 +183,9 @@ def _open_connector(*, is_fresh: bool) -> aiohttp.TCPConnector:
 
 
 def connect_limits(seconds: float, *, has_own_pool: bool) -> aiohttp.ClientTimeout:
-    """Bound the making of a connection, and nothing else."""
+    """Return the time limits that bound connecting, and nothing else."""
     return aiohttp.ClientTimeout(
-        # This one would count a wait in a given session's pool as well.
+        # This includes the wait in the pool of a given session.
         connect=seconds if has_own_pool else None,
         sock_connect=seconds,
         # Longer ones than this are rounded up to a whole second of the loop's clock.
@@ -194,17 +194,17 @@ def connect_limits(seconds: float, *, has_own_pool: bool) -> aiohttp.ClientTimeo
 
 
 def pace(requests_per_second: float | None) -> AbstractAsyncContextManager[object] | None:
-    """Return what lets so many requests a second through, evenly; `None` where all may go."""
+    """Return a rate limiter that spaces requests evenly; `None` for no limit."""
     if requests_per_second is None:
         return None
     try:
-        from aiolimiter import AsyncLimiter  # noqa: PLC0415 - few ask for it
+        from aiolimiter import AsyncLimiter  # noqa: PLC0415 - an extra
     except ImportError:
         raise ConfigurationError(
             "requests_per_second needs aiolimiter: pip install aiolimiter"
         ) from None
 
-    # One at a time: a bucket of more would let a burst through on top of the rate.
+    # A bucket of one: a larger one would let a burst through on top of the rate.
     return AsyncLimiter(1, 1 / requests_per_second)
 
 

@@ -1,4 +1,4 @@
-"""What a refusal means: by Civo's code first, and only then by the HTTP status."""
+"""What an error response means: by Civo's code first, and only then by its HTTP status."""
 
 import re
 from email.utils import parsedate_to_datetime
@@ -24,8 +24,8 @@ from .._errors import (
 from .._strict_json import excerpt, parse_json
 from .message import Request, Response
 
-# A bad token arrives as a 404 with a code of its own: read by its status alone, it would be a
-# snapshot that is gone. The first pattern that fits the whole code wins.
+# The response to a bad token is a 404 with a code of its own: by its status alone, it would mean
+# that a snapshot is gone. The first pattern that fits the whole code wins.
 _BY_CODE: tuple[tuple[str, type[ApiError]], ...] = (
     (r"authentication_.*|requires_authentication", AuthenticationError),
     (r"database_account_not_found", AuthenticationError),
@@ -54,13 +54,13 @@ _MAX_RETRY_AFTER = 3600.0
 
 
 def error_of(request: Request[object], response: Response) -> ApiError:
-    """Make the error that an answer other than 2xx means."""
+    """Return the error that a response other than 2xx means."""
     envelope = _envelope(response.body)
-    # Older refusals of a token say it in `result`, which elsewhere is just "failed".
+    # Older responses to a bad token have their code in `result`, which elsewhere is just "failed".
     code = envelope.get("code") or envelope.get("result", "").replace("failed", "")
     reason = envelope.get("reason") or envelope.get("details", "")
 
-    kind = _kind(code, response.status)
+    kind = _class_of(code, response.status)
     sentence = _sentence(kind, request, response, code, reason)
     advice = _advice(kind, request, code, retry_after(response))
 
@@ -83,13 +83,13 @@ def code_of(response: Response) -> str:
     return _envelope(response.body).get("code", "")
 
 
-def _kind(code: str, status: int) -> type[ApiError]:
+def _class_of(code: str, status: int) -> type[ApiError]:
     by_status = _BY_STATUS.get(status, ApiError)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         by_status = ServerError
     by_code = next((error for pattern, error in _CODES if pattern.fullmatch(code)), by_status)
-    # A server that fails has not looked, so nothing is known to be gone. A create that gives this
-    # as its own reason has looked.
+    # A server that fails has searched for nothing, so nothing is known to be gone. Where a create
+    # gives this as its own reason, it has searched.
     is_of_create = "_create_" in code.lower()
     if by_status is ServerError and issubclass(by_code, NotFoundError) and not is_of_create:
         return ServerError
@@ -103,14 +103,14 @@ def _sentence(
     call = f"{request.method} {request.path}"
     if response.is_redirect:
         host = _host(response.headers.get("location", ""))
-        return f"{call}: Civo answered {response.status}, a redirect to {host}: not followed"
-    said = " ".join(reason.split()) or ("" if code else _page(response.body))
-    what = " ".join(filter(None, ("Civo answered", str(response.status), code)))
-    # A 404, of all things, needs saying what it means.
+        return f"{call}: Civo returned {response.status}, a redirect to {host}: not followed"
+    text = " ".join(reason.split()) or ("" if code else _page(response.body))
+    what = " ".join(filter(None, ("Civo returned", str(response.status), code)))
+    # Nobody expects a bad token behind a 404.
     if issubclass(kind, AuthenticationError):
         what = f"the token was refused ({what})"
 
-    return f"{call}: {what}{f': {said}' if said else ''}"
+    return f"{call}: {what}{f': {text}' if text else ''}"
 
 
 def _advice(
@@ -118,7 +118,7 @@ def _advice(
 ) -> str:
     """Say what the response leaves out and what helps, where that is known."""
     advice: list[str] = []
-    # The path does not show the region, and a wrong one looks like something that is gone.
+    # The path does not show the region, and in a wrong one everything seems to be gone.
     if issubclass(kind, (SnapshotNotFoundError, InstanceNotFoundError)):
         advice.append(f"searched region {request.region}; if it is in another one, pass region=")
     if issubclass(kind, RegionNotFoundError):
@@ -138,8 +138,8 @@ def _advice(
 
 
 def _page(body: bytes) -> str:
-    text = excerpt(body, longest=120)
-    # A gateway's page says in a hundred tags what the status says as well.
+    text = excerpt(body, max_length=120)
+    # A gateway's page has nothing but the status, in a hundred tags.
     return "an HTML page" if text.startswith("<") else text
 
 
@@ -168,12 +168,12 @@ def _as_text(value: object) -> str:
 
     text = value if isinstance(value, str) else str(value)
 
-    # Half a surrogate pair could not be printed.
+    # Half a surrogate pair can't be printed.
     return text.encode(errors="replace").decode()
 
 
 def retry_after(response: Response) -> float | None:
-    """Return the seconds that `Retry-After` asks for; `None` for none, and for an absurd one."""
+    """Return the seconds that `Retry-After` asks for; `None` for none, and for over an hour."""
     value = response.headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}", value):
         seconds = float(value)
@@ -186,7 +186,7 @@ def retry_after(response: Response) -> float | None:
 def _seconds_until(date: str, response: Response) -> float:
     try:
         until = parsedate_to_datetime(date)
-        # The server's own clock, where it shows it: ours may be off.
+        # By the server's own clock, where a header shows it: ours may be off.
         header = response.headers.get("date", "")
         now = parsedate_to_datetime(header) if header else response.received_at
         return -1.0 if now is None else (until - now).total_seconds()

@@ -1,13 +1,13 @@
 """Time limits of requests: one timer of the event loop for all that are in flight.
 
-`asyncio.timeout` takes a timer of the loop for each request, and calls it off again: 4 us, of which
-here one is left. Tests' clocks, and those of users, bound requests by their own `timeout`.
+`asyncio.timeout` starts and cancels a timer of the loop for each request, which takes 4 us; this
+takes 1 us. A clock of a test or of a user bounds requests by its own `timeout`.
 
-1. The timer is never later than the earliest limit that is in flight.
-2. It may be earlier, as a limit that is over does not move it: it then finds nothing to do. One
-   that were moved each time would cost what `asyncio.timeout` costs.
-3. A limit that is over leaves its place in the heap behind, without its task. Such places are
-   removed when they are more than half of it.
+1. The timer is never later than the earliest limit of a request in flight.
+2. It may be earlier, because a limit that has ended does not move it: it then finds nothing to do.
+   Moving it each time would cost as much as `asyncio.timeout`.
+3. A limit that has ended leaves its entry in the heap, without its task. Such entries are removed
+   when they are more than half of the heap.
 """
 
 import asyncio
@@ -51,17 +51,17 @@ class MachineLimits:
         return _Limit(self, seconds)
 
     def add(self, limit: "_Limit", seconds: float) -> None:
-        """Have a limit canceled when its time has passed."""
+        """Have a task canceled when its time has passed."""
         loop = asyncio.get_running_loop()
         at = loop.time() + seconds
-        # Two of one time are compared by their numbers.
+        # Entries for the same time are compared by their numbers.
         self._number += 1
         heapq.heappush(self._heap, (at, self._number, limit))
         if at < self._timer_at:
             self._arm(loop, at)
 
     def leave_behind(self) -> None:
-        """Note that a limit is over."""
+        """Note that a limit has ended before its time."""
         self._left_behind += 1
         if self._left_behind > _MIN_LEFT_BEHIND and self._left_behind * 2 > len(self._heap):
             self._heap = [each for each in self._heap if each[2].is_running]

@@ -1,4 +1,4 @@
-"""The one seam to the network: a request and a response as values, and what carries them."""
+"""The seam to the network: requests and responses as values, and what a transport is."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -27,8 +27,8 @@ class RetrySafety(Enum):
     NEVER = "it destroys something"
 
 
-# Not frozen, and no less values for that: each call makes one of either, and attrs takes twice the
-# time for the fields of what is frozen.
+# Values, although they are not frozen: each call makes one of each, and attrs takes twice as long
+# to set the fields of a frozen class.
 @attrs.define(kw_only=True)
 class Request(Generic[T_co]):
     """One documented call, before it is sent; its response becomes a `returns`."""
@@ -100,7 +100,7 @@ def is_2xx(status: int) -> bool:
 
 
 class Transport(Protocol):
-    """Whatever can take a request to Civo and bring back the response."""
+    """What sends a request to Civo and returns the response."""
 
     async def send(self, request: Request[object], *, limit: float) -> Response:
         """Send it, in at most `limit` seconds; raise `TransportError` for no complete response."""

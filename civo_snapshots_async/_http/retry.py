@@ -1,4 +1,4 @@
-"""A transport around a transport: sends again what may be sent again, and counts it."""
+"""A transport around a transport: it retries what may be retried, and counts the attempts."""
 
 import random
 from collections.abc import Callable
@@ -17,11 +17,12 @@ from .message import Request, Response, RetrySafety, Transport
 
 Outcome = Response | TransportError
 
-_MAX_OBEYED = 60.0
+# The most, in seconds, that a `Retry-After` may delay a retry.
+_MAX_SERVER_BACKOFF = 60.0
 
 
 class RetryingTransport:
-    """Sends once; only what meets something passing costs more than that."""
+    """Sends a request; only a transient error costs more than that one attempt."""
 
     def __init__(self, inner: Transport, policy: RetryPolicy, clock: Clock) -> None:
         self._inner = inner
@@ -30,7 +31,7 @@ class RetryingTransport:
         self._budget = _Budget(policy.budget)
 
     async def send(self, request: Request[object], *, limit: float) -> Response:
-        """Send until it is answered for good, in no more than `limit` seconds in all."""
+        """Send it, and retry it after transient errors, in at most `limit` seconds in all."""
         started = self._clock.now()
         deadline = started + limit
         try:
@@ -41,7 +42,7 @@ class RetryingTransport:
             self._budget.give_back()
             return outcome
         if _is_transient(request, outcome):
-            outcome = await self._send_again(request, outcome, started, deadline)
+            outcome = await self._retry(request, outcome, started, deadline)
         else:
             self._budget.give_back()
         if isinstance(outcome, TransportError):
@@ -49,7 +50,7 @@ class RetryingTransport:
 
         return outcome
 
-    async def _attempt(self, request: Request[object], deadline: float) -> Outcome:
+    async def _send_once(self, request: Request[object], deadline: float) -> Outcome:
         # A timeout of 0 would be none in some libraries.
         limit = max(deadline - self._clock.now(), 0.001)
         try:
@@ -57,31 +58,31 @@ class RetryingTransport:
         except TransportError as error:
             return error
 
-    async def _send_again(
+    async def _retry(
         self, request: Request[object], first: Outcome, started: float, deadline: float
     ) -> Outcome:
         outcomes: list[Outcome] = [first]
-        attempts = [_attempt(request, first, self._clock.now() - started)]
+        attempts = [_attempt_of(request, first, self._clock.now() - started)]
         is_first = True
 
         async def attempt() -> Outcome:
             nonlocal is_first
             if not is_first:
                 try:
-                    outcomes.append(await self._attempt(request, deadline))
+                    outcomes.append(await self._send_once(request, deadline))
                 except SessionClosedError as error:
-                    # Of this attempt it knows that nothing was sent, and not of those before.
+                    # It knows about this attempt alone: an earlier one may have reached Civo.
                     error.may_have_arrived |= any(each.may_have_arrived for each in attempts)
                     raise
-                attempts.append(_attempt(request, outcomes[-1], self._clock.now() - started))
+                attempts.append(_attempt_of(request, outcomes[-1], self._clock.now() - started))
             is_first = False
             return outcomes[-1]
 
-        # One for each call: an AsyncRetrying that is shared mixes up its callers.
+        # A new one for each call: one that calls share mixes up their results.
         retrying = tenacity.AsyncRetrying(
             sleep=self._clock.sleep,
             retry=tenacity.retry_if_result(lambda got: self._may_retry(request, got)),
-            wait=_Pause(self._policy.min_backoff, self._policy.max_backoff),
+            wait=_Backoff(self._policy.min_backoff, self._policy.max_backoff),
             stop=self._stop(deadline),
             before_sleep=_logging(request),
             retry_error_callback=lambda _: outcomes[-1],
@@ -117,14 +118,14 @@ class RetryingTransport:
 
 
 class _Budget:
-    """How many repeats a session has left, while nothing succeeds."""
+    """How many retries a session may still make; calls that end without trouble refill it."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._left = float(size)
 
     def spend(self) -> bool:
-        """Take one, if there is one."""
+        """Take one retry; return whether there was one."""
         if self._left < 1:
             return False
         self._left -= 1
@@ -132,25 +133,27 @@ class _Budget:
         return True
 
     def give_back(self) -> None:
-        """Count a success."""
+        """Refill it by a fifth of a retry."""
         if self._left < self._size:
             self._left = min(self._left + 0.2, self._size)
 
 
-class _Pause(wait_base):
-    """What the server asks for, else exponential backoff with full jitter."""
+class _Backoff(wait_base):
+    """What `Retry-After` asks for, else exponential backoff with full jitter."""
 
-    def __init__(self, shortest: float, longest: float) -> None:
-        self._backoff = tenacity.wait_random_exponential(multiplier=0.5, max=longest, min=shortest)
+    def __init__(self, min_backoff: float, max_backoff: float) -> None:
+        self._exponential = tenacity.wait_random_exponential(
+            multiplier=0.5, max=max_backoff, min=min_backoff
+        )
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> float:
         got = retry_state.outcome and retry_state.outcome.result()
         asked = retry_after(got) if isinstance(got, Response) else None
         if asked is None:
-            return self._backoff(retry_state)
+            return self._exponential(retry_state)
 
-        # Everybody was effort_of the same moment: not all come back at it.
-        return min(asked, _MAX_OBEYED) + random.uniform(0, 0.1)  # noqa: S311
+        # All who were throttled got the same time: not all may come back at once.
+        return min(asked, _MAX_SERVER_BACKOFF) + random.uniform(0, 0.1)  # noqa: S311
 
 
 def _is_transient(request: Request[object], got: Outcome) -> bool:
@@ -164,10 +167,10 @@ def _is_limited(got: Outcome) -> bool:
     return isinstance(got, Response) and got.status == HTTPStatus.TOO_MANY_REQUESTS
 
 
-def _attempt(request: Request[object], got: Outcome, elapsed: float) -> Attempt:
+def _attempt_of(request: Request[object], got: Outcome, elapsed: float) -> Attempt:
     if isinstance(got, TransportError):
-        said = str(got).removeprefix(f"{got.method} {got.path}: ")
-        return Attempt(outcome=said, may_have_arrived=got.may_have_arrived, elapsed=elapsed)
+        text = str(got).removeprefix(f"{got.method} {got.path}: ")
+        return Attempt(outcome=text, may_have_arrived=got.may_have_arrived, elapsed=elapsed)
 
     return Attempt(
         outcome=f"{got.status} {code_of(got)}".rstrip(),
@@ -183,7 +186,7 @@ def _with_attempts(got: Outcome, attempts: tuple[Attempt, ...]) -> Outcome:
         return attrs.evolve(got, attempts=attempts)
 
     may_have_arrived = any(attempt.may_have_arrived for attempt in attempts)
-    # The last attempt's text may say that nothing was sent: true of that one alone.
+    # The text may say that nothing was sent, which is true of the last attempt alone.
     earlier = may_have_arrived and not got.may_have_arrived
     caveat = "; an earlier attempt may have reached Civo" if earlier else ""
 
@@ -207,7 +210,7 @@ def _logging(request: Request[object]) -> Callable[[tenacity.RetryCallState], No
             request.method,
             request.path,
             state.attempt_number,
-            _attempt(request, got, 0.0).outcome if got else "",
+            _attempt_of(request, got, 0.0).outcome if got else "",
             state.upcoming_sleep,
         )
 

@@ -1,4 +1,4 @@
-"""What a session runs, so that closing it can end that."""
+"""Scopes of running tasks: closing a session ends what runs in its scope."""
 
 import asyncio
 from types import TracebackType
@@ -16,7 +16,7 @@ class CancelScope:
     __slots__ = ("_cancellations", "_is_cut", "_task")
 
     def enter(self) -> None:
-        """Begin to hold the running task."""
+        """Enter the scope, as the running task."""
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a call must be made in a task")
@@ -34,7 +34,7 @@ class CancelScope:
         return True
 
     def leave(self, kind: type[BaseException] | None) -> bool:
-        """Let the task go; return whether what it raises is the work of `cancel` alone."""
+        """Leave the scope; return whether the task raises because of `cancel` alone."""
         task, self._task = self._task, None
         if not self._is_cut or task is None:
             return False
@@ -51,7 +51,7 @@ class Scope:
         self.is_over = False
 
     def inside(self) -> "_Inside":
-        """Run what is inside until it ends, or until `end`."""
+        """Return a context manager: what runs inside it is ended by `end`."""
         return _Inside(self)
 
     def end(self) -> None:
@@ -63,7 +63,7 @@ class Scope:
 
 
 class _Inside(CancelScope):
-    """One thing that runs."""
+    """A running task in a scope."""
 
     __slots__ = ("_scope",)
 

@@ -1,4 +1,4 @@
-"""A request becomes a response, over HTTP, with aiohttp."""
+"""The transport over HTTP, with aiohttp: a request goes out, a response comes back."""
 
 import asyncio
 import json
@@ -37,10 +37,10 @@ _CONTENT_TYPES = {"json": "application/json", "form": "application/x-www-form-ur
 
 
 class SendOnce:
-    """The middleware of every request: it sends it with the token, and never a second time.
+    """The middleware of every request: it adds the token, and keeps aiohttp from retrying.
 
-    It is no method of the transport: aiohttp's session, which holds it, would hold the transport,
-    and one that is dropped would live until the collector runs.
+    A method of the transport would be a reference cycle, by way of aiohttp's session that holds
+    it: a transport that is dropped would live until the garbage collector runs.
     """
 
     __slots__ = ("_token",)
@@ -51,20 +51,20 @@ class SendOnce:
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Send it."""
-        # Here, and not in what is handed to aiohttp: what it reports of that would hold the token.
+        """Send a request at most once."""
+        # Not in the arguments for aiohttp: its reports of those would show the token.
         request.headers["Authorization"] = self._token.authorization
         try:
             return await handler(request)
         except aiohttp.ClientConnectorError:
             raise
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-            # On these aiohttp itself sends GET, PUT and DELETE again, unseen and uncounted.
+            # After these aiohttp itself retries GET, PUT and DELETE, unseen and uncounted.
             raise ConnectionLostError(named(error)) from None
 
 
 class AiohttpTransport:
-    """Sends each request exactly once, follows nothing, keeps nothing that a server sets."""
+    """Sends each request at most once, follows no redirect, keeps no cookie."""
 
     def __init__(
         self,
@@ -81,8 +81,8 @@ class AiohttpTransport:
         self._ssl = options.ssl_context or True
         self._body_headers = {"Content-Type": _CONTENT_TYPES[options.body_format]}
         self._pace = pace(options.requests_per_second)
-        # Our pool has no limit: a call that waited inside it would be charged for the wait. A
-        # given one has a limit of its own.
+        # Instead of a limit of aiohttp's pool: a request that waits there uses up its own timeout.
+        # A given session has a limit of its own.
         self._slots = asyncio.Semaphore(
             options.max_connections if http_session is None else sys.maxsize
         )
@@ -92,8 +92,8 @@ class AiohttpTransport:
     ) -> Response:
         """Send the request once and read its response, whatever its status.
 
-        `limit` holds for everything, or, unless it `counts_queue`, from a free slot on; that wait
-        is never charged to the request's own timeout, which is the settings'.
+        `limit` bounds all of it, or, with `counts_queue=False`, what follows the wait for a slot.
+        `HttpOptions.request_timeout` never includes that wait.
         """
         progress = Progress()
         timeout = self._options.request_timeout
@@ -104,9 +104,9 @@ class AiohttpTransport:
             except TimeoutError:
                 outcome = self._late(request, progress, "complete response", limit)
         else:
-            # Both limits begin now, and the shorter one is enough: each costs a timer.
+            # Both limits start now, so that the shorter one is enough: each costs a timer.
             outcome = await self._exchange(request, progress, min(limit, timeout))
-        # Raised here and not where it was caught: aiohttp's errors hold the request with the token.
+        # Not raised where it was caught: aiohttp's errors hold the request, with the token.
         if isinstance(outcome, Exception):
             raise outcome
 
@@ -117,16 +117,13 @@ class AiohttpTransport:
         await self._connections.aclose()
 
     def abandon(self) -> bool:
-        """Drop what was opened and never closed, without aiohttp's warnings.
-
-        Return whether there was any.
-        """
+        """Drop what was never closed, without aiohttp's warnings; return whether there was any."""
         return self._connections.abandon()
 
     async def _exchange(
         self, request: Request[object], progress: Progress, timeout: float
     ) -> Response | TransportError | SessionClosedError:
-        """Send it when its turn has come; `timeout` begins then."""
+        """Send it when there is a slot for it; `timeout` starts then."""
         if self._pace is not None:
             async with self._pace:
                 pass
@@ -135,16 +132,16 @@ class AiohttpTransport:
             async with self._limits.timeout(timeout):
                 response = await self._request(request, progress)
                 arrived_at = self._clock.now()
-                longest = request.max_body if is_2xx(response.status) else _MAX_ERROR_BODY
+                max_bytes = request.max_body if is_2xx(response.status) else _MAX_ERROR_BODY
                 content = response.content
-                # It mostly arrives with the head: then there is nothing to wait for, and aiohttp
-                # has taken the connection back. With a body of ours, it may still be writing that.
-                if request.fields is None and content.is_eof() and content.total_bytes <= longest:
+                # A body mostly arrives with the head: nothing to wait for, and aiohttp has taken
+                # the connection back, unless it is still writing a body of ours.
+                if request.fields is None and content.is_eof() and content.total_bytes <= max_bytes:
                     return self._response(response, content.read_nowait(), arrived_at)
-                body, is_cut = await _read(response, longest)
+                body, is_cut = await _read_body(response, max_bytes)
                 return self._response(response, body, arrived_at, is_cut=is_cut)
         except aiohttp.ConnectionTimeoutError:
-            progress.has_begun = False
+            progress.has_started = False
             return self._late(request, progress, "connection", self._options.connect_timeout)
         except TimeoutError:
             return self._late(request, progress, "complete response", timeout)
@@ -157,13 +154,13 @@ class AiohttpTransport:
         self, request: Request[object], progress: Progress
     ) -> Awaitable[aiohttp.ClientResponse]:
         session = self._connections.session_for(request)
-        progress.is_traced, progress.has_begun = is_traced(session), True
+        progress.is_traced, progress.has_started = is_traced(session), True
         fields = request.fields
 
         return session.request(
             request.method,
-            # yarl keeps the last URLs by their text, with all that aiohttp takes from them; one
-            # that is built from its parts costs a sixth of a request more each time.
+            # yarl caches URLs by their text, with the parts that aiohttp needs. One that is built
+            # from parts costs a sixth of a request more each time.
             URL(_url(self._account, request), encoded=True),
             data=None if fields is None else _encoded(fields, self._options.body_format),
             headers=None if fields is None else self._body_headers,
@@ -196,7 +193,7 @@ class AiohttpTransport:
     ) -> TransportError | SessionClosedError:
         call = f"{request.method} {request.path}"
         failure = failure_of(error)
-        # Where both signs are there, they must agree that nothing left.
+        # Nothing was sent only where the error and the trace agree on it.
         is_unsent = failure.is_unsent and not progress.is_written
         if self._connections.are_closed:
             closed = SessionClosedError(f"{call}: the session was closed while this call ran")
@@ -238,7 +235,7 @@ def _defaults(
 
 
 def _url(account: Account, request: Request[object]) -> str:
-    # Nothing in it needs percent-encoding: that was checked when the request was made.
+    # Nothing in it needs percent-encoding, as `endpoints` has checked.
     url = f"{account.api_url}{request.path}?region={request.region}"
     if not request.query:
         return url
@@ -249,7 +246,7 @@ def _url(account: Account, request: Request[object]) -> str:
 def _encoded(fields: Mapping[str, str | bool], body_format: Literal["json", "form"]) -> bytes:
     if body_format == "json":
         return json.dumps(fields).encode()
-    # Booleans in JSON's spelling, as on the page; Python's would be 'True'.
+    # Booleans in JSON's spelling, as on Civo's page; Python's would be 'True'.
     spelled = {name: "true" if value is True else value for name, value in fields.items()}
 
     return urlencode(spelled).encode()
@@ -260,16 +257,16 @@ def _headers(options: HttpOptions) -> dict[str, str]:
 
     return {
         "Accept": "application/json",
-        # A compressed response could be any size when it is unpacked.
+        # A compressed response could have any size when it is decompressed.
         "Accept-Encoding": "identity",
         "User-Agent": f"{options.application} {agent}" if options.application else agent,
     }
 
 
 class MaskedHeaders:
-    """The headers of a response, without the token where the server echoes it.
+    """The headers of a response, with the token masked where the server echoes it.
 
-    Each is masked when it is taken: hardly any is.
+    A header is masked when it is read, as few are.
     """
 
     __slots__ = ("_headers", "_token")
@@ -316,20 +313,20 @@ def _unescaped(escape: re.Match[bytes]) -> bytes:
         return escape[2]
     character = int(code, 16)
 
-    # A token is ASCII: of any other character nothing is needed but its place.
+    # A token is ASCII: any other character only has to keep its place.
     return bytes([character]) if character < _PAST_ASCII else b"?"
 
 
-async def _read(response: aiohttp.ClientResponse, longest: int) -> tuple[bytes, bool]:
-    """Read so many bytes of a body at most; return whether it is cut."""
+async def _read_body(response: aiohttp.ClientResponse, max_bytes: int) -> tuple[bytes, bool]:
+    """Read at most that many bytes of a body; return them, and whether the body was longer."""
     chunks: list[bytes] = []
     length = 0
     async with response:
         async for chunk in response.content.iter_any():
             chunks.append(chunk)
             length += len(chunk)
-            if length > longest:
+            if length > max_bytes:
                 response.close()
-                return b"".join(chunks)[:longest], True
+                return b"".join(chunks)[:max_bytes], True
 
     return b"".join(chunks), False

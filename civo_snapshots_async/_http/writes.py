@@ -30,13 +30,13 @@ class Write:
     byte is sent, so that a process that dies leaves a record of what may have happened.
     """
 
-    __slots__ = ("_kind", "_request")
+    __slots__ = ("_request", "_verb")
 
     def __init__(self, request: Request[object]) -> None:
         self._request = request
-        self._kind = _EVENTS[request.call]
+        self._verb = _EVENTS[request.call]
         if request.fields and request.fields.get("overwrite_existing"):
-            self._kind = "overwrite"
+            self._verb = "overwrite"
 
     def __enter__(self) -> Self:
         self._log("sent", "sending")
@@ -74,16 +74,16 @@ class Write:
                 self._log("unknown", "it may have been done: %s", type(error).__name__)
 
     def _log(self, step: str, text: str, *args: object, seen: Snapshot | None = None) -> None:
-        if is_logged(event := f"{self._kind}.{step}"):
+        if is_logged(event := f"{self._verb}.{step}"):
             about = About.of(self._request)
             log(event, about.seen(seen), f"%s: {text}", self._sentence(about), *args)
 
     def _sentence(self, about: About) -> str:
         snapshot = f"snapshot {about.snapshot}" if about.snapshot else "a snapshot"
         instance = f"instance {about.instance_id} in {about.region}"
-        if self._kind == "overwrite":
+        if self._verb == "overwrite":
             return f"overwrite {instance} from {snapshot}"
         hostname = (self._request.fields or {}).get("hostname", "")
-        into = f" into a new instance {hostname}".rstrip() if self._kind == "restore" else ""
+        into = f" into a new instance {hostname}".rstrip() if self._verb == "restore" else ""
 
-        return f"{self._kind} {snapshot} of {instance}{into}"
+        return f"{self._verb} {snapshot} of {instance}{into}"

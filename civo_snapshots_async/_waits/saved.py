@@ -128,7 +128,7 @@ class SavedWait:
 
 
 def _fields(text: str) -> dict[str, object]:
-    fields = parse_versioned("a saved wait", text, version=_VERSION, longest=_LONGEST)
+    fields = parse_versioned("a saved wait", text, version=_VERSION, max_length=_LONGEST)
     odd_ones = (fields.keys() - {"included_volumes"}) ^ _KEYS
     if odd_ones:
         odd = ", ".join(map(repr, sorted(odd_ones)))

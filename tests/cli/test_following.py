@@ -21,7 +21,7 @@ from civo_snapshots_async.cli._following import NotedPoll, View, in_words
 from ..make import make_snapshot
 
 PENDING = make_snapshot("Pending", {"vol-1": "Completed", "vol-2": ""})
-ERROR = ApiError("Civo answered 503", status=503, method="GET", path="/v2")
+ERROR = ApiError("Civo returned 503", status=503, method="GET", path="/v2")
 
 
 def shown(view: View) -> str:
@@ -63,7 +63,7 @@ def test_a_change_is_shown(view: View) -> None:
 @pytest.mark.parametrize(
     ("event", "note"),
     [
-        (PollFailed(error=ERROR, in_a_row=1), "a poll failed: Civo answered 503"),
+        (PollFailed(error=ERROR, in_a_row=1), "a poll failed: Civo returned 503"),
         (SnapshotStalled(snapshot=PENDING, unchanged_for=300), "nothing has changed for 300 s"),
     ],
     ids=["failed", "stalled"],
