@@ -1,11 +1,11 @@
-"""A response becomes a model or an error. The one place that knows cattrs.
+"""From a response to a model or an error; the only file that knows cattrs.
 
-Each payload is read by the quick converter, which stops at the first problem; only where there is
-one, by the thorough converter, which finds them all. Of the CPU of a list, half is spent here:
+The quick converter reads each payload, and stops at the first problem. Only then the thorough
+converter reads it, and finds all problems. Half of the CPU of a list is spent here:
 
-- `_flat` gives each field to the quick converter, which so need not search for them;
-- the hooks of fields are called by cattrs' generated code, with no wrapper around them;
-- both converters are made when they are first needed: an import needs neither.
+- `_flat` gives every field to the quick converter, which need not check for missing ones;
+- cattrs' generated code calls the hooks of fields without a wrapper around them;
+- both converters are made at first use: an import needs neither.
 """
 
 import functools
@@ -19,7 +19,7 @@ import cattrs
 from cattrs import gen
 from cattrs.cols import homogenous_tuple_structure_factory
 
-from .._checks import is_plain_name
+from .._checks import is_plain_name, is_uuid
 from .._errors import DecodeError
 from .._models import (
     Instance,
@@ -43,13 +43,12 @@ Hook = Callable[[object, Any], Any]
 # cattrs leaves parts of its types open.
 _gen: Any = gen
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# RFC 6838, with the stars that a masked token leaves.
+# As in RFC 6838, and with the stars of a masked token.
 _MEDIA_TYPE = re.compile(r"([\w!#$&^.+*-]{1,127}/[\w!#$&^.+*-]{1,127})\s*(?:;|$)", re.ASCII)
 _JSON = re.compile(r"[/+]json$")
 _MAX_PROBLEMS = 20
 _SHOWN_PROBLEMS = 3
-# More than these are no slip in somebody's snapshot, but a shape that is not known.
+# More than these are no single mistakes, but an unknown shape.
 _MAX_UNREADABLE = 1000
 # What the wire nests in an object called `status`, and the models do not.
 _OF_STATUS = frozenset({"state", "volumes", "message"})
@@ -71,7 +70,7 @@ def decode(request: Request[T], response: Response) -> T:
     if not response.is_success:
         raise error_of(request, response)
     value, problems = _read(request, response)
-    # Raised here and not where it was found: a parser's error holds the whole body.
+    # Not raised where it was found: a parser's error holds the whole body.
     if problems:
         part = value if isinstance(value, _Partial) else _Partial()
         raise _undocumented(request, response, problems, part)
@@ -153,9 +152,9 @@ def _fits(request: Request[object], read_id: str, name: str, payload: dict[str, 
         return not expected.isdisjoint((read_id.casefold(), name.casefold()))
     # In the response to an update, what was filled in proves nothing.
     requested = request.known["id"].casefold()
-    if _is_uuid(requested) or not _is_uuid(read_id.casefold()):
+    if is_uuid(requested) or not is_uuid(read_id):
         return read_id.casefold() == requested or (
-            not _is_uuid(requested)
+            not is_uuid(requested)
             and _is_given("name", payload.get("name"))
             and name.casefold() in expected
         )
@@ -164,13 +163,9 @@ def _fits(request: Request[object], read_id: str, name: str, payload: dict[str, 
     return not _is_given("name", payload.get("name")) or name.casefold() in expected
 
 
-def _is_uuid(text: str) -> bool:
-    return _UUID.fullmatch(text) is not None
-
-
 def _read_page(payload: object, address: dict[str, str]) -> tuple[object, list[str]]:
     if not isinstance(payload, dict):
-        return None, [f"expected an object, got {_kind(payload)}"]
+        return None, [f"expected an object, got {_json_type(payload)}"]
     page = cast("dict[str, object]", payload)
     missing = [f"{name}: missing" for name in ("items", "pages") if name not in page]
     if missing:
@@ -178,7 +173,7 @@ def _read_page(payload: object, address: dict[str, str]) -> tuple[object, list[s
     items, _, problems = _read_array(Instance, page["items"], address, at="items")
     pages = page["pages"]
     if isinstance(pages, bool) or not isinstance(pages, int):
-        return None, [*problems, f"pages: expected a whole number, got {_kind(pages)}"]
+        return None, [*problems, f"pages: expected a whole number, got {_json_type(pages)}"]
 
     return InstancePage(items=items, pages=pages), problems
 
@@ -198,7 +193,7 @@ def _read_list(
 
 def _read_quota(payload: object) -> tuple[object, list[str]]:
     if not isinstance(payload, dict):
-        return None, [f"expected an object, got {_kind(payload)}"]
+        return None, [f"expected an object, got {_json_type(payload)}"]
     fields = cast("dict[str, object]", payload)
     read: dict[str, int] = {}
     problems: list[str] = []
@@ -208,7 +203,7 @@ def _read_quota(payload: object) -> tuple[object, list[str]]:
     ):
         value = fields.get(name)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            problems.append(f"{name}: expected a whole number, 0 or more, got {_kind(value)}")
+            problems.append(f"{name}: expected a whole number, 0 or more, got {_json_type(value)}")
         else:
             read[field] = value
 
@@ -218,11 +213,11 @@ def _read_quota(payload: object) -> tuple[object, list[str]]:
 def _read_array(
     model: type[N], payload: object, address: dict[str, str], *, at: str = ""
 ) -> tuple[tuple[N, ...], tuple[UnreadableEntry, ...], list[str]]:
-    """Read the entries that can be read, and report what the others are known by."""
+    """Return the entries that can be read, what identifies the others, and the problems."""
     if payload is None:
         return (), (), []
     if not isinstance(payload, list):
-        problem = f"expected an array, got {_kind(payload)}"
+        problem = f"expected an array, got {_json_type(payload)}"
         return (), (), [f"{at}: {problem}" if at else problem]
     models: list[N] = []
     unreadable: list[UnreadableEntry] = []
@@ -232,7 +227,7 @@ def _read_array(
         if read is not None:
             models.append(read)
             continue
-        # Once there are problems enough, no more are searched for.
+        # With enough problems found, no more are searched for.
         is_searched = len(problems) < _MAX_PROBLEMS
         found = _find_problems(model, item, address, f"{at}[{index}]") if is_searched else []
         problems += found
@@ -377,10 +372,10 @@ class _MismatchError(Exception):
     """A value is not of the documented kind."""
 
     def __init__(self, expected: str, value: object) -> None:
-        super().__init__(f"expected {expected}, got {_kind(value)}")
+        super().__init__(f"expected {expected}, got {_json_type(value)}")
 
 
-def _kind(value: object) -> str:
+def _json_type(value: object) -> str:
     # Text is not shown: it is the server's, and may be long or a secret.
     match value:
         case None:
@@ -397,8 +392,8 @@ def _kind(value: object) -> str:
             return "an object"
 
 
-# The first line of each of these is all that mostly runs, ten times for one snapshot: none calls
-# another one there.
+# Mostly the first lines of each of these are all that runs, ten times for one snapshot: they call
+# no other one of these.
 def _text(value: object, _: object) -> str:
     if isinstance(value, str) and value.isascii():
         return value
@@ -410,7 +405,7 @@ def _text(value: object, _: object) -> str:
 
 
 def _id(value: object, _: object) -> str:
-    # No call could name another one, and a restore must be able to.
+    # No path could hold any other id, and a restore has to send it in one.
     if isinstance(value, str) and is_plain_name(value):
         return value
     _text(value, _)
@@ -439,11 +434,11 @@ def _text_or_empty(value: object, _: object) -> str:
 
 
 def _message(value: object, _: object) -> str:
-    # It decides nothing, so no shape of it is worth losing the snapshot for.
+    # Nothing depends on it, so that no shape of it makes a snapshot unreadable.
     if not value or not isinstance(value, str):
         return ""
 
-    # Half a surrogate pair could not be printed.
+    # Half a surrogate pair can't be printed.
     return value if value.isascii() else value.encode(errors="replace").decode()
 
 
@@ -484,7 +479,7 @@ def _converter(*, detailed_validation: bool) -> cattrs.Converter:
         Instance: {"hostname": word, "status": word},
     }
     for model, of_fields in hooks.items():
-        # Each field is there, if only as null: `_flat` sees to that.
+        # `_flat` gives every field, a missing one as null.
         fields = [field.evolve(default=attrs.NOTHING) for field in attrs.fields(model)]
         structure: Hook = _gen.make_dict_structure_fn_from_attrs(
             fields, model, converter, **of_fields
@@ -501,7 +496,7 @@ def _register(
 ) -> None:
     # `register_structure_hook` puts a dispatcher of cattrs before the hook of a union, and takes no
     # `tuple[str, ...]`.
-    converter.register_structure_hook_func(lambda address: address == type_, hook)
+    converter.register_structure_hook_func(lambda given: given == type_, hook)
 
 
 def _register_object(converter: cattrs.Converter, model: type, structure: Hook) -> None:
