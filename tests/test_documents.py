@@ -229,6 +229,13 @@ def test_a_page_starts_with_when_to_use_it(document: Path) -> None:
     assert re.search(r"\b(when|Start here)\b", first)
 
 
+def reference() -> str:
+    """Return the pages of the reference, one after the other."""
+    pages = sorted((ROOT / "docs" / "reference").glob("*.md"))
+
+    return "\n".join(page.read_text(encoding="utf-8") for page in pages)
+
+
 def test_the_reference_has_every_public_name() -> None:
     """Public means listed; neither a name that is missing nor one that is no more."""
     public = {
@@ -237,8 +244,7 @@ def test_the_reference_has_every_public_name() -> None:
         for name in module.__all__
     } - {scripts.__name__, faults.__name__}
 
-    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    shown = re.findall(r"^\.\. (?!automodule)\w+:: (\S+)$", page, re.MULTILINE)
+    shown = re.findall(r"^\.\. (?!automodule)\w+:: (\S+)$", reference(), re.MULTILINE)
 
     assert sorted(shown) == sorted(public)
 
@@ -247,15 +253,14 @@ def test_the_reference_has_every_method_of_a_session() -> None:
     """They are listed by hand, in groups, and come from a private base class as well."""
     public = {name for name in dir(SnapshotSession) if not name.startswith("_")}
 
-    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    shown = re.findall(r"^   \.\. auto(?:method|property):: (\w+)$", page, re.MULTILINE)
+    shown = re.findall(r"^   \.\. auto(?:method|property):: (\w+)$", reference(), re.MULTILINE)
 
     assert sorted(shown) == sorted(public)
 
 
 def test_the_reference_draws_and_explains_every_error() -> None:
     """In the tree, each under its base class, and in the table below it."""
-    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
     drawn = re.findall(r"^([│ ├└─]*)(\w+Error)$", page, re.MULTILINE)
     explained = re.findall(r"^\| `(\w+Error)` \|", page, re.MULTILINE)
 

@@ -61,7 +61,8 @@ def test_every_field_is_shown_with_what_documents_it(tmp_path: Path) -> None:
     ]
     subprocess.run(command, check=True)  # noqa: S603 - it is our own
 
-    page = in_one_line((tmp_path / "reference.txt").read_text(encoding="utf-8"))
+    pages = (tmp_path / "reference").glob("*.txt")
+    page = in_one_line("\n".join(each.read_text(encoding="utf-8") for each in pages))
     fields = dict(documented_fields())
     assert len(fields) > 100
     assert [name for name, text in fields.items() if in_one_line(text) not in page] == []
