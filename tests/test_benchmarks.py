@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.clients.ours import CHECKOUT
 from benchmarks.figures import Comparison, compare
 from benchmarks.plan import Plan, Sizes
 from benchmarks.svg import Bar, Line, bars, lines
@@ -22,8 +23,8 @@ def test_a_small_run_prints_its_control_first(
     """Whether two that are the same came out the same is what everything else stands on."""
     results, plots = tmp_path / "results.json", tmp_path / "plots"
 
-    asked = "--processes=1 --rounds=2 --without-peers --against=."
-    main(["get 1", "poll", *asked.split(), f"--json={results}", f"--plots={plots}"])
+    asked = ["--processes=1", "--rounds=2", "--without-peers", f"--against={CHECKOUT}"]
+    main(["get 1", "poll", *asked, f"--json={results}", f"--plots={plots}"])
 
     printed = capsys.readouterr().out
     titles = [line.partition(":")[0] for line in printed.splitlines() if "relative to bare" in line]
