@@ -436,7 +436,7 @@ class TestFindingTheRestoredInstance:
 
         error = caught.value
         assert str(error) == (
-            "2 instances have the host name copy, and nothing tells which one restore restore-1 "
+            "2 instances have the host name copy, and nothing shows which one restore restore-1 "
             "has made: i-1, i-2; while waiting for the new instance copy of restore restore-1 "
             "(1 poll in 0.0 s): it was never seen"
         )

@@ -436,7 +436,7 @@ async def test_a_bug_of_the_poller_ends_the_waits_of_the_pool(
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Poller, "_pass_on", broken)
+    monkeypatch.setattr(Poller, "_dispatch", broken)
 
     came_to = await outcomes(*(polls.wait() for _ in range(3)))
 

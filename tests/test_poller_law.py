@@ -418,7 +418,7 @@ class PollerMachine(RuleBasedStateMachine):
 def places(pool: Pool) -> list[DueTime | Poll]:
     """Return all places in which somebody of a pool may be."""
     targets: list[Pool | Topic] = [pool, *pool.topics.values()]
-    polls = [poll for target in targets for poll in (target.asked, target.in_flight) if poll]
+    polls = [poll for target in targets for poll in (target.next_poll, target.in_flight) if poll]
     return [*pool.due_times, *polls]
 
 

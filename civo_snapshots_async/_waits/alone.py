@@ -1,4 +1,4 @@
-"""The plain driver of one wait, which the session's poller must equal."""
+"""The plain driver of one wait; the session's poller must come to the same results."""
 
 import math
 import random
@@ -16,13 +16,13 @@ T = TypeVar("T")
 async def advance(
     wait: Wait[T], fetch: Callable[[], Awaitable[T]], clock: Clock
 ) -> tuple[SnapshotEvent, ...]:
-    """Sleep until the wait is due, poll once, and return what is new."""
+    """Sleep until the wait is due, poll once, and return the events."""
     now = clock.now()
     if wait.is_overdue(now):
         wait.schedule(now, draw)
     if wait.due > now:
         await clock.sleep(wait.due - now)
-    # A timer of the loop may come a hair too soon.
+    # A timer of the loop may fire slightly early.
     sent_at = max(clock.now(), wait.due)
     outcome = await _in_time(clock, wait.cut_at(sent_at) - sent_at, fetch)
     now = clock.now()
@@ -33,7 +33,7 @@ async def advance(
 
 
 def draw(earliest: float, latest: float) -> float:
-    """Return a random time of a span, so that waits which started together spread out."""
+    """Return a random time in a span, so that waits that started together spread out."""
     return earliest + (latest - earliest) * random.random()  # noqa: S311 - no secret
 
 
@@ -46,9 +46,9 @@ async def _in_time(
     except CivoSnapshotsError as error:
         return error
     except TimeoutError:
-        return late()
+        return no_response()
 
 
-def late() -> TransportTimeoutError:
-    """Return the outcome of a poll whose response did not come while its wait had time."""
+def no_response() -> TransportTimeoutError:
+    """Return the outcome of a poll that got no response while its wait had time."""
     return TransportTimeoutError("the poll got no response in time", method="GET", path="")

@@ -1,8 +1,7 @@
-"""When to poll next, decided by tenacity's own strategies on a clock of ours.
+"""When to poll next, decided by tenacity's own strategies on the session's clock.
 
-Nothing of tenacity's is held by a wait: the `RetryCallState` that strategies read is made for each
-question, out of numbers that the wait has anyway. One that lived as long as the wait would cost a
-kilobyte for each of them.
+A wait holds nothing of tenacity's. The `RetryCallState` that strategies read is made each time, of
+numbers that the wait has anyway: one that lived as long as its wait would cost a kilobyte a wait.
 """
 
 import math
@@ -11,7 +10,7 @@ import tenacity
 
 from .._policies import GrowingInterval, WaitStrategy
 
-# A strategy that gives 0, such as tenacity's wait_none(), must not become a loop without a pause.
+# A strategy that gives 0, such as tenacity's wait_none(), must not become a busy loop.
 _MIN_INTERVAL = 0.01
 # A RetryCallState belongs to a retrying object; this one is never run.
 _NEVER_RUN = tenacity.AsyncRetrying()
@@ -31,15 +30,15 @@ def call_state(*, polls: int, slept: float, elapsed: float) -> CallState:
 
 
 def span_of(strategy: WaitStrategy, state: CallState, outcome: object) -> tuple[float, float]:
-    """Return the shortest and the longest interval, in seconds, until the next poll.
+    """Return the minimum and the maximum interval, in seconds, until the next poll.
 
-    They differ only for the growing interval, whose jitter leaves room for a moment at which
-    another wait polls anyway. Raises `ValueError` for an interval that is none.
+    They differ only for the growing interval, whose jitter leaves room for a time at which another
+    wait polls anyway. Raises `ValueError` for an interval that is negative or not finite.
     """
     if isinstance(strategy, GrowingInterval):
         return strategy.range(state.seconds_since_start or 0.0)
     if not isinstance(strategy, tenacity.wait_fixed):
-        # A future with a lock in it, which a fixed interval has no use for.
+        # It makes a future with a lock, which a fixed interval does not read.
         _set_outcome(state, outcome)
     interval = strategy(state)
     if not (math.isfinite(interval) and interval >= 0):
@@ -50,7 +49,7 @@ def span_of(strategy: WaitStrategy, state: CallState, outcome: object) -> tuple[
 
 
 def is_past_limit(state: CallState, interval: float, timeout: float) -> bool:
-    """Tell whether a poll after that interval would come when the time is up."""
+    """Tell whether a poll after that interval would come at the timeout, or later."""
     state.upcoming_sleep = interval
 
     return tenacity.stop_before_delay(timeout)(state)
@@ -62,5 +61,5 @@ def _set_outcome(state: CallState, outcome: object) -> None:
         state.set_exception((type(outcome), outcome, outcome.__traceback__))
     else:
         state.set_result(outcome)
-    # Both read tenacity's own clock.
+    # Both have set it by tenacity's own clock.
     state.outcome_timestamp = elapsed

@@ -1,17 +1,17 @@
-"""An error for each of several waits that one request or one bug ends."""
+"""Copies of an error, one for each wait that one request or one bug ends."""
 
 import copy
 
 
 def copied(error: Exception) -> Exception:
-    """Return a copy that one wait may raise and add to, and no other wait ever sees.
+    """Return a copy that one wait may raise and add notes to, and that no other wait sees.
 
-    It keeps what the error says, its cause, its notes, and where it was raised. One of a class that
-    can't be copied is returned itself.
+    It keeps the text, the cause, the notes and the traceback. An error of a class that can't be
+    copied is returned itself.
     """
     try:
         own = copy.copy(error)
-        # A class whose arguments are not those of `__init__` is built anew out of the wrong ones.
+        # A class whose `args` are not the arguments of its `__init__` is copied wrongly.
         if type(own) is not type(error) or own.args != error.args:
             return error
     except Exception:  # noqa: BLE001 - whatever such a class does

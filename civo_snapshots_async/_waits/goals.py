@@ -1,6 +1,6 @@
-"""What a wait can wait for: when it is met, and what makes it hopeless.
+"""What a wait can wait for: when the goal is met, and which outcome makes it hopeless.
 
-A goal holds nothing of a wait, so that all waits share one of each.
+A goal holds nothing of a wait: all waits share one object for each goal.
 """
 
 from typing import Any
@@ -56,7 +56,7 @@ class _Complete:
 
 
 class _Terminal(_Complete):
-    """The snapshot is complete, or it has failed: to a watch, one end is as good as the other."""
+    """The snapshot is complete, or it has failed: both end a watch."""
 
     def is_met(self, outcome: object) -> bool:
         return isinstance(outcome, Snapshot) and outcome.phase.is_terminal
@@ -68,8 +68,8 @@ class _Deleted(_OfPolls):
     unmet = "was not seen to be gone"
 
     def is_met(self, outcome: object) -> bool:
-        # This class comes of Civo's code alone. A bad token, a wrong region, an instance that is
-        # not found (which a wrong region may look like, too) and a gateway's bare 404 are others.
+        # Only Civo's code means this class. A bad token, a wrong region, an instance that is not
+        # found (in a wrong region, too) and the bare 404 of a gateway mean other ones.
         return isinstance(outcome, SnapshotNotFoundError)
 
 
@@ -129,7 +129,7 @@ def _vanished(wait: Wait[Any], outcome: object) -> SnapshotVanishedError | None:
     where = f" in region {wait.target.region}" if wait.target.region else ""
     what = f"is no longer there{where} ({wait.effort}); last seen: {wait.last_seen}"
     if wait.seen is None:
-        # A wrong region looks like this; what was seen before can't be in another one.
+        # The region may be wrong, unless the snapshot was seen in it before.
         what = (
             f"was not found{where} ({wait.effort}): {wait.last_seen}; if it is in another region, "
             "pass region="

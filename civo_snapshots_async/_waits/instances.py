@@ -1,4 +1,4 @@
-"""Following a restore, as far as that can be: by the instance that it leads to."""
+"""Following a restore by the instance that it makes or overwrites: nothing else shows it."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol, TypeVar
@@ -20,12 +20,12 @@ from .wait import Goal, Target, Wait
 T = TypeVar("T")
 
 _PER_PAGE = 100
-# However many pages a server says that there are.
+# At most, however many pages the server reports.
 _MAX_PAGES = 100
 
 
 class Polls(Protocol):
-    """What sends a request once: a `Caller`."""
+    """What sends a request without retries: a `Caller`."""
 
     async def poll(self, request: Request[T], /) -> T:
         """Send it, and return what the response says."""
@@ -47,18 +47,18 @@ class _Target:
 
 @attrs.frozen(kw_only=True)
 class Mark:
-    """What the new instance of a restore is known by: its host name, and not being the source."""
+    """What identifies the new instance of a restore: its host name, and not being the source."""
 
     hostname: str
     restore: str
-    """What has made it, as in "restore restore-1"."""
+    """The name of the restore in a sentence, as in "restore restore-1"."""
     source: str
     """The snapshot's own instance, as it was named."""
     snapshot_id: str
     region: str
 
     def find(self, instances: Iterable[Instance]) -> Instance | None:
-        """Return the one new instance; raise `AmbiguousInstanceError` where several may be it."""
+        """Return the new instance; raise `AmbiguousInstanceError` where several could be it."""
         found = {
             instance.id: instance
             for instance in instances
@@ -67,7 +67,7 @@ class Mark:
         }
         if len(found) > 1:
             raise AmbiguousInstanceError(
-                f"{len(found)} instances have the host name {self.hostname}, and nothing tells "
+                f"{len(found)} instances have the host name {self.hostname}, and nothing shows "
                 f"which one {self.restore} has made: {', '.join(found)}",
                 instance_id=self.source,
                 snapshot_id=self.snapshot_id,
@@ -99,7 +99,7 @@ async def follow_until_active(
     poll: PollPolicy,
     clock: Clock,
 ) -> Instance:
-    """Do so in the time that is left of a wait: poll once where none is."""
+    """Do the same in the seconds that are left; poll once where none is left."""
     return await _until_goal(ACTIVE, caller, request, timeout=timeout, poll=poll, clock=clock)
 
 
@@ -196,7 +196,7 @@ async def _until(
 
 
 def _hostname_of(restore: Restore) -> str:
-    """Return the host name, the only mark of a new instance; ValueError where it marks none."""
+    """Return the host name that identifies the new instance; ValueError where there is none."""
     if restore.overwrite_existing:
         raise ValueError(
             f"restore {restore.id} makes no new instance: it overwrites {restore.instance_id}, "
@@ -214,7 +214,7 @@ def _hostname_of(restore: Restore) -> str:
 
 
 async def _all_instances(caller: Polls, region: str) -> list[Instance]:
-    """Return what all pages show: an instance twice, perhaps, or not, if it moves meanwhile."""
+    """Return what all pages show; one that moves meanwhile may be missing, or there twice."""
     instances: list[Instance] = []
     for number in range(1, _MAX_PAGES + 1):
         page = await caller.poll(endpoints.list_instances(number, _PER_PAGE, region=region))

@@ -1,4 +1,4 @@
-"""What a list of snapshots shows of one that is waited for. Pure."""
+"""What a list of snapshots says about one that is waited for. Pure."""
 
 from collections.abc import Iterable
 
@@ -15,7 +15,7 @@ class Listed:
     """
 
     def __init__(self, listed: Iterable[Snapshot]) -> None:
-        # `None` stands for what two of them bear.
+        # `None` for a key that two of them have.
         self._index: dict[tuple[str, str], Snapshot | None] = {}
         for snapshot in listed:
             place = snapshot.instance_id.casefold()
@@ -23,17 +23,17 @@ class Listed:
                 self._index[key] = None if key in self._index else snapshot
 
     def find(self, instance_id: str, id_or_name: str) -> Snapshot | None:
-        """Return the one snapshot of that address; `None` where it is not there, or not the one."""
+        """Return the snapshot at that address; `None` where it is missing, or not the only one."""
         reference = id_or_name.casefold()
         keys = {("", reference), (instance_id.casefold(), reference)} & self._index.keys()
         found = [self._index[key] for key in keys]
 
-        # An id and a name of two snapshots may be the same word.
+        # The id of one snapshot may be the name of another.
         return found[0] if found and found[0] == found[-1] else None
 
 
 def with_known_volumes(summary: Snapshot, known: Snapshot | None) -> Snapshot:
-    """Fill in the volumes that a list leaves out: a summary does not say that they are gone."""
+    """Fill in the volumes that a list leaves out, which does not mean that they are gone."""
     if leaves_out_volumes(summary) and known is not None:
         return attrs.evolve(summary, volumes=known.volumes)
 

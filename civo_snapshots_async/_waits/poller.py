@@ -1,43 +1,44 @@
 """The only thing that polls: one a session, for all of its waits on snapshots.
 
-Waits on one instance form a *pool*, those on one snapshot in it a *topic*. When somebody of a pool
-is due, the cheapest request that serves all who are due is sent: a get while the pool has one
-topic, else a list, which a get confirms where it shows an end or not enough. Go calls such sharing
-singleflight. The loop's own timers, one a pool, take the place of a scheduler task, so that there
-is nothing to wake, to restart or to leave behind. The obvious simpler way, a task and a time limit
-for each wait, costs five times the memory, and one request for each.
+Waits on one instance form a *pool*, and within it waits on one snapshot form a *topic*. When some
+waits of a pool are due, one request is sent for all of them: a get while the pool has one topic,
+else a list. Where the list shows an end, or too little, a get confirms it. Go calls such sharing
+singleflight. Timers of the event loop, one for each pool, replace a scheduler task, so that there
+is nothing to wake, to restart or to leave behind. A task and a timeout for each wait would be
+simpler, and would cost five times the memory and one request for each wait.
 
-A waiter, and the place that it is in::
+A waiter is in one of these places::
 
-    asleep --due--> asking --slot free--> in flight --response--> asleep, or gone
-    DueTime         Poll, queued          Poll, sent
-                       ^--- a list shows an end, or not enough: ask for a get ---'
+    asleep --due--> queued --a slot is free--> in flight --response--> asleep, or gone
+    DueTime         Poll, not sent             Poll, sent
+                       ^--- a list shows an end, or too little: subscribe to a get ---'
 
-A timer, a response or a free slot moves waiters on, each for one pool at a time. `pools` holds the
-places, `throttle` what a 429 does, `listing` what a list says; `wait` is the machine that each
-waiter brings along. The invariants, named by number where they are kept:
+A timer, a response or a free slot moves the waiters of one pool at a time. `pools` holds the
+places, `throttle` what a 429 does, `listing` what a list says; `wait` is the state machine of each
+waiter. The invariants, named by number where they are kept:
 
-1. A response counts for a wait if its request was sent when the wait was due, or later. To others
-   it shows a change and no failure. An older response never undoes a newer one.
-2. A waiter is in exactly one place, and in none once it has left.
+1. A response counts for a wait if its request was sent when the wait was due, or later. To other
+   waits it may show a change, but no failure. An older response never undoes a newer one.
+2. A waiter is in exactly one place, and in none after it has left.
 3. A request lives as long as it has subscribers. The last one to leave cancels it, and its own task
-   goes on when the request has ended.
-4. No more than `slots` requests are in flight, one that is ending included, and no more than one
-   for each target: a pool is the target of a list, a topic of a get.
+   continues when the request has ended.
+4. At most `slots` requests are in flight, those that are being canceled included, and at most one
+   for each target: a pool is the target of a list, a topic is the target of a get.
 5. A callback of the poller never raises. A bug in it ends all waits of the pool that it served,
    each with an error of its own.
 6. Each wait observes in the context of its own task, for its log records and its strategies.
-7. All who get one response are scheduled from one and the same time, so that they stay together,
-   those as well whose tasks it wakes. Only a task that comes back too late starts from then.
-8. The time of a request begins with its slot: no wait fails for our own queue. A deadline that
-   passes in the queue leaves the last poll its place, ahead of all that are not last ones, for 5 s
-   more; then the wait times out, and counts no poll that was not sent. To end it at the deadline
-   would cost thousands of waits with one deadline the poll that they were promised; to let it queue
-   for ever would let a session whose requests hang keep a caller without end.
+7. All waits that get one response are scheduled from one and the same time, so that they stay
+   together, including those whose tasks it wakes. Only a task that returns too late starts from
+   the time of its return.
+8. The timeout of a request starts with its slot: no wait fails because of our own queue. A deadline
+   that passes in the queue leaves the last poll its place for 5 s more, ahead of all polls that are
+   not last ones; then the wait times out, and counts no poll that was not sent. If it ended at the
+   deadline, thousands of waits with one deadline would lose their last poll; if it queued for ever,
+   a session whose requests hang would never return to its caller.
 9. Only callbacks of the loop change any of this, one after the other. A cancellation may come
    between any two steps of one: by user code that runs in it (a log handler, a strategy), or by a
    signal, as `asyncio.run` cancels its task in the handler of SIGINT. The waiter is marked at once,
-   and leaves in the loop's next turn.
+   and leaves in the next turn of the loop.
 """
 
 import asyncio
@@ -62,14 +63,14 @@ from .._http.caller import Caller
 from .._log import About, log
 from .._models import Snapshot, SnapshotRef
 from . import listing
-from .alone import late
+from .alone import no_response
 from .copies import copied
 from .pools import Poll, Pool, Pools, Topic, Waiter
 from .throttle import Throttle
 from .wait import Wait
 
-# A volume may fail before its snapshot says so: where lists leave the volumes out, a get shows them
-# at least this often, in seconds.
+# A volume may fail before its snapshot does: where lists leave the volumes out, a get shows them at
+# least this often, in seconds.
 _MAX_AGE_OF_VOLUMES = 60.0
 
 
@@ -88,9 +89,9 @@ class Poller:
     def advance(
         self, wait: Wait[Any], wakes_on: tuple[type, ...] = ()
     ) -> "asyncio.Future[tuple[SnapshotEvent, ...]]":
-        """Poll until the wait is over, or an event of these types has come; give the events.
+        """Poll until the wait is over, or an event of these types has come; return the events.
 
-        To be awaited at once: it is the task's own place, and its cancelling the task's leaving.
+        To be awaited at once: a task that is canceled leaves by canceling this future.
         """
         if self._is_closed:
             raise SessionClosedError("the session is closed: make a new one")
@@ -126,16 +127,16 @@ class Poller:
             topic.tidy()
 
     def _arm(self, pool: Pool, now: float) -> None:
-        """Have the pool woken at the next time that matters."""
+        """Set the timer of a pool to the next time at which there is something to do."""
         at = min(pool.due_times[0].at if pool.due_times else math.inf, pool.cut)
-        # One that comes too early only arms itself anew; cancelled ones would pile up in the loop.
+        # An early timer only sets itself anew. Canceled timers would pile up in the loop.
         if at >= pool.timer_at or not pool.topics:
             return
         if pool.timer is not None:
             pool.timer.cancel()
         pool.timer_at = at
         if at <= now:
-            # In the next turn of the loop, so that those who start together meet.
+            # In the next turn of the loop, so that waits that start together share a poll.
             pool.timer = asyncio.get_running_loop().call_soon(self._wake, pool)
         else:
             pool.timer = self._clock.call_later(at - now, self._wake, pool)
@@ -143,10 +144,10 @@ class Poller:
     def _wake(self, pool: Pool) -> None:
         pool.timer, pool.timer_at = None, math.inf
         self._guarded(pool, self._serve, pool)
-        self._pump()
+        self._fill_slots()
 
     def _admit(self, waiter: Waiter, now: float) -> None:
-        """Let a wait start, or go on after it was woken."""
+        """Let a wait start, or continue after its task was woken."""
         wait, pool = waiter.wait, waiter.topic.pool
         if wait.is_overdue(now):
             waiter.context.run(wait.schedule, now, pool.pick)
@@ -156,13 +157,13 @@ class Poller:
             pool.sleep(waiter, wait.due)
 
     def _serve(self, pool: Pool, now: float) -> None:
-        """Cut the polls that have run out of time, and ask for those that are due."""
+        """End the polls of waits that have run out of time, and poll for those that are due."""
         for waiter, poll in pool.out_of_time(now):
             self._cut_off(waiter, poll, now)
         due = self._throttle.hold_back(pool, pool.wake(now), now)
         is_alone = len({waiter.topic for waiter in due} if pool.is_of_account else pool.topics) == 1
         for waiter in due:
-            self._ask(waiter, needs_get=is_alone or waiter.topic.is_unlisted)
+            self._subscribe(waiter, needs_get=is_alone or waiter.topic.is_unlisted)
 
     def _cut_off(self, waiter: Waiter, poll: Poll, now: float) -> None:
         """End the poll of a wait that has no time left for the response."""
@@ -173,29 +174,29 @@ class Poller:
         elif wait.is_early(poll.sent_at):
             waiter.topic.pool.sleep(waiter, wait.due)
         else:
-            self._deliver(waiter, late(), poll.sent_at, now)
+            self._deliver(waiter, no_response(), poll.sent_at, now)
 
-    # ---- out
+    # ---- requests
 
-    def _ask(self, waiter: Waiter, *, needs_get: bool) -> None:
-        """Let it subscribe to the next request that will do; a last poll is a get of its own."""
+    def _subscribe(self, waiter: Waiter, *, needs_get: bool) -> None:
+        """Subscribe it to the next poll that will do; a last poll is a get."""
         topic, is_last = waiter.topic, waiter.wait.is_final
         target = topic if needs_get or is_last else topic.pool
-        if target.asked is None:
-            target.asked = Poll(target)
-        poll = target.asked
+        if target.next_poll is None:
+            target.next_poll = Poll(target)
+        poll = target.next_poll
         poll.is_last = poll.is_last or is_last
         waiter.move(poll)
         topic.pool.limit(waiter, waiter.wait.queues_until)
-        self._queue_up(target)
+        self._enqueue(target)
 
-    def _queue_up(self, target: Pool | Topic) -> None:
-        """Let what is asked of a target wait for a slot, unless a request for it is in flight."""
-        if target.asked is not None and target.in_flight is None:
-            self._pools.queue.add(target.asked)
+    def _enqueue(self, target: Pool | Topic) -> None:
+        """Queue the next poll of a target, unless a request for it is in flight (invariant 4)."""
+        if target.next_poll is not None and target.in_flight is None:
+            self._pools.queue.add(target.next_poll)
 
-    def _pump(self) -> None:
-        """Send what there are slots for."""
+    def _fill_slots(self) -> None:
+        """Send queued polls while there are free slots."""
         while self._free > 0 and self._pools.queue:
             poll = self._pools.queue.pop()
             self._guarded(poll.pool, self._send, poll)
@@ -207,15 +208,15 @@ class Poller:
         if not poll.waiters:
             return
         poll.task = asyncio.get_running_loop().create_task(self._request(poll))
-        target.asked, target.in_flight = None, poll
+        target.next_poll, target.in_flight = None, poll
         poll.sent_at = pool.sent_at = now
         pool.is_spread = False
         for waiter in poll.waiters:
             pool.limit(waiter, waiter.wait.cut_at(now))
         self._in_flight[poll] = None
         self._free -= 1
-        # Not in the task itself: one that is cancelled before its first step runs no line of it.
-        poll.task.add_done_callback(partial(self._respond, poll))
+        # Not in the task itself: one that is canceled before its first step runs no line of it.
+        poll.task.add_done_callback(partial(self._on_end, poll))
 
     async def _request(self, poll: Poll) -> object:
         pool = poll.pool
@@ -231,28 +232,28 @@ class Poller:
             endpoints.list_snapshots(pool.instance_id, region=pool.region)
         )
 
-    # ---- in
+    # ---- responses
 
-    def _respond(self, poll: Poll, task: "asyncio.Task[object]") -> None:
-        """Free the slot of a request that has ended, and pass its outcome on."""
+    def _on_end(self, poll: Poll, task: "asyncio.Task[object]") -> None:
+        """Free the slot of a request that has ended, and handle its outcome."""
         del self._in_flight[poll]
         self._free += 1
         poll.target.in_flight = None
-        self._guarded(poll.pool, self._take_in, poll, task)
-        self._pump()
+        self._guarded(poll.pool, self._handle, poll, task)
+        self._fill_slots()
 
-    def _take_in(self, poll: Poll, task: "asyncio.Task[object]", now: float) -> None:
+    def _handle(self, poll: Poll, task: "asyncio.Task[object]", now: float) -> None:
         subscribers, poll.waiters = list(poll.waiters), {}
         for waiter in subscribers:
             waiter.place = None
         poll.pool.cuts = None
         outcome = None if task.cancelled() else task.exception() or task.result()
-        self._pass_on(poll, outcome, subscribers, now)
-        self._queue_up(poll.target)
+        self._dispatch(poll, outcome, subscribers, now)
+        self._enqueue(poll.target)
         poll.target.tidy()
 
-    def _pass_on(self, poll: Poll, outcome: object, subscribers: list[Waiter], now: float) -> None:
-        """Give a response, or what came in its place, to all whom it concerns."""
+    def _dispatch(self, poll: Poll, outcome: object, subscribers: list[Waiter], now: float) -> None:
+        """Give a response, or the error in its place, to all whom it concerns."""
         if isinstance(outcome, RateLimitedError):
             self._throttle.start(poll.pool, outcome.retry_after, now)
         if isinstance(outcome, Snapshot) and isinstance(poll.target, Topic):
@@ -260,17 +261,17 @@ class Poller:
         elif isinstance(outcome, tuple):
             listed = cast("tuple[Snapshot, ...]", outcome)
             self._show_all(poll, listed, None, subscribers, now)
-        elif _is_of_no_use(outcome, poll):
+        elif _is_unusable(outcome, poll):
             self._fall_back(poll, outcome)
         elif isinstance(outcome, DecodeError) and not poll.is_get:
-            # The waits for another snapshot go on by what can be read.
+            # Waits on snapshots that can be read continue.
             self._show_all(poll, outcome.snapshots, outcome, subscribers, now)
         elif isinstance(outcome, Exception):
             self._fail(poll, outcome, subscribers, now)
         else:
-            # Cancelled by somebody else: those who still wait ask anew.
+            # Canceled by somebody else: those who still wait need another poll.
             for waiter in subscribers:
-                self._ask(waiter, needs_get=poll.is_get)
+                self._subscribe(waiter, needs_get=poll.is_get)
 
     def _show(
         self, topic: Topic, seen: Snapshot, sent_at: float, subscribers: list[Waiter], now: float
@@ -290,7 +291,7 @@ class Poller:
         """Show, in place of an older response, the newer one that came before (invariant 1)."""
         for waiter in subscribers:
             if topic.last is None or waiter.wait.goal.needs_get(topic.last):
-                self._ask(waiter, needs_get=True)
+                self._subscribe(waiter, needs_get=True)
             else:
                 self._deliver(waiter, topic.last, topic.sent_at, now)
 
@@ -315,20 +316,20 @@ class Poller:
                 continue
             topic.is_unlisted = topic.is_unlisted or (poll.pool.is_of_account and bool(subscribed))
             for waiter in subscribed:
-                self._ask(waiter, needs_get=True)
+                self._subscribe(waiter, needs_get=True)
 
     def _fall_back(self, poll: Poll, error: CivoSnapshotsError) -> None:
-        """Poll instance by instance where the account has no list that can be used."""
+        """Poll instance by instance where the account-wide list can't be used."""
         about = About(region=poll.pool.region)
-        text = "the account's list is of no use, waits go on by lists of instances: %s"
+        text = "the account-wide list can't be used, waits continue with lists of instances: %s"
         log("wait.fell_back", about, text, error)
-        for waiter in self._pools.disperse(poll.pool):
+        for waiter in self._pools.split_by_instance(poll.pool):
             self._guarded(waiter.topic.pool, self._admit, waiter)
 
     def _show_summary(
         self, topic: Topic, summary: Snapshot, sent_at: float, subscribers: list[Waiter], now: float
     ) -> None:
-        """Show what a list says; whoever needs to know more asks for a get."""
+        """Show what a list says; a wait that needs more subscribes to a get."""
         if sent_at < topic.sent_at:
             self._show_last(topic, subscribers, now)
             return
@@ -339,35 +340,35 @@ class Poller:
             concerned = concerned if seen.phase.is_terminal else subscribers
         is_bare = listing.leaves_out_volumes(summary)
         is_old = is_bare and now - topic.got_at >= _MAX_AGE_OF_VOLUMES
-        believing = [
+        satisfied = [
             waiter
             for waiter in concerned
-            if not self._asks_for_more(waiter, summary, seen, is_bare=is_bare, is_old=is_old)
+            if not self._gets_instead(waiter, summary, seen, is_bare=is_bare, is_old=is_old)
         ]
-        if believing:
+        if satisfied:
             topic.last, topic.sent_at = seen, sent_at
-        for waiter in believing:
+        for waiter in satisfied:
             self._deliver(waiter, seen, sent_at, now)
 
-    def _asks_for_more(
+    def _gets_instead(
         self, waiter: Waiter, summary: Snapshot, seen: Snapshot, *, is_bare: bool, is_old: bool
     ) -> bool:
-        """Let a wait ask for a get where a list says too little for it; tell whether so.
+        """Subscribe a wait to a get where a list says too little for it; return whether it does.
 
-        What was known of volumes that it leaves out proves nothing where it calls the snapshot
-        complete: they may be complete by now.
+        Volumes that the list leaves out are filled in from before. That proves nothing where it
+        calls the snapshot complete: they may be complete by now.
         """
         goal = waiter.wait.goal
         if goal.needs_get(seen) or goal.needs_get(summary):
             # Unless it is subscribed to one.
             if not (isinstance(waiter.place, Poll) and waiter.place.is_get):
-                self._ask(waiter, needs_get=True)
+                self._subscribe(waiter, needs_get=True)
             return True
         if not ((is_bare and waiter.wakes_on) or (is_old and goal.reads_volumes)):
             return False
-        # One that is not due yet asks when it is.
+        # One that is not due yet subscribes when it is.
         if waiter.place is None:
-            self._ask(waiter, needs_get=True)
+            self._subscribe(waiter, needs_get=True)
 
         return True
 
@@ -379,15 +380,15 @@ class Poller:
             poll.target.last, poll.target.sent_at = None, poll.sent_at
         for waiter in subscribers:
             if not poll.is_get and _is_of_the_list(error):
-                self._ask(waiter, needs_get=True)
+                self._subscribe(waiter, needs_get=True)
             elif waiter.wait.is_early(poll.sent_at) and isinstance(error, CivoSnapshotsError):
-                # It would not have polled then: no failure of its own (invariant 1).
+                # It would not have polled at that time: not its failure (invariant 1).
                 waiter.topic.pool.sleep(waiter, waiter.wait.due)
             else:
                 self._deliver(waiter, copied(error), poll.sent_at, now)
 
     def _deliver(self, waiter: Waiter, outcome: object, sent_at: float, now: float) -> None:
-        """Let a wait observe an outcome; wake its task, or let it sleep until its next poll."""
+        """Let a wait observe an outcome (invariant 6); wake its task, or let it sleep."""
         was_early = waiter.wait.is_early(sent_at)
         events = waiter.context.run(_observed, waiter, outcome, sent_at, now)
         if waiter.is_woken_by(events):
@@ -399,7 +400,7 @@ class Poller:
 def _observed(
     waiter: Waiter, outcome: object, sent_at: float, now: float
 ) -> tuple[SnapshotEvent, ...]:
-    """Let a wait take in an outcome and, where it counts, schedule its next poll (invariant 7)."""
+    """Let a wait observe an outcome and, where it counts, schedule its next poll (invariant 7)."""
     wait = waiter.wait
     was_early = wait.is_early(sent_at)
     events = wait.observe(now, outcome, sent_at=sent_at)
@@ -410,7 +411,7 @@ def _observed(
 
 
 def _is_of_the_list(error: Exception) -> bool:
-    """Tell whether a get may do better: a list may fail for a snapshot that is not theirs."""
+    """Tell whether a get may succeed where a list failed, maybe because of another snapshot."""
     return (
         isinstance(error, ApiError)
         and error.retry_after is None
@@ -422,11 +423,11 @@ def _closed() -> SessionClosedError:
     return SessionClosedError("the session was closed while this call ran")
 
 
-def _is_of_no_use(outcome: object, poll: Poll) -> TypeGuard[CivoSnapshotsError]:
-    """Tell whether the account has no list that can be read, now or later."""
+def _is_unusable(outcome: object, poll: Poll) -> TypeGuard[CivoSnapshotsError]:
+    """Tell whether the account-wide list can't be read, now or later."""
     if poll.is_get or not poll.pool.is_of_account or not isinstance(outcome, CivoSnapshotsError):
         return False
-    # One of which some entries can't be read shows the others.
+    # A list with some unreadable entries shows the others.
     is_partial = isinstance(outcome, DecodeError) and bool(outcome.unreadable)
 
     return not (outcome.is_transient or is_partial)

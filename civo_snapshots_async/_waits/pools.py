@@ -1,6 +1,6 @@
-"""Who waits for what, and in which place: asleep, asking, or subscribed to a request in flight.
+"""The places of waiters: asleep, or subscribed to a poll that is queued or in flight.
 
-`poller` opens with the map of it all; its invariants are meant where a comment here names one.
+`poller` opens with the map of it all; a comment here that names an invariant means one of its.
 """
 
 import asyncio
@@ -23,15 +23,15 @@ from .alone import draw
 from .wait import Target, Wait
 
 _at = attrgetter("at")
-# Of two waiters who run out of time at once, none is to be compared with the other.
+# Two waiters that run out of time at once must not be compared with each other.
 _number = itertools.count()
 
 
 class Waiter(asyncio.Future[tuple[SnapshotEvent, ...]]):
-    """One wait, and the future that its task awaits: it comes to the events that wake the task.
+    """One wait, and the future that its task awaits: its result is the events that wake the task.
 
-    The future itself, as with `asyncio.gather`, knows what its cancelling means. A coroutine around
-    it, with its `finally`, would cost as much memory as the whole wait.
+    As with `asyncio.gather`, the future itself handles its cancellation. A coroutine around it,
+    with a `finally`, would cost as much memory as the whole wait.
     """
 
     __slots__ = ("context", "is_canceled", "place", "topic", "wait", "wakes_on")
@@ -40,10 +40,10 @@ class Waiter(asyncio.Future[tuple[SnapshotEvent, ...]]):
         super().__init__(loop=asyncio.get_running_loop())
         self.wait = wait
         self.wakes_on = wakes_on
-        """The events that wake it; without any, only its end does."""
+        """The types of the events that wake it; without any, only its end does."""
         self.topic = topic
         self.context = copy_context()
-        """That of its task: its log records and the caller's strategies run there."""
+        """The context of its task, in which its log records and the caller's strategies run."""
         self.place: DueTime | Poll | None = None
         self.is_canceled = False
 
@@ -53,7 +53,7 @@ class Waiter(asyncio.Future[tuple[SnapshotEvent, ...]]):
         return isinstance(self.place, DueTime)
 
     def is_woken_by(self, events: tuple[SnapshotEvent, ...]) -> bool:
-        """Tell whether its task is to be woken."""
+        """Tell whether these events, or its end, wake its task."""
         return self.wait.is_over or any(isinstance(event, self.wakes_on) for event in events)
 
     def move(self, place: "DueTime | Poll | None") -> "asyncio.Task[object] | None":
@@ -67,7 +67,7 @@ class Waiter(asyncio.Future[tuple[SnapshotEvent, ...]]):
         return None if left is None else left.drop(self)
 
     def finish(self, events: tuple[SnapshotEvent, ...]) -> None:
-        """Leave, and wake the task when the request that was for this wait alone has ended."""
+        """Leave, and wake the task; first let a request that was for this wait alone end."""
         ending = self._leave()
         if ending is None or ending.done():
             self._wake(events)
@@ -75,9 +75,9 @@ class Waiter(asyncio.Future[tuple[SnapshotEvent, ...]]):
             ending.add_done_callback(lambda _: self._wake(events))
 
     def cancel(self, msg: object = None) -> bool:
-        """Leave, and be canceled as it would finish; a second time, at once (invariant 3).
+        """Leave, and be canceled when its request has ended; a second time, at once (invariant 3).
 
-        It leaves in the loop's next turn, as it may be canceled between any two steps of the
+        It leaves in the next turn of the loop, as it may be canceled between any two steps of the
         poller (invariant 9).
         """
         if self.done():
@@ -97,7 +97,7 @@ class Waiter(asyncio.Future[tuple[SnapshotEvent, ...]]):
             ending.add_done_callback(lambda _: super(Waiter, self).cancel(msg))
 
     def _wake(self, events: tuple[SnapshotEvent, ...]) -> None:
-        # A task that was canceled meanwhile is not woken by anything else.
+        # Nothing else wakes a task that was canceled meanwhile.
         if not self.is_canceled:
             self.set_result(events)
 
@@ -111,7 +111,7 @@ class Waiter(asyncio.Future[tuple[SnapshotEvent, ...]]):
         return ending
 
 
-# Memory: a thousand instances have a thousand of the next three. Nobody needs weak references.
+# Memory: a thousand instances need a thousand of each of the next three. No weak references.
 @attrs.define(eq=False, repr=False, weakref_slot=False)
 class DueTime:
     """All waiters of a pool that sleep until the same time."""
@@ -121,7 +121,7 @@ class DueTime:
     waiters: dict[Waiter, None] = attrs.field(factory=dict[Waiter, None])
 
     def drop(self, waiter: Waiter) -> None:
-        """Let one go, and go with the last one."""
+        """Remove a waiter, and this time with the last one."""
         del self.waiters[waiter]
         if not self.waiters:
             due_times = self.pool.due_times
@@ -130,26 +130,26 @@ class DueTime:
 
 @attrs.define(eq=False, repr=False, weakref_slot=False)
 class Topic:
-    """One snapshot, and all who wait for it; the target of a get."""
+    """One snapshot and all who wait for it: the target of a get."""
 
     pool: "Pool"
     ref: Target
-    """Its address, as the first of them named it."""
+    """Its address, as the first waiter named it."""
     waiters: dict[Waiter, None] = attrs.field(factory=dict[Waiter, None])
     last: Snapshot | None = None
-    """As it was last seen: while nothing changes, all hold this one value."""
+    """The snapshot as last seen: while nothing changes, all waits hold this one value."""
     sent_at: float = -math.inf
-    """When the request was sent that showed it."""
+    """When the request was sent that showed `last`."""
     got_at: float = -math.inf
     """When a get last showed it, with its volumes."""
-    asked: "Poll | None" = None
-    """The get that somebody asks for."""
+    next_poll: "Poll | None" = None
+    """The get that comes next, and has subscribers already."""
     in_flight: "Poll | None" = None
     is_unlisted: bool = False
-    """Whether the account's list did not show it, so that it is polled by gets."""
+    """Whether the account-wide list did not show it, so that gets poll it."""
 
     def tidy(self) -> None:
-        """Forget it with its last waiter, and not before its request has ended (invariant 4)."""
+        """Forget it when it has no waiter, and no request in flight (invariant 4)."""
         if not self.waiters and self.in_flight is None:
             self.pool.topics.pop(self.pool.key_of(self.ref), None)
             self.pool.tidy()
@@ -157,53 +157,53 @@ class Topic:
 
 @attrs.define(eq=False, repr=False, weakref_slot=False)
 class Pool:
-    """All who wait on one instance, or one account, whom one list can serve; its target."""
+    """All who wait on one instance, or one account: the target of a list, which serves them all."""
 
-    home: "Pools"
+    pools: "Pools"
     region: str
     instance_id: str
     """Empty for all instances of the account."""
     topics: dict[str, Topic] = attrs.field(factory=dict[str, Topic])
     due_times: list[DueTime] = attrs.field(factory=list[DueTime])
-    """In order."""
-    asked: "Poll | None" = None
-    """The list that somebody asks for."""
+    """In order of time."""
+    next_poll: "Poll | None" = None
+    """The list that comes next, and has subscribers already."""
     in_flight: "Poll | None" = None
     timer: Handle | None = None
     timer_at: float = math.inf
     cut: float = math.inf
-    """No waiter who is awake runs out of time before then."""
+    """No waiter that is awake runs out of time before this time."""
     cuts: list[tuple[float, int, Waiter]] | None = None
-    """When each of them does, as a heap; made when the first one does, as hardly ever one does."""
+    """When each of them does, as a heap; not made before the first one does, as few ever do."""
     sent_at: float = -math.inf
-    """When the last request for it was sent."""
+    """When the last request of the pool was sent."""
     is_spread: bool = False
-    """Whether its next poll comes at a random time after a 429, and is not put off again."""
+    """Whether its next poll comes at a random time after a 429, and is not delayed again."""
 
     @property
     def is_of_account(self) -> bool:
-        """Whether its list is that of the whole account."""
+        """Whether its list is the account-wide one."""
         return not self.instance_id
 
     def key_of(self, ref: Target) -> str:
-        """Return what tells the topics of this pool apart."""
+        """Return the key of a topic in this pool."""
         key = f"{ref.instance_id}/{ref.snapshot_id}" if self.is_of_account else ref.snapshot_id
 
         return key.casefold()
 
     def waiters(self) -> list[Waiter]:
-        """Return all of them."""
+        """Return all waiters of the pool."""
         return [waiter for topic in self.topics.values() for waiter in topic.waiters]
 
     def sleep(self, waiter: Waiter, at: float) -> None:
-        """Let it sleep until then."""
+        """Let a waiter sleep until that time."""
         index = bisect_left(self.due_times, at, key=_at)
         if index == len(self.due_times) or self.due_times[index].at != at:
             self.due_times.insert(index, DueTime(at, self))
         waiter.move(self.due_times[index])
 
     def pick(self, earliest: float, latest: float) -> float:
-        """Return the first time of a span at which somebody is due anyway, or a random one."""
+        """Return the first time in a span at which another waiter is due, or a random one."""
         if latest <= earliest:
             return earliest
         index = bisect_left(self.due_times, earliest, key=_at)
@@ -213,7 +213,7 @@ class Pool:
         return draw(earliest, latest)
 
     def wake(self, now: float) -> list[Waiter]:
-        """Return those who are due, no longer asleep."""
+        """Wake the waiters that are due, and return them."""
         due: list[Waiter] = []
         while self.due_times and self.due_times[0].at <= now:
             due += self.due_times.pop(0).waiters
@@ -229,7 +229,7 @@ class Pool:
             heappush(self.cuts, (at, next(_number), waiter))
 
     def out_of_time(self, now: float) -> list[tuple[Waiter, "Poll"]]:
-        """Return those who have run out of time, with the polls that they wait for."""
+        """Return the waiters that have run out of time, with the polls that they wait for."""
         if now < self.cut:
             return []
         if self.cuts is None:
@@ -242,7 +242,7 @@ class Pool:
         out: list[tuple[Waiter, Poll]] = []
         while self.cuts and self.cuts[0][0] <= now:
             waiter = heappop(self.cuts)[2]
-            # It may have moved on meanwhile, or its request may have been sent.
+            # It may be in another place by now, or its request may have been sent.
             if isinstance(place := waiter.place, Poll) and place.cut_of(waiter) <= now:
                 out.append((waiter, place))
         self.cut = self.cuts[0][0] if self.cuts else math.inf
@@ -250,9 +250,9 @@ class Pool:
         return out
 
     def tidy(self) -> None:
-        """Forget it with its last topic, and not before its list has ended (invariant 4)."""
+        """Forget it when it has no topic, and no list in flight (invariant 4)."""
         if not self.topics and self.in_flight is None:
-            self.home.forget(self)
+            self.pools.forget(self)
             if self.timer is not None:
                 self.timer.cancel()
                 self.timer = None
@@ -260,13 +260,13 @@ class Pool:
 
 @attrs.define(eq=False, repr=False, weakref_slot=False)
 class Poll:
-    """One request: asked for, then in flight; its waiters are the subscribers of its response."""
+    """One request, queued and then in flight; its waiters are the subscribers to its response."""
 
     target: Pool | Topic
     """What is polled: an instance by a list, a snapshot by a get."""
     waiters: dict[Waiter, None] = attrs.field(factory=dict[Waiter, None])
     is_last: bool = False
-    """Whether it is the last poll of one of them."""
+    """Whether it is the last poll of one of its waiters."""
     sent_at: float = math.inf
     task: "asyncio.Task[Any] | None" = None
 
@@ -281,19 +281,19 @@ class Poll:
         return isinstance(self.target, Topic)
 
     def cut_of(self, waiter: Waiter) -> float:
-        """Return when one of them runs out of time (invariant 8)."""
+        """Return when one of its waiters runs out of time (invariant 8)."""
         wait = waiter.wait
 
         return wait.queues_until if self.task is None else wait.cut_at(self.sent_at)
 
     def drop(self, waiter: Waiter) -> "asyncio.Task[Any] | None":
-        """Let one go; the last one takes it out of the queue, or cancels it (invariant 3)."""
+        """Remove a waiter; the last one unqueues or cancels the request (invariant 3)."""
         del self.waiters[waiter]
         if self.waiters:
             return None
         if self.task is None:
-            self.target.asked = None
-            self.pool.home.queue.discard(self)
+            self.target.next_poll = None
+            self.pool.pools.queue.discard(self)
         else:
             self.task.cancel()
 
@@ -301,10 +301,10 @@ class Poll:
 
 
 class Queue:
-    """Polls that wait for a slot, in order; those that are somebody's last one go first."""
+    """Polls that wait for a slot, in order; the last polls of waits go first."""
 
     def __init__(self) -> None:
-        # Not plain dicts: to take the first entry of one, again and again, is quadratic.
+        # Not plain dicts: taking the first entry of one after another is quadratic.
         self._last: OrderedDict[Poll, None] = OrderedDict()
         self._others: OrderedDict[Poll, None] = OrderedDict()
 
@@ -312,7 +312,7 @@ class Queue:
         return len(self._last) + len(self._others)
 
     def add(self, poll: Poll) -> None:
-        """Put one in, or put it forward where it has become somebody's last one."""
+        """Add a poll, or move it forward if it has become the last poll of a wait."""
         if poll.is_last:
             self._others.pop(poll, None)
             self._last[poll] = None
@@ -320,12 +320,12 @@ class Queue:
             self._others[poll] = None
 
     def discard(self, poll: Poll) -> None:
-        """Take one out, if it is in."""
+        """Remove a poll, if it is in the queue."""
         self._last.pop(poll, None)
         self._others.pop(poll, None)
 
     def pop(self) -> Poll:
-        """Take the next one out."""
+        """Remove and return the next poll."""
         return (self._last or self._others).popitem(last=False)[0]
 
 
@@ -344,14 +344,14 @@ class Pools:
         return len(self._pools)
 
     def enter(self, wait: Wait[Any], wakes_on: tuple[type, ...]) -> Waiter:
-        """Return a waiter for a wait, in its pool and topic, and in no place yet."""
+        """Return a waiter for a wait, in its pool and topic, but in no place yet."""
         waiter = Waiter(wait, wakes_on, self._topic_of(wait))
         waiter.topic.waiters[waiter] = None
 
         return waiter
 
-    def disperse(self, pool: Pool) -> list[Waiter]:
-        """Move all waiters of an account to the pools of their instances; return them.
+    def split_by_instance(self, pool: Pool) -> list[Waiter]:
+        """Move all waiters of an account-wide pool to the pools of their instances; return them.
 
         Waits that start later in its region go there at once.
         """
@@ -385,7 +385,7 @@ class Pools:
         return topic
 
     def forget(self, pool: Pool) -> None:
-        """Let go of a pool that nobody needs any more."""
+        """Remove a pool that nothing needs any more."""
         where = pool.region, pool.instance_id
         if self._pools.get(where) is pool:
             del self._pools[where]

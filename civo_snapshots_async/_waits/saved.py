@@ -15,10 +15,10 @@ from .._strict_json import parse_time, parse_versioned
 _VERSION = 1
 _KEYS = {"version", "instance_id", "snapshot_id", "region", "deadline"}
 # Three names of 128 characters, a time and a thousand volumes are below it.
-_LONGEST = 64 * 1024
+_MAX_CHARACTERS = 64 * 1024
 
 
-def _moment(value: object) -> datetime | None:
+def _in_utc(value: object) -> datetime | None:
     if value is None:
         return None
     if not isinstance(value, datetime):
@@ -46,13 +46,13 @@ class SavedWait:
     """A wait as a value: which snapshot, and until when. It holds no secret, and pickles.
 
     `session.save_wait(…)` makes one; `session.resume(saved)` resumes it, in any process that has a
-    session. The deadline is a date, by the clock of the machine that made it: where another
-    machine's clock is ahead of that by a minute, it gives up a minute sooner.
+    session. The deadline is a date, by the clock of the machine that made it: a machine
+    whose clock is a minute ahead of that one gives up a minute sooner.
     """
 
     ref: SnapshotRef = attrs.field(validator=_has_region)
     """The snapshot, in its region."""
-    deadline: datetime | None = attrs.field(converter=_moment)
+    deadline: datetime | None = attrs.field(converter=_in_utc)
     """When to give up, in UTC; `None` for never."""
     included_volumes: tuple[str, ...] = attrs.field(default=(), converter=_volumes)
     """The volumes that the snapshot's creation named, where the session has seen that.
@@ -83,7 +83,7 @@ class SavedWait:
         return cls(ref=ref, deadline=deadline, included_volumes=included_volumes)
 
     def remaining(self, now: datetime) -> float | None:
-        """Return the seconds that are left, 0 where the time is up; `None` for no limit."""
+        """Return the seconds until the deadline, 0 after it; `None` for no limit."""
         if self.deadline is None:
             return None
 
@@ -100,14 +100,14 @@ class SavedWait:
                 "snapshot_id": self.ref.snapshot_id,
                 "region": self.ref.region,
                 "deadline": deadline,
-                # Left out where none are known, as by all who came to the snapshot later.
+                # Left out where none are known.
                 **({"included_volumes": self.included_volumes} if self.included_volumes else {}),
             }
         )
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote, and nothing else.
+        """Read what `to_json` returned.
 
         Raises `ValueError` for any other text: of another version, with a field too many or too
         few, or with an id that could lead elsewhere.
@@ -128,7 +128,7 @@ class SavedWait:
 
 
 def _fields(text: str) -> dict[str, object]:
-    fields = parse_versioned("a saved wait", text, version=_VERSION, max_length=_LONGEST)
+    fields = parse_versioned("a saved wait", text, version=_VERSION, max_length=_MAX_CHARACTERS)
     odd_ones = (fields.keys() - {"included_volumes"}) ^ _KEYS
     if odd_ones:
         odd = ", ".join(map(repr, sorted(odd_ones)))
@@ -147,11 +147,11 @@ def _string(fields: dict[str, object], key: str) -> str:
 
 def _time(text: str) -> datetime:
     try:
-        moment = parse_time(text)
+        time = parse_time(text)
     except ValueError as error:
         raise ValueError(f"deadline: {error}: {text!r}") from None
-    # What reads as "no time" elsewhere must not become "no limit" here.
-    if moment is None:
+    # Go's zero time, which is `None`, must not become "no limit".
+    if time is None:
         raise ValueError(f"deadline must be a date or null, not {text!r}")
 
-    return moment
+    return time

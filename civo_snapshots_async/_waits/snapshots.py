@@ -1,4 +1,4 @@
-"""Waiting until a snapshot is complete, and watching it: folds over one wait."""
+"""Waiting until a snapshot is complete, and watching it: both drive one `Wait` to its end."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from inspect import isawaitable
@@ -21,12 +21,12 @@ from .saved import SavedWait
 from .wait import Goal, Wait
 
 OnChange = Callable[[Snapshot, Snapshot], object]
-# Whatever changes what a wait has seen: a change is reported with what was seen before it.
+# All events that change what a wait has seen, as a change is reported with what was seen before.
 _CHANGES = (SnapshotSeen, StateChanged, DetailsChanged)
 
 
 class Advance(Protocol):
-    """Whatever drives a wait until it is over, or until events of these types have come."""
+    """What drives a wait until it is over, or until events of these types have come."""
 
     def __call__(
         self, wait: Wait[Snapshot], wakes_on: tuple[type, ...] = (), /
@@ -36,14 +36,14 @@ class Advance(Protocol):
 
 
 class SnapshotSource(Protocol):
-    """Whatever can get a snapshot: a `SnapshotSession`, or something of yours.
+    """What can get a snapshot: a `SnapshotSession`, or an object of yours.
 
-    One that has a `wait_until_complete` of its own, as a session does, waits by that.
+    The `wait_until_complete` of an object that has one, such as a session, is used instead.
     """
 
     @property
     def get_snapshot(self) -> Callable[..., Awaitable[Snapshot]]:
-        """A coroutine function of `instance_id` and `snapshot_id`; of `region` where you use it."""
+        """A coroutine function of `instance_id` and `snapshot_id`; of `region` if you pass that."""
         ...
 
 
@@ -63,11 +63,12 @@ async def wait_until_complete(
     It polls at once, then at intervals that `poll` sets. `timeout`, in seconds or as a `timedelta`,
     bounds everything, a poll that hangs included; at the deadline, there is one last poll. `None`
     waits for ever. `on_change(before, after)`, plain or async, is called once for each change of a
-    state; its time counts, and is not cut.
+    state; its time counts, and is never cut.
 
-    A `source` with a `wait_until_complete` of its own, as a session, waits by that, and shares its
-    polls. Any other is polled by its `get_snapshot`, to which `region` is passed where it is given
-    or the snapshot brings one; so is a session where `clock` is given, the time to wait by.
+    Where `source` has a `wait_until_complete` of its own, as a session has, that is used, and the
+    wait shares its polls. Any other source is polled with its `get_snapshot`, which gets `region`
+    where it is given or the snapshot has one. With `clock`, the clock to wait by, a session is
+    polled in this way as well.
 
     Raises `SnapshotFailedError` as soon as the snapshot or a volume in it has failed,
     `WaitTimeoutError` when it has timed out, and `SnapshotVanishedError` when Civo does not know
@@ -142,11 +143,11 @@ class SnapshotWaits(Poller):
         )
 
     def resumed(self, saved: SavedWait, poll: PollPolicy) -> Wait[Snapshot]:
-        """Start a saved wait again, with the time that it has left."""
+        """Resume a saved wait with the time that it has left."""
         self._ledger.bring(saved.ref, saved.included_volumes)
         left = saved.remaining(self._clock.utcnow())
         if poll.learned is not None:
-            # How long the snapshot has taken already is not known.
+            # How long the snapshot has taken until now is not known.
             poll = attrs.evolve(poll, learned=None)
 
         return Wait(saved.ref, COMPLETE, poll, left, self._clock.now())
@@ -175,12 +176,12 @@ async def until_complete(
 
 
 async def watch(wait: Wait[Snapshot], advance: Advance) -> AsyncGenerator[SnapshotEvent, None]:
-    """Give what happens to a snapshot until it is terminal, as events."""
+    """Yield the events of a snapshot until it is terminal."""
     while not wait.is_over:
         for event in await advance(wait, (object,)):
             yield event
     snapshot = wait.result()
     if snapshot.is_failed:
-        # Not raised, as the last event says it; logged all the same.
+        # Not raised, as the last event shows it, but logged.
         wait.log_end(wait.error(SnapshotFailedError, f"failed ({wait.effort}): {wait.last_seen}"))
     yield SnapshotFinished(snapshot=snapshot)

@@ -1,4 +1,4 @@
-"""What a 429 does to all polls of a session: none for a while, and then no herd."""
+"""What a 429 does to all polls of a session: none for a while, and then no thundering herd."""
 
 import math
 import random
@@ -6,35 +6,35 @@ from collections.abc import Iterable
 
 from .pools import Pool, Waiter
 
-# One response can't silence a whole session for longer than this many seconds.
+# One response can't throttle a whole session for longer than this many seconds.
 _MAX_SECONDS = 60.0
-# For how long a 429 throttles that does not say it.
+# For how long a 429 without `Retry-After` throttles.
 _DEFAULT_SECONDS = 1.0
-# A timer of the loop may come a hair too soon: that of the first who may poll again as well.
+# A timer of the loop may fire slightly early, also that of the first who may poll again.
 _TOLERANCE = 0.01
 
 
 class Throttle:
-    """Holds polls back after a 429, and lets them come back spread out."""
+    """Delays polls after a 429, and spreads them out afterwards."""
 
     def __init__(self) -> None:
         self._ends_at = -math.inf
         self._limited_at = -math.inf
 
     def start(self, pool: Pool, retry_after: float | None, now: float) -> None:
-        """Hold all back until the time that Civo named in its response to this pool."""
+        """Delay all polls until the time that the 429 for this pool named."""
         seconds = min(retry_after or _DEFAULT_SECONDS, _MAX_SECONDS)
-        # The first pool that got one comes back first, at that very time; all others spread out.
+        # The first pool that got a 429 polls again first, at that very time; all others spread out.
         pool.is_spread = now >= self._ends_at
         self._limited_at = now
         self._ends_at = max(self._ends_at, now + seconds)
 
     def hold_back(self, pool: Pool, due: list[Waiter], now: float) -> Iterable[Waiter]:
-        """Put those to sleep who must not poll yet; return the others.
+        """Put the waiters to sleep that must not poll yet; return the others.
 
-        After a 429 each pool comes back once at a random time of the interval that follows, also
-        if it was due later than the throttle ends: those who started together are a herd as well.
-        A last poll is sent all the same, whether it was scheduled as one or not.
+        After a 429 each pool polls once at a random time in the interval that follows, even if it
+        was due after the end of the throttle: waits that started together are a herd as well. A
+        last poll is never delayed past its deadline.
         """
         if not due:
             return due

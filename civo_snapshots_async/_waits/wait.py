@@ -1,7 +1,7 @@
-"""One wait as a state machine: given the time and the outcome of each poll, it says what is next.
+"""One wait as a state machine: from the time and the outcome of each poll, it derives the next one.
 
-It does no I/O, has no clock and does not know asyncio. Whoever drives it (`alone`, or the session's
-`poller`) polls when it is due, and passes the outcome on::
+It does no I/O, has no clock and does not know asyncio. A driver (`alone`, or the session's
+`poller`) polls when the wait is due, and passes the outcome on::
 
     wait = Wait(target, COMPLETE, PollPolicy(), timeout=30.0, now=clock.now())
     while not wait.is_over:
@@ -12,21 +12,25 @@ It does no I/O, has no clock and does not know asyncio. Whoever drives it (`alon
 
 States::
 
-    due --poll sent--> polling --observe--> over
-     ^                    |
-     +----- schedule -----+
+    scheduled --due--> polling --observe--> over: goal met, hopeless, or timed out
+        ^                 |
+        +--- schedule ----+
+
+`is_final` marks the scheduled poll as the last one, and `is_over` the end.
 
 Invariants, named by number where they are kept:
 
-1. The first poll is due at once, and the last one at the deadline, less the time that a response
-   takes; no poll follows it. A process that stalled inside a poll past the deadline makes one more.
-2. Only a poll that was sent when the wait was due, or later, counts as its attempt, as its failure
-   or as the end of its time. An earlier one, which others made, may show a change, and no more.
-3. Once over it stays over, and `result()` gives one and the same end.
-4. The next poll is scheduled as the response comes, at a time counted from then. A consumer of the
-   events who comes back after that time starts a new interval.
-5. What a poll waits for a slot is not its own time: it starts as it is sent, with all that it would
-   have had at its due time. For so long a wait may outlive its deadline.
+1. The first poll is due at once. The last one is due at the deadline, less the time that a response
+   takes, and no poll follows it. Only if the process stalled during a poll, past the deadline, one
+   more is made.
+2. A poll counts as an attempt of the wait, as its failure, or as its last one, only if it was sent
+   when the wait was due, or later. An earlier one, made for other waits, may show a change or the
+   end.
+3. A wait that is over stays over, and `result()` always returns or raises the same.
+4. The next poll is scheduled when a response comes, from that time on. A consumer of the events
+   that returns after the scheduled time starts a new interval.
+5. The time in the queue for a slot is not the poll's own. It starts when it is sent, with all the
+   time that it would have had when it was due, and by so much a wait may outlive its deadline.
 """
 
 import math
@@ -60,14 +64,14 @@ from . import backoff
 T = TypeVar("T")
 E = TypeVar("E", bound=WaitError)
 
-# A last poll may take this many seconds longer than the one before, and outlive its wait by them.
+# A last poll may take this many seconds longer than the poll before it, past the deadline.
 _GRACE = 0.25
-# The most, in seconds, that is kept back of the time for the last poll.
+# The most, in seconds, by which the last poll is due before the deadline.
 _MAX_RESERVE = 5.0
-# A poll that is cut later than it should have been, by more than this, met a process that stalled.
+# Where a poll ended later than it could have, by more than this many seconds, the process stalled.
 _STALLED = 0.1
 # The most, in seconds, that a last poll waits for a slot after the deadline: enough for a queue of
-# thousands, and little enough for a caller whose session hangs.
+# thousands, and not too much for a caller whose session hangs.
 _MAX_QUEUED = 5.0
 # A timeline keeps this many of its first entries, and as many of its last.
 _TIMELINE_ENDS = 25
@@ -97,7 +101,7 @@ class Goal(Protocol):
 
     @property
     def unmet(self) -> str:
-        """What was not so when the wait timed out, such as "was not complete"."""
+        """The goal as a text of a wait that timed out, such as "was not complete"."""
         ...
 
     @property
@@ -106,30 +110,30 @@ class Goal(Protocol):
         ...
 
     def needs_get(self, listed: Snapshot, /) -> bool:
-        """Tell whether a list, being a summary, is not to be believed about this snapshot."""
+        """Tell whether a list, as a summary, does not prove this state of a snapshot."""
         ...
 
     def describe(self, seen: object, /) -> str:
-        """Say how what was seen stands, to stand after a colon."""
+        """Describe what was seen, in words that follow a colon."""
         ...
 
     def is_met(self, outcome: object) -> bool:
-        """Tell whether what a poll came to, a value or an error, is what was waited for."""
+        """Tell whether the outcome of a poll, a value or an error, is what was waited for."""
         ...
 
     def failure(self, wait: "Wait[Any]", outcome: object, /) -> WaitError | None:
-        """Return the error that an outcome comes to which further polls would not change."""
+        """Return the error of an outcome that further polls would not change."""
         ...
 
 
 class Wait(Generic[T]):
-    """One wait: what it waits for, what it has seen, when it is due, and how it ended."""
+    """One wait: its goal, what it has seen, when it is due, and how it ended."""
 
-    # 10,000 waits are no rarity: what each holds is counted (see the benchmarks). Times are kept as
-    # they came, since all who share a poll share them; spans are made of them when asked for.
+    # 10,000 waits are not rare: the benchmarks count the bytes of each. It keeps times as they
+    # come, which all who share a poll share; spans are computed when they are needed.
     __slots__ = (
         "_changed_at",
-        "_charged",
+        "_counted_failures",
         "_end",
         "_is_stalled",
         "_last_error",
@@ -166,11 +170,11 @@ class Wait(Generic[T]):
         """Whether the next poll is the last one."""
         self.is_over = False
         self.polls = 0
-        """How many outcomes of polls it was given, those of other waits' polls included."""
+        """How many outcomes it has observed, those of polls for other waits included."""
         self.attempts = 0
-        """How many polls were made for it (invariant 2): tenacity's `attempt_number`."""
+        """How many polls count as its own (invariant 2): tenacity's `attempt_number`."""
         self.failures = 0
-        """How many polls have failed since the last one that did not."""
+        """How many polls have failed in a row."""
         self.goal = goal
         self._policy = policy
         self._timeout = timeout
@@ -180,11 +184,11 @@ class Wait(Generic[T]):
         self._changed_at = now
         self._slept = 0.0
         self._responded_in = 0.0
-        self._charged = 0
+        self._counted_failures = 0
         self._was_early = False
         self._is_stalled = False
         self._last_error: CivoSnapshotsError | None = None
-        # Pairs flattened into one tuple, as all who wait for one snapshot share what is in them.
+        # Pairs of a time and a snapshot, flattened: all waits on one snapshot share both.
         self._timeline: tuple[object, ...] = ()
         self._unknown_states: tuple[str, ...] = ()
         self._end: Exception | None = None
@@ -198,7 +202,7 @@ class Wait(Generic[T]):
 
     @property
     def is_of_account(self) -> bool:
-        """Whether a list of the whole account may serve it."""
+        """Whether an account-wide list may serve it."""
         return self._policy.scope == "account"
 
     @property
@@ -208,7 +212,7 @@ class Wait(Generic[T]):
 
     @property
     def usual_interval(self) -> float:
-        """The seconds between two polls, as far as they can be known before the first."""
+        """The seconds between two polls; before the first, as far as they can be known."""
         scheduled = self.due - self._scheduled_at
 
         return scheduled or self._policy.interval or self._policy.min_interval
@@ -220,14 +224,14 @@ class Wait(Generic[T]):
 
     def cut_at(self, sent_at: float) -> float:
         """Return until when a poll that was sent at that time may take."""
-        # One that had timed out before it started, as a saved wait may have, is one whole poll.
+        # A wait that starts after its deadline, as a saved one may, is one poll without a limit.
         if self._timeout == 0:
             return math.inf
 
         return max(self.deadline, sent_at + self._reserve + _GRACE)
 
     def is_early(self, sent_at: float) -> bool:
-        """Tell whether a poll that was sent at that time was for others (invariant 2)."""
+        """Tell whether a poll that was sent at that time was for other waits (invariant 2)."""
         return sent_at < self.due
 
     def is_overdue(self, now: float) -> bool:
@@ -235,28 +239,29 @@ class Wait(Generic[T]):
         return self.due < now and bool(self.attempts) and not self._was_early
 
     def span(self, now: float) -> tuple[float, float]:
-        """Return the earliest and the latest time for the poll after this one."""
+        """Return the earliest and the latest time of the next poll."""
         error = self._last_error
         if self._policy.learned is not None:
-            shortest, longest = self._policy.learned.span(
+            min_interval, max_interval = self._policy.learned.span(
                 self._learned_by, now - self._started, self._policy.jitter
             )
         else:
-            shortest, longest = backoff.span_of(
+            min_interval, max_interval = backoff.span_of(
                 self._policy.strategy, self._call_state, error or self.seen
             )
         at_least = 0.0
         if isinstance(error, ApiError) and error.is_transient:
             at_least = error.retry_after or 0.0
 
-        return now + max(shortest, at_least), now + max(longest, at_least)
+        return now + max(min_interval, at_least), now + max(max_interval, at_least)
 
     def schedule(self, now: float, pick: Callable[[float, float], float]) -> None:
-        """Let the next poll be due at the time that `pick` chooses from the span.
+        """Let the next poll be due at the time that `pick` chooses in the span.
 
-        It is due at the end if no other would follow it. A strategy of the caller's that raises
-        ends the wait.
+        If no poll would follow it, it is the last one, due at the deadline (invariant 1). A
+        strategy of the caller's that raises ends the wait.
         """
+        # An end is final (invariant 3), and so is the last poll (invariant 1).
         if self.is_over or self.is_final:
             return
         try:
@@ -276,9 +281,9 @@ class Wait(Generic[T]):
     def observe(
         self, now: float, outcome: T | Exception, *, sent_at: float
     ) -> tuple[SnapshotEvent, ...]:
-        """Take in the outcome of a poll that was sent at `sent_at`, and return what is new.
+        """Take the outcome of a poll that was sent at `sent_at`, and return the new events.
 
-        Another poll has to be scheduled then, unless it was an early one.
+        Unless the poll was an early one, the next one has to be scheduled then.
         """
         self.polls += 1
         pending_at, self._observed_at = self._observed_at, now
@@ -321,7 +326,7 @@ class Wait(Generic[T]):
         return cast("T", self.seen)
 
     def _teach(self, pending_at: float, now: float, outcome: T) -> None:
-        """Let the policy learn how long a snapshot took that was seen to become complete."""
+        """Let the policy learn how long a snapshot took that became complete during the wait."""
         learned = self._policy.learned
         if learned is None or not isinstance(self.seen, Snapshot) or self.seen.is_complete:
             return
@@ -334,7 +339,7 @@ class Wait(Generic[T]):
 
     @property
     def _reserve(self) -> float:
-        """What is kept back so that the last response, if as slow as the one before, is in time."""
+        """How long before the deadline the last poll is due: as long as a response took."""
         return min(self._responded_in, _MAX_RESERVE)
 
     def _conclude(self, now: float, outcome: T | CivoSnapshotsError, sent_at: float) -> None:
@@ -343,19 +348,19 @@ class Wait(Generic[T]):
         elif failure := self._hopeless(outcome):
             self._end_with(failure)
         elif not self._was_early:
-            self._use_time(now, sent_at)
+            self._check_time(now, sent_at)
 
     def _hopeless(self, outcome: T | CivoSnapshotsError) -> CivoSnapshotsError | None:
-        """Return the error that an outcome comes to which further polls would not change."""
+        """Return the error of an outcome that further polls would not change."""
         if not isinstance(outcome, CivoSnapshotsError):
             return self.goal.failure(self, outcome)
         if self._is_worth_another(outcome):
             return None
 
-        return self.goal.failure(self, outcome) or self._noted(outcome)
+        return self.goal.failure(self, outcome) or self._with_context(outcome)
 
-    def _use_time(self, now: float, sent_at: float) -> None:
-        """End with the time; after a stall, poll once more (invariant 1)."""
+    def _check_time(self, now: float, sent_at: float) -> None:
+        """Time out after the last poll; after a stall, poll once more (invariant 1)."""
         if now > self.cut_at(sent_at) + _STALLED and sent_at <= self.deadline:
             self.due, self.is_final = now, True
         elif self.is_final or now >= self.deadline:
@@ -379,16 +384,18 @@ class Wait(Generic[T]):
         if _is_unknown(error):
             is_new = self._timeout != 0 and self.elapsed < self._policy.not_found_grace
             return self.seen is None and is_new
-        # Where Civo said when to come back, nothing has failed.
+        # With `Retry-After`, Civo is throttling the poll, and nothing has failed.
         if isinstance(error, RateLimitedError) and error.retry_after is not None:
             return True
-        self._charged += 1
+        self._counted_failures += 1
 
-        return error.is_transient and self._charged <= self._policy.max_consecutive_failures
+        is_tolerated = self._counted_failures <= self._policy.max_consecutive_failures
+
+        return error.is_transient and is_tolerated
 
     def _saw(self, outcome: T) -> tuple[SnapshotEvent, ...]:
         before, self.seen = self.seen, outcome
-        self._last_error, self.failures, self._charged = None, 0, 0
+        self._last_error, self.failures, self._counted_failures = None, 0, 0
         if not isinstance(outcome, Snapshot):
             return ()
         # A topic of the poller gives one and the same value to all who wait for it.
@@ -409,15 +416,15 @@ class Wait(Generic[T]):
         self._changed_at, self._is_stalled = self._observed_at, False
         new = (SnapshotSeen(snapshot=after),) if before is None else events_between(before, after)
         yield from new
-        # A message may change with each poll, and would push the states out of the timeline.
+        # Messages may change with each poll, and would push the states out of the timeline.
         if not all(isinstance(event, DetailsChanged) for event in new):
             self._timeline = _longer(self._timeline, self._observed_at, after)
-        yield from self._unknown_words(after)
+        yield from self._new_unknown_states(after)
         for event in new:
             if isinstance(event, StateChanged):
                 self._log("wait.state_changed", "%s", event)
 
-    def _unknown_words(self, snapshot: Snapshot) -> Iterator[UnknownStateSeen]:
+    def _new_unknown_states(self, snapshot: Snapshot) -> Iterator[UnknownStateSeen]:
         for state in (snapshot.state, *snapshot.volume_states.values()):
             if state not in self._unknown_states and not is_known(state):
                 self._unknown_states = (*self._unknown_states, state)
@@ -445,11 +452,11 @@ class Wait(Generic[T]):
 
     @property
     def last_seen(self) -> str:
-        """What was last seen, to stand after a colon."""
+        """What was last seen, in words that follow a colon."""
         return "it was never seen" if self.seen is None else self.goal.describe(self.seen)
 
     def error(self, kind: type[E], what: str, *, cause: Exception | None = None) -> E:
-        """Return an error that says what became of the target, with all that the wait has seen."""
+        """Return an error about the target, with all that the wait has seen."""
         error = kind(
             f"{self.target} {what}",
             instance_id=self.target.instance_id,
@@ -489,7 +496,7 @@ class Wait(Generic[T]):
             f"{self.last_seen}{failed}{why}",
         )
 
-    def _noted(self, error: CivoSnapshotsError) -> CivoSnapshotsError:
+    def _with_context(self, error: CivoSnapshotsError) -> CivoSnapshotsError:
         error.snapshot = self._snapshot
         error.add_context(f"while waiting for {self.target} ({self.effort}): {self.last_seen}")
 
@@ -519,7 +526,7 @@ def _longer(timeline: tuple[object, ...], at: float, seen: Snapshot) -> tuple[ob
 
 
 def _is_unknown(error: CivoSnapshotsError) -> bool:
-    # A 404 with a code of another kind is about something else: the token, say.
+    # A 404 with another code is about something else, such as the token.
     if isinstance(error, SnapshotNotFoundError):
         return True
 
