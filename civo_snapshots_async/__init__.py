@@ -1,9 +1,9 @@
 """An asyncio client for Civo instance snapshots, with a wait that a restore can trust."""
 
 from types import FunctionType
+from typing import TYPE_CHECKING
 
-from ._audit_report import AuditEntry, AuditReport
-from ._batch import Batch, BatchOutcome, BatchResult
+from . import _verbs
 from ._clock import Clock, SystemClock
 from ._errors import (
     AmbiguousInstanceError,
@@ -67,14 +67,18 @@ from ._models import (
     VolumeStatus,
 )
 from ._policies import HttpOptions, PollPolicy, RetryPolicy
-from ._pruning import PruneOutcome, PruneResult
-from ._restore_plan import RestoreFacts, RestorePlan
-from ._retention import PruneEntry, PrunePlan, plan_prune
 from ._session import SnapshotSession
 from ._version import __version__
 from ._violations import AuditViolation
 from ._waits.saved import SavedWait
 from ._waits.snapshots import SnapshotSource, wait_until_complete
+
+if TYPE_CHECKING:
+    from ._audit_report import AuditEntry, AuditReport
+    from ._batch import Batch, BatchOutcome, BatchResult
+    from ._pruning import PruneOutcome, PruneResult
+    from ._restore_plan import RestoreFacts, RestorePlan
+    from ._retention import PruneEntry, PrunePlan, plan_prune
 
 __all__ = [
     "AmbiguousInstanceError",
@@ -161,4 +165,35 @@ __all__ = [
 for _public in map(globals().get, __all__):
     if isinstance(_public, (type, FunctionType)):
         _public.__module__ = __name__
-del FunctionType
+
+# Loaded at first use: most programs need none of them.
+_LATER = {
+    "AuditEntry": "audit_report",
+    "AuditReport": "audit_report",
+    "Batch": "batch",
+    "BatchOutcome": "batch",
+    "BatchResult": "batch",
+    "PruneEntry": "retention",
+    "PruneOutcome": "pruning",
+    "PrunePlan": "retention",
+    "PruneResult": "pruning",
+    "RestoreFacts": "restore_plan",
+    "RestorePlan": "restore_plan",
+    "plan_prune": "retention",
+}
+
+# Type checkers would take it for one that has every name.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(getattr(_verbs, _LATER[name]), name)
+
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
+
+del FunctionType, TYPE_CHECKING

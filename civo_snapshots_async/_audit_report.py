@@ -10,10 +10,12 @@ from ._errors import AuditViolationError, CivoSnapshotsError
 from ._exposition import Gauge, exposition
 from ._models import Snapshot, SnapshotQuota
 from ._plain import Plain
+from ._public import public
 from ._sentences import counted, enumerated, named, on_one_line, spoken
 from ._violations import AuditViolation
 
 
+@public
 @attrs.frozen(kw_only=True)
 class AuditEntry(Plain):
     """What an audit found of one instance."""
@@ -46,6 +48,7 @@ class AuditEntry(Plain):
         return not self.violations
 
 
+@public
 @attrs.frozen(kw_only=True)
 class AuditReport(Plain):
     """What an audit found: an entry for each instance, and what there is besides."""

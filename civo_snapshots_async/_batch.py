@@ -20,6 +20,7 @@ from ._errors import (
 from ._models import Snapshot, SnapshotLike, SnapshotRef
 from ._plain import Plain
 from ._policies import PollPolicy
+from ._public import public
 from ._waits.snapshots import OnChange
 
 T = TypeVar("T")
@@ -31,6 +32,7 @@ _MAX_NAMED = 10
 _FEW_INSTANCES = 10
 
 
+@public
 @attrs.frozen(kw_only=True)
 class BatchOutcome(Plain):
     """The outcome of one item of a batch."""
@@ -51,6 +53,7 @@ class BatchOutcome(Plain):
         return f"{self.instance_id}: {self.status.replace('_', ' ')}{why}"
 
 
+@public
 @attrs.frozen(kw_only=True)
 class BatchResult(Plain):
     """The outcomes of a batch."""
@@ -114,6 +117,7 @@ class BatchResult(Plain):
         return tuple(outcome for outcome in self.outcomes if outcome.status == status)
 
 
+@public
 class Batch:
     """Snapshots or waits of many instances. It starts when it is awaited or iterated over.
 

@@ -1,6 +1,7 @@
 """The part of a session without waits: how it is opened and closed, and its calls."""
 
 import warnings
+from functools import cached_property
 from inspect import currentframe
 from ipaddress import IPv4Address
 from types import TracebackType
@@ -9,17 +10,15 @@ from typing import Self, TypeVar, cast
 import aiohttp
 
 from . import _checks as check
-from ._applying import Applications
+from . import _verbs as verbs
 from ._checks import Seconds
 from ._clock import Clock, SystemClock
 from ._creating import Creations
 from ._deleting import delete
-from ._ensuring import EnsuredRestores
 from ._http import endpoints
 from ._http.caller import Caller
 from ._http.config import DEFAULT_API_URL, Account, Token, checked_account, find_account
 from ._http.endpoints import Request
-from ._instances import list_instances
 from ._models import Instance, Restore, Snapshot, SnapshotLike, SnapshotRef
 from ._policies import HttpOptions, RetryPolicy
 from ._restoring import restore_complete, restore_once
@@ -51,12 +50,10 @@ class SnapshotCalls:
             held, region=region, api_url=api_url, allow_insecure_http=http.allow_insecure_http
         )
         self._clock = clock
-        resolve_timeout = check.seconds_or_none_at_all("resolve_timeout", resolve_timeout)
+        self._resolve_timeout = check.seconds_or_none_at_all("resolve_timeout", resolve_timeout)
         self._caller = Caller.open(self._account, http, retry, clock, http_session)
-        self._creations = Creations(self._caller, clock, resolve_timeout)
+        self._creations = Creations(self._caller, clock, self._resolve_timeout)
         self._waits = SnapshotWaits(clock, self._caller, http.max_connections)
-        self._ensured = EnsuredRestores(self._caller, clock, resolve_timeout)
-        self._applications = Applications(self._caller, clock, self._creations, self._waits)
 
     @classmethod
     def from_env(
@@ -331,7 +328,7 @@ class SnapshotCalls:
         Raises what `list_snapshots` raises; `DecodeError` where there are more.
         """
         async with self._caller.scope.inside():
-            return await list_instances(self._caller, self._in(region))
+            return await verbs.instances.list_instances(self._caller, self._in(region))
 
     async def find_instance(self, instance_id: str, *, region: str | None = None) -> Instance:
         """Return an instance by its id, or by its hostname where Civo accepts one.
@@ -342,6 +339,14 @@ class SnapshotCalls:
         Raises what `get_snapshot` raises; `InstanceNotFoundError` if there is no such instance.
         """
         return await self._call(endpoints.get_instance(instance_id, region=self._in(region)))
+
+    @cached_property
+    def _ensured(self) -> "verbs.ensuring.EnsuredRestores":
+        return verbs.ensuring.EnsuredRestores(self._caller, self._clock, self._resolve_timeout)
+
+    @cached_property
+    def _applications(self) -> "verbs.applying.Applications":
+        return verbs.applying.Applications(self._caller, self._clock, self._creations, self._waits)
 
     def _ref(self, instance_id: str, snapshot: SnapshotLike, region: str | None) -> SnapshotRef:
         return SnapshotRef.of(instance_id, snapshot, region=region, default_region=self.region)

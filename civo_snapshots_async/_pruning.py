@@ -17,9 +17,11 @@ from ._errors import (
 from ._log import About, log
 from ._models import Snapshot
 from ._plain import Plain
+from ._public import public
 from ._retention import PrunePlan
 
 
+@public
 @attrs.frozen(kw_only=True)
 class PruneOutcome(Plain):
     """The outcome of one deletion."""
@@ -37,6 +39,7 @@ class PruneOutcome(Plain):
         return self.error is None
 
 
+@public
 @attrs.frozen(kw_only=True)
 class PruneResult(Plain):
     """The outcomes of a plan."""

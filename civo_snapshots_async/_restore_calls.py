@@ -3,14 +3,12 @@
 from ipaddress import IPv4Address
 
 from . import _checks as check
-from ._applying import Patience
+from . import _verbs as verbs
 from ._calls import SnapshotCalls
 from ._checks import Seconds
 from ._http import endpoints
 from ._models import Instance, Restore, SnapshotLike
-from ._planning import make_plan
 from ._policies import PollPolicy
-from ._restore_plan import RestorePlan
 from ._waits.snapshots import OnChange
 
 
@@ -28,7 +26,7 @@ class RestoreCalls(SnapshotCalls):
         overwrite_existing: bool = False,
         safety_snapshot: bool = True,
         region: str | None = None,
-    ) -> RestorePlan:
+    ) -> "verbs.restore_plan.RestorePlan":
         """Return what `restore_snapshot` would do with these arguments; only reads are sent.
 
         `print(plan)` shows what is to be approved, `plan.to_json()` is for another process.
@@ -47,11 +45,13 @@ class RestoreCalls(SnapshotCalls):
         )
         is_safe = check.boolean("safety_snapshot", safety_snapshot)
         async with self._caller.scope.inside():
-            return await make_plan(self._caller, request, self._clock, safety_snapshot=is_safe)
+            return await verbs.planning.make_plan(
+                self._caller, request, self._clock, safety_snapshot=is_safe
+            )
 
     async def apply_restore(
         self,
-        plan: RestorePlan,
+        plan: "verbs.restore_plan.RestorePlan",
         *,
         timeout: Seconds | None = 1800.0,
         poll: PollPolicy = PollPolicy(),
@@ -81,11 +81,11 @@ class RestoreCalls(SnapshotCalls):
         nothing was overwritten then by this call. Otherwise it raises what `create_snapshot`,
         `wait_until_complete` and `restore_snapshot` raise.
         """
-        patience = Patience(timeout=timeout, poll=poll, on_change=on_change)
+        patience = verbs.applying.Patience(timeout=timeout, poll=poll, on_change=on_change)
         async with self._caller.scope.inside():
             return await self._applications.apply(plan, patience)
 
-    async def undo_restore(self, plan: RestorePlan) -> Restore:
+    async def undo_restore(self, plan: "verbs.restore_plan.RestorePlan") -> Restore:
         """**Overwrite** the instance once more, with the safety snapshot that the plan took.
 
         Works from the plan's text alone: the safety snapshot is found by its name. What was written

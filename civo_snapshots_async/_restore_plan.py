@@ -31,6 +31,7 @@ import attrs
 
 from . import _checks as check
 from ._plain import Plain, from_plain
+from ._public import public
 from ._strict_json import parse_versioned
 
 _VERSION = 1
@@ -74,6 +75,7 @@ def _or_none(rule: Any) -> Any:  # noqa: ANN401 - what attrs takes for a validat
     return attrs.validators.optional(check.field(rule))
 
 
+@public
 @attrs.frozen(kw_only=True)
 class RestoreFacts(Plain):
     """What a plan rests on, as Civo reported it."""
@@ -116,6 +118,7 @@ class RestoreFacts(Plain):
                 yield f"{what.format(_shown(after[key]))} is new"
 
 
+@public
 @attrs.frozen(kw_only=True)
 class RestorePlan(Plain):
     """What a restore will do, and the facts that it rests on. It holds no secret, and pickles.

@@ -10,11 +10,13 @@ from . import _checks as check
 from ._clock import SystemClock
 from ._models import Phase, Snapshot
 from ._plain import Plain
+from ._public import public
 
 _DAY = timedelta(days=1)
 _UNDATED = datetime.min.replace(tzinfo=UTC)
 
 
+@public
 @attrs.frozen(kw_only=True)
 class PruneEntry(Plain):
     """The decision on one snapshot."""
@@ -31,6 +33,7 @@ class PruneEntry(Plain):
         return f"{what} {self.snapshot.name} ({self.snapshot.id}): {self.reason}"
 
 
+@public
 @attrs.frozen(kw_only=True)
 class PrunePlan(Plain):
     """Which snapshots of an instance to delete and which to keep, and why; the oldest first."""
@@ -51,6 +54,7 @@ class PrunePlan(Plain):
         return tuple(entry.snapshot for entry in self.entries if not entry.is_deletion)
 
 
+@public
 def plan_prune(
     snapshots: Iterable[Snapshot],
     *,

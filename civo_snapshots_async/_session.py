@@ -5,21 +5,14 @@ from contextlib import AbstractAsyncContextManager, aclosing
 from ipaddress import IPv4Address
 
 from . import _checks as check
-from ._audit import audit, names_of
-from ._audit_judgement import AuditRules
-from ._audit_report import AuditReport
-from ._batch import Batch, Waiting, snapshot_many, wait_many
-from ._checkpoint import KeepOrDelete, KeepOrRestore, checkpoint
+from . import _verbs as verbs
 from ._checks import Seconds
 from ._events import SnapshotEvent
 from ._http import endpoints
 from ._models import Instance, Restore, Snapshot, SnapshotLike, SnapshotRef
 from ._policies import PollPolicy
-from ._pruning import PruneResult, prune
 from ._restore_calls import RestoreCalls
 from ._restoring import restore_once
-from ._retention import PrunePlan
-from ._waits.instances import wait_for_restored_instance, wait_until_active
 from ._waits.saved import SavedWait
 from ._waits.snapshots import OnChange, until_complete, watch
 
@@ -201,7 +194,7 @@ class SnapshotSession(RestoreCalls):
         """
         request = endpoints.get_instance(instance_id, region=self._in(region))
         async with self._caller.scope.inside():
-            return await wait_until_active(
+            return await verbs.instance_waits.wait_until_active(
                 self._caller, request, timeout=timeout, poll=poll, clock=self._clock
             )
 
@@ -224,7 +217,7 @@ class SnapshotSession(RestoreCalls):
         """
         region = restore.region or self.region
         async with self._caller.scope.inside():
-            return await wait_for_restored_instance(
+            return await verbs.instance_waits.wait_for_restored_instance(
                 self._caller, restore, region, timeout=timeout, poll=poll, clock=self._clock
             )
 
@@ -242,7 +235,7 @@ class SnapshotSession(RestoreCalls):
         poll: PollPolicy = PollPolicy(),
         on_change: OnChange | None = None,
         region: str | None = None,
-    ) -> Batch:
+    ) -> "verbs.batch.Batch":
         """Create a snapshot of each instance, and wait until it is complete.
 
         `name` is the name of every snapshot, or a function that returns it for an instance id, or
@@ -257,14 +250,14 @@ class SnapshotSession(RestoreCalls):
         ends the batch and is raised. Invalid names and ids, and an instance that is given twice,
         raise `ValueError` at once, before any request.
         """
-        return snapshot_many(
+        return verbs.batch.snapshot_many(
             self,
             instance_ids,
             name=name,
             description=description,
             ensure=ensure,
             max_concurrent=max_concurrent,
-            waiting=Waiting.of(timeout, poll, on_change),
+            waiting=verbs.batch.Waiting.of(timeout, poll, on_change),
             region=self._in(region),
         )
 
@@ -276,16 +269,16 @@ class SnapshotSession(RestoreCalls):
         poll: PollPolicy = PollPolicy(),
         on_change: OnChange | None = None,
         region: str | None = None,
-    ) -> Batch:
+    ) -> "verbs.batch.Batch":
         """Wait until each snapshot is complete.
 
         `snapshots` are `Snapshot` or `SnapshotRef` values, or pairs of an instance's id and a
         snapshot's id. All waits run at once. Otherwise this is like `snapshot_many`.
         """
-        return wait_many(
+        return verbs.batch.wait_many(
             self,
             snapshots,
-            waiting=Waiting.of(timeout, poll, on_change),
+            waiting=verbs.batch.Waiting.of(timeout, poll, on_change),
             region=region,
         )
 
@@ -295,9 +288,9 @@ class SnapshotSession(RestoreCalls):
         *,
         name: str | None = None,
         description: str | None = None,
-        on_error: KeepOrRestore = "keep",
-        on_cancel: KeepOrRestore = "keep",
-        on_success: KeepOrDelete = "keep",
+        on_error: "verbs.checkpoint.KeepOrRestore" = "keep",
+        on_cancel: "verbs.checkpoint.KeepOrRestore" = "keep",
+        on_success: "verbs.checkpoint.KeepOrDelete" = "keep",
         timeout: Seconds | None = 1800.0,
         poll: PollPolicy = PollPolicy(),
         region: str | None = None,
@@ -316,7 +309,7 @@ class SnapshotSession(RestoreCalls):
         and nothing is sent. If it does not become complete, the body does not run, and the error of
         the create or of the wait is raised.
         """
-        return checkpoint(
+        return verbs.checkpoint.checkpoint(
             self,
             instance_id,
             name=name,
@@ -329,7 +322,7 @@ class SnapshotSession(RestoreCalls):
             region=self._in(region),
         )
 
-    async def prune(self, plan: PrunePlan) -> PruneResult:
+    async def prune(self, plan: "verbs.retention.PrunePlan") -> "verbs.pruning.PruneResult":
         """Delete the snapshots of a plan, one after the other.
 
         The instance and the region are those of the plan. A failure is an outcome, and the next
@@ -338,7 +331,7 @@ class SnapshotSession(RestoreCalls):
 
         Raises `ValueError`, before any request, for a plan of several instances or regions.
         """
-        return await prune(self, plan)
+        return await verbs.pruning.prune(self, plan)
 
     async def audit(
         self,
@@ -348,7 +341,7 @@ class SnapshotSession(RestoreCalls):
         max_pending: Seconds = 3600.0,
         min_count: int = 1,
         region: str | None = None,
-    ) -> AuditReport:
+    ) -> "verbs.audit_report.AuditReport":
         """Tell whether each instance has a complete snapshot that is younger than `max_age`.
 
         `instances` are ids, host names or `Instance`s; without them, all of the region are audited.
@@ -361,11 +354,13 @@ class SnapshotSession(RestoreCalls):
         Raises what `list_instances` raises, and what every instance would get, such as
         `AuthenticationError`; what one instance gets is its violation.
         """
-        rules = AuditRules(
+        rules = verbs.audit_judgement.AuditRules(
             max_age=check.seconds("max_age", max_age),
             max_pending=check.seconds("max_pending", max_pending),
             min_count=check.count("min_count", min_count, at_least=1),
         )
-        names = names_of(instances)
+        names = verbs.audit.names_of(instances)
         async with self._caller.scope.inside():
-            return await audit(self._caller, self._clock, self._in(region), names, rules)
+            return await verbs.audit.audit(
+                self._caller, self._clock, self._in(region), names, rules
+            )
