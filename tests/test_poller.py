@@ -488,6 +488,28 @@ async def test_each_wait_observes_in_its_own_context(fake_clock: FakeClock) -> N
     assert sorted(seen) == ["a", "a", "b", "b"]
 
 
+async def test_a_request_is_made_in_the_context_of_the_session(fake_clock: FakeClock) -> None:
+    """Not in that of whichever wait was due first: what traces requests would take it for its."""
+    name = contextvars.ContextVar("name", default="nobody")
+    seen: list[str] = []
+
+    class Named(Calls):
+        async def poll(self, request: Request[Any]) -> Any:
+            seen.append(name.get())
+            name.set("the last request")
+            return await super().poll(request)
+
+    polls = Polls(fake_clock, Named(fake_clock, PENDING))
+
+    async def wait_as(own: str, timeout: float) -> None:
+        name.set(own)
+        await outcomes(polls.wait("snap-1", timeout=timeout))
+
+    await asyncio.gather(wait_as("first", 15), wait_as("second", 25))
+
+    assert set(seen) == {"nobody"}
+
+
 async def test_a_list_is_an_answer_to_who_waits_for_a_deletion(fake_clock: FakeClock) -> None:
     """What is listed is there still; for an end, a list alone is no proof."""
     calls = Calls(fake_clock, DONE)

@@ -26,7 +26,8 @@ waiter. The invariants, named by number where they are kept:
    for each target: a pool is the target of a list, a topic is the target of a get.
 5. A callback of the poller never raises. A bug in it ends all waits of the pool that it served,
    each with an error of its own.
-6. Each wait observes in the context of its own task, for its log records and its strategies.
+6. Each wait observes in the context of its own task, for its log records and its strategies. A
+   request is made in the session's: it serves many waits, and may outlive the first of them.
 7. All waits that get one response are scheduled from one and the same time, so that they stay
    together, including those whose tasks it wakes. Only a task that returns too late starts from
    the time of its return.
@@ -44,6 +45,7 @@ waiter. The invariants, named by number where they are kept:
 import asyncio
 import math
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import partial
 from typing import Any, TypeGuard, cast
 
@@ -84,6 +86,8 @@ class Poller:
         self._pools = Pools()
         self._in_flight: dict[Poll, None] = {}
         self._throttle = Throttle()
+        # Of the session: a request that serves many waits is made in the context of none of them.
+        self._context = copy_context()
         self._is_closed = False
 
     def advance(
@@ -207,7 +211,9 @@ class Poller:
         self._throttle.hold_back(pool, list(poll.waiters), now)
         if not poll.waiters:
             return
-        poll.task = asyncio.get_running_loop().create_task(self._request(poll))
+        poll.task = asyncio.get_running_loop().create_task(
+            self._request(poll), context=self._context.copy()
+        )
         target.next_poll, target.in_flight = None, poll
         poll.sent_at = pool.sent_at = now
         pool.is_spread = False
