@@ -62,12 +62,15 @@ PATTERNS = {
 # Where such a word is right: the file, and the words around it.
 ALLOWED: dict[str, tuple[str, ...]] = {
     "civo_snapshots_async/_creating.py": ("import chain, repeat", "repeat(_BACKOFF"),
+    "civo_snapshots_async/testing/faults.py": (
+        "import chain, repeat",
+        "repeat(member",
+        "repeat(chunk",
+        "504 Gateway Time-out",
+    ),
 }
 # The files and folders that are still to be read through.
-NOT_YET: tuple[str, ...] = (
-    "civo_snapshots_async/testing",
-    "docs/explanation/shared-polls.md",
-)
+NOT_YET: tuple[str, ...] = ("docs/explanation/shared-polls.md",)
 
 
 def name_of(path: Path) -> str:

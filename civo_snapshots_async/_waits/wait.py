@@ -388,7 +388,6 @@ class Wait(Generic[T]):
         if isinstance(error, RateLimitedError) and error.retry_after is not None:
             return True
         self._counted_failures += 1
-
         is_tolerated = self._counted_failures <= self._policy.max_consecutive_failures
 
         return error.is_transient and is_tolerated

@@ -27,7 +27,7 @@ __all__ = [
     "scripts",
 ]
 
-# Where a name is defined may change: pickles, tracebacks and `help` show where it is imported from.
+# Files may move: pickles, tracebacks and `help` show the module that a name is imported from.
 for _public in (
     Effect,
     FakeCivo,

@@ -96,7 +96,7 @@ class Account:
         return _newest_first(self._snapshots[instance.id])
 
     def all_snapshots(self) -> tuple[FakeSnapshot, ...]:
-        """Return those of all instances, also of deleted ones, the newest first."""
+        """Return the snapshots of all instances, deleted ones included, the newest first."""
         return _newest_first(
             [*self._of_deleted_instances, *chain.from_iterable(self._snapshots.values())]
         )
@@ -160,7 +160,7 @@ class Account:
         script: Script,
         created: float | None = None,
     ) -> FakeSnapshot:
-        """Add a snapshot of an instance as it is, created now by default, whatever else runs."""
+        """Add a snapshot of an instance, created now by default, even beside one in process."""
         number = next(self._numbers)
         snapshot = FakeSnapshot(
             id=_id(number) if snapshot_id is None else snapshot_id,
@@ -218,7 +218,7 @@ class Account:
             raise not_complete(snapshot.id)
         if order.hostname is not None and self._is_taken(order.hostname):
             raise duplicate_hostname(order.hostname)
-        # The page: with a host name the instance might not be overwritten. Here it is not, so that
+        # Civo's page: with a host name the instance may not be overwritten. Here it is not, so that
         # the test of a client that sends both fails.
         overwrites = order.overwrite_existing and order.hostname is None
         if order.private_ip is not None and self.has_private_ip(
@@ -234,7 +234,7 @@ class Account:
         return restore
 
     def delete(self, instance: FakeInstance, snapshot: FakeSnapshot) -> None:
-        """Start to delete a snapshot, unless a restore is reading it; twice does nothing more."""
+        """Start to delete a snapshot, unless a restore reads it or it is being deleted."""
         if snapshot.gone_at is not None:
             return
         if any(self._reads(restore, snapshot) for restore in self.restores):
@@ -286,8 +286,8 @@ class Account:
     ) -> FakeInstance:
         own_ip, public_ip = self._own_addresses()
 
-        # In the same network, by the page. That the rest is the same as well is our inference, its
-        # source as well: in no source of Civo's is that the snapshot.
+        # In the same network, by the page. That the rest is the same is our inference, its
+        # `source_id` included: no source of Civo's says that this is the snapshot.
         return self._hold(
             attrs.evolve(
                 source,
@@ -350,12 +350,12 @@ def _require_kept(snapshot: FakeSnapshot) -> None:
 
 
 def _newest_first(held: Sequence[FakeSnapshot]) -> tuple[FakeSnapshot, ...]:
-    # Of those created at the same time, the one that was added last.
+    # Of two that were created at the same time, the one that was added last comes first.
     existing = [snapshot for snapshot in reversed(held) if snapshot.status is not None]
 
     return tuple(sorted(existing, key=lambda snapshot: snapshot.created, reverse=True))
 
 
 def _id(number: int) -> str:
-    # In the shape of Civo's, and the same in each run of a test.
+    # In the shape of Civo's ids, and the same in each run of a test.
     return str(uuid.UUID(int=number, version=4))

@@ -14,7 +14,7 @@ GIVEN_CLOCK_STARTS = datetime(2025, 4, 1, 9, 11, 14, tzinfo=UTC)
 
 
 class Clock(Protocol):
-    """Anything that knows the time."""
+    """Anything that returns the time."""
 
     def now(self) -> float:
         """Return the time in seconds, from any start."""

@@ -30,10 +30,11 @@ _SHOWN_INSTANCES = 10
 class FakeCivo:
     """A fake of Civo's instance snapshots: a real HTTP server on this machine.
 
-    It keeps state, and behaves by Civo's page on instance snapshots, and where that is silent by
-    Civo's official Go client. `async with` starts and stops it; it is empty at first.
+    It keeps state, and behaves as Civo's page on instance snapshots says and, where the page is
+    silent, as Civo's official Go client expects. `async with` starts and stops it; it is empty at
+    first.
 
-    - `token`, `region`: what requests must come with; `other_regions` exist as well.
+    - `token`, `region`: what requests must have; `other_regions` exist as well.
     - `default_region`: the one that a request without a region silently goes to, as on the real
       Civo; with `None`, such a request gets an error response.
     - `clock`: anything with `now()` in seconds; the machine's by default. With a given clock, dates
@@ -49,7 +50,8 @@ class FakeCivo:
       many at once, by default those of one second; the response to any other is 429, with
       `Retry-After` unless `retry_after` is `False`.
     - `past_last_page`: what a list of instances shows for a page past the last: `"first"` is the
-      first page with `"page": 1`, as the only witness has it; `"empty"` is a page without items.
+      first page with `"page": 1`, as in the only known recording; `"empty"` is a page without
+      items.
     - `account_list_ids`: whose id an entry of the account-wide list has in its `instance`: the
       instance's, `"instance"`, as the official CLI prints it, or once more the snapshot's,
       `"snapshot"`, as the type of the official Go client has it.
@@ -58,7 +60,7 @@ class FakeCivo:
     Raises `ValueError` for a value that can't be used.
     """
 
-    # Without a `__dict__`, a name that does not exist is an `AttributeError` where it is set, too.
+    # Without a `__dict__`, setting a name that does not exist is an `AttributeError`.
     __slots__ = ("__weakref__", "_account", "_address", "_api", "_api_url", "_server")
 
     def __init__(
@@ -136,7 +138,7 @@ class FakeCivo:
 
     @property
     def token(self) -> str:
-        """The token that requests must come with; setting another one revokes it."""
+        """The token that requests must have; setting another one revokes it."""
         return self._api.token
 
     @token.setter
@@ -157,7 +159,7 @@ class FakeCivo:
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """Each request that arrived, in order, those with an error response as well."""
+        """Each request that arrived, in order, those that got an error response included."""
         return self._server.requests
 
     @property
@@ -240,11 +242,11 @@ class FakeCivo:
     ) -> FakeSnapshot:
         """Add a snapshot without a request, created now and complete at once.
 
-        `script` makes it behave otherwise. `created_at`, with a timezone, is another date for it, a
-        future one as well; `age` is the same as seconds or a `timedelta` back from now. The time of
-        a script counts from that date. Neither the quota nor another snapshot in process prevents
-        it. Id and name are made up unless given; a name may exist twice, as nothing in Civo's page
-        forbids it.
+        `script` makes it behave otherwise. `created_at`, with a timezone, is another date for it,
+        which may be in the future; `age` is the same as seconds or a `timedelta` back from now. The
+        time of a script counts from that date. Neither the quota nor another snapshot in process
+        prevents it. Id and name are made up unless given; a name may exist twice, as nothing in
+        Civo's page forbids it.
 
         Raises `ValueError` if the instance has a snapshot with that id, if the script names a
         volume that the instance does not have, and for a date that can't be used; `LookupError` if
@@ -312,8 +314,8 @@ class FakeCivo:
         """Give faults to the next requests, in order, from the nth of that kind.
 
         `kind` is one of the calls, or `"any"` for any request at all; `None` in place of a fault is
-        a request that goes well. Each injection counts for itself, from the time when it was made.
-        Where several are due for one request, the oldest is used, and the others are for the next
+        a request without one. Each injection counts requests from the time when it was made. Where
+        several are due for one request, the oldest is used, and the others are for the next
         requests: two injections in a row do the same as one with the faults of both.
 
         Raises `ValueError` for an unknown kind, for no fault, and for `nth` below 1.
@@ -331,9 +333,9 @@ class FakeCivo:
         """Give every request from now on a random fault, with the probability `rate`.
 
         The same seed gives the same faults to the same sequence of requests. They are drawn from
-        `faults`, by default `faults.USUAL`: those of all sorts that end soon, so neither `hang`
-        nor `huge`. `kinds` are the calls that get them, by default all. Injected faults come first.
-        A second call replaces the first.
+        `faults`, by default `faults.USUAL`: all kinds that end soon, so neither `hang` nor `huge`.
+        `kinds` are the calls that get them, by default all. Injected faults come first. A second
+        call replaces the first.
 
         Raises `ValueError` for a value that can't be used.
         """

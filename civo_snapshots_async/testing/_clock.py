@@ -1,4 +1,4 @@
-"""A clock whose time passes at once, for tests of code that waits."""
+"""A clock whose time jumps from one due time to the next, for tests of code that waits."""
 
 import asyncio
 import heapq
@@ -13,12 +13,12 @@ from ._checks import Seconds
 
 __all__ = ["FakeClock"]
 
-# Turns of the event loop in which nobody reads the time, before time jumps: more than a request to
-# a server on this machine takes from one such reading to the next.
+# Turns of the event loop in which nobody reads the time, before it jumps: more than pass between
+# two readings during a request to a server on this machine.
 _IDLE_TURNS = 25
 _IDLE_TURNS_WITHOUT_SOCKETS = 10
-# While something runs under a `timeout`, a request perhaps, each turn takes this many real seconds:
-# longer in all than any request to a server on this machine takes.
+# While something runs under a `timeout`, which may be a request, each turn takes this many real
+# seconds: together more than any request to a server on this machine takes.
 _BUSY_TURN = 0.002
 
 
@@ -30,8 +30,8 @@ class FakeClock:
 
     - `now`: the seconds that it starts with.
     - `auto`: with `False`, time stands still until the test calls `advance`.
-    - `sockets`: with `False`, it does not allow for responses that are on their way through a
-      socket, which is faster where a test uses none.
+    - `sockets`: with `False`, it does not wait for responses on their way through a socket, which
+      is faster where a test uses none.
     """
 
     def __init__(self, now: float = 0.0, *, auto: bool = True, sockets: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""Civo's JSON, written by hand: nothing here may agree with a mistake of the client's."""
+"""Civo's JSON, written by hand: a mistake of the client must not occur here as well."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, TypeAlias
@@ -91,7 +91,7 @@ def details(snapshot: FakeSnapshot, calendar: Calendar) -> Document:
 
 def summary(snapshot: FakeSnapshot, calendar: Calendar) -> Document:
     """Return one item of a list; an empty status is left out."""
-    # Civo's sources allow both an empty status and none: one stands here, one in `details`.
+    # Civo's sources allow both an empty status and none: none here, an empty one in `details`.
     item: Document = {
         "id": snapshot.id,
         "name": snapshot.name,
@@ -159,7 +159,7 @@ def instance_page(
     past_last: PastLastPage,
 ) -> Document:
     """Return one page of the instances."""
-    # Without any instance there is still one page: what Civo responds then is not known.
+    # Without any instance there is still one page: how Civo responds then is not known.
     pages = max(1, -(-len(instances) // per_page))
     if page > pages and past_last == "first":
         page = 1
@@ -176,10 +176,10 @@ def instance_page(
 def resource_snapshot(
     snapshot: FakeSnapshot, calendar: Calendar, *, ids: AccountListIds
 ) -> Document:
-    """Return a snapshot as the account's list shows it, alone or as an item."""
+    """Return a snapshot as the account-wide list shows it, alone or as an item."""
     inner = created(snapshot, calendar)
-    # The official CLI prints this id as "Instance ID"; the official Go client has the type of a
-    # snapshot for it.
+    # The official CLI prints this id as "Instance ID"; the official Go client reads it as a
+    # snapshot's.
     if ids == "instance":
         inner["id"] = snapshot.instance_id
 
@@ -246,8 +246,8 @@ def deleted() -> Document:
 
 def envelope(error: CivoError) -> Document:
     """Return the error envelope."""
-    # No `details`: the official Go client prints `reason` and `details` one after the other, and in
-    # its errors as people quote them nothing stands twice.
+    # No `details`: the official Go client prints `reason` and `details` one after the other, and
+    # the errors that people quote contain nothing twice.
     texts = {"code": error.code, "reason": error.reason}
 
     return {

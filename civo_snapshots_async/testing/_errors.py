@@ -1,4 +1,4 @@
-"""Every error response of FakeCivo's, with Civo's codes where they are known."""
+"""Every error response of FakeCivo, with Civo's codes where they are known."""
 
 from collections.abc import Iterable
 
@@ -137,7 +137,7 @@ def quota_reached(limit: int) -> CivoError:
 
 def rate_limited(retry_after: int | None) -> CivoError:
     """Refuse one request more than the rate limit allows; `retry_after` is in seconds."""
-    # Civo's limit is undocumented: pollers have got 429. The rest is our inference.
+    # Civo's limit is undocumented: programs that poll have got a 429. The rest is our inference.
     headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
 
     return CivoError(429, "", "Too many requests", headers=headers)
@@ -149,9 +149,9 @@ def bad_parameter(name: str, rule: str) -> CivoError:
 
 
 def route_not_found(path: str) -> CivoError:
-    """Refuse a path that is that of no call."""
-    # Not one of the `database_…_not_found` codes: a wrong path must not look like a snapshot that
-    # is gone.
+    """Refuse a path that no call has."""
+    # Not one of the `database_…_not_found` codes: a wrong path must not be taken for a snapshot
+    # that is gone.
     return CivoError(404, "route_not_found", f"There is nothing at '{path}'")
 
 

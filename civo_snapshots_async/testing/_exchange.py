@@ -12,7 +12,7 @@ from ._routes import Kind
 
 __all__ = ["Exchange"]
 
-# On, and for no time at all: closing then sends a reset.
+# SO_LINGER is on, with 0 seconds: closing then sends a reset.
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 

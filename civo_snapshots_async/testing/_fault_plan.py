@@ -17,9 +17,9 @@ __all__ = ["FaultPlan"]
 class _Injection:
     target: Target
     faults: deque[Fault | None]
-    """Those to come, in order; `None` is a request without a fault."""
+    """The faults to come, in order; `None` is a request without one."""
     skips: int
-    """How many requests go by before the first."""
+    """How many requests come before the first."""
 
     def is_due(self, kind: Kind) -> bool:
         """Count a request, and return whether one of these faults is due."""
@@ -107,6 +107,6 @@ def _require_targets(*targets: Target) -> None:
 
 def _require_faults(*faults: object) -> None:
     for fault in faults:
-        # `faults.hang` for `faults.hang()`, say.
+        # Such as `faults.hang` in place of `faults.hang()`.
         if not isinstance(fault, Fault):
             raise TypeError(f"a fault is made by a function of `faults`, and {fault!r} is none")

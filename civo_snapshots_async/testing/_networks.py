@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 
 __all__ = ["addresses", "firewall_id", "network_id"]
 
-# Civo's examples start at 10.0.0.4. The public ones are of a range that is reserved for tests.
+# Civo's examples start at 10.0.0.4. The public ones are in a range that is reserved for tests.
 _FIRST = 4
 _PRIVATE = IPv4Address("10.0.0.0")
 _PUBLIC = IPv4Address("198.18.0.0")
@@ -24,7 +24,7 @@ def firewall_id(region: str) -> str:
 
 
 def addresses() -> Iterator[tuple[str, str]]:
-    """Give private and public addresses in pairs, each of them once."""
+    """Yield pairs of a private and a public address, each address once."""
     return map(_pair, itertools.count(_FIRST))
 
 

@@ -28,7 +28,7 @@ def _states(status: Status) -> list[str]:
 
 
 def _state(report: object) -> str:
-    # A literal status of a test may hold anything: what is no string is no success either.
+    # A literal status of a test may hold anything; what is no string is not complete.
     state = cast("Status", report).get("state") if isinstance(report, dict) else None
 
     return str(state).lower()

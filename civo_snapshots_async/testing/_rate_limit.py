@@ -7,7 +7,7 @@ from ._errors import rate_limited
 
 __all__ = ["RateLimit", "limit_of"]
 
-# A clock's seconds are rounded: a token that is due is available.
+# The seconds of a clock are rounded: a token that is due must be available.
 _ROUNDING = 1e-6
 
 

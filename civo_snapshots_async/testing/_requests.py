@@ -22,7 +22,7 @@ class RecordedRequest:
     - `at`: when it arrived, in seconds of FakeCivo's clock.
     - `connection`: the number of its TCP connection, from 1; requests on the same one have the same
       number.
-    - `fault`: the fault that it got, `None` for none.
+    - `fault`: the fault that it got, or `None`.
     """
 
     kind: Kind

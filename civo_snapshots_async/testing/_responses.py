@@ -16,7 +16,7 @@ _WITHOUT_BODY = {204, 304}
 
 @attrs.frozen
 class Response:
-    """What goes back to the client."""
+    """A response to the client."""
 
     status: int
     body: bytes
@@ -27,7 +27,7 @@ class Response:
         return self.head(date) + (b"" if self.status in _WITHOUT_BODY else self.body)
 
     def head(self, date: str) -> bytes:
-        """Return what goes before the body; its own headers replace those that are added here."""
+        """Return what comes before the body; its own headers replace those that are added here."""
         own = {name.lower() for name, _ in self.headers}
         added = [(name, value) for name, value in self._added(date, own) if name.lower() not in own]
         lines = [f"{name}: {value}\r\n" for name, value in (*added, *self.headers)]

@@ -1,4 +1,4 @@
-"""Which of Civo's calls a method and a path are."""
+"""From a method and a path to one of Civo's calls."""
 
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
@@ -58,7 +58,7 @@ class Route:
 
 
 def route(method: str, path: str) -> Route:
-    """Return the call that a request is, by its path as it was on the wire."""
+    """Return the call that a request makes, by its path as it was on the wire."""
     for pattern, calls in _CALLS.items():
         names = _names(pattern, path)
         if names is not None:
@@ -90,5 +90,5 @@ def _names(pattern: str, path: str) -> dict[str, str] | None:
             names[want[1:]] = unquote(part)
         elif want != part:
             return None
-    # A server on the way would resolve dots to another call's path: they name nothing here.
+    # A proxy would resolve dots to the path of another call: they name nothing here.
     return names if {"", ".", ".."}.isdisjoint(names.values()) else None

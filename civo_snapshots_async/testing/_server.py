@@ -1,4 +1,4 @@
-"""The HTTP server in front of it all: aiohttp, only here."""
+"""The HTTP server; the only file here that knows aiohttp."""
 
 import asyncio
 import itertools
@@ -50,7 +50,7 @@ class Server:
         """Listen, and return the URL."""
         if self._runner is not None:
             raise RuntimeError("this FakeCivo is running already")
-        # A body stays as it came: the official client's `Content-Encoding: gzip` is not true.
+        # A body stays as it came: the official client sends `Content-Encoding: gzip` wrongly.
         # A handler whose client has gone is canceled: it might hang.
         server = web.Server(
             self._handle, auto_decompress=False, access_log=None, handler_cancellation=True
@@ -102,7 +102,7 @@ class Server:
     async def _apply(self, fault: Fault, exchange: Exchange) -> None:
         self._with_a_fault.add(exchange.transport)
         try:
-            # A client that has gone gets nothing more.
+            # A client that has disconnected gets nothing more.
             with suppress(ConnectionError):
                 await fault.apply(exchange)
         finally:

@@ -9,7 +9,7 @@ __all__ = ["Spelling", "spelled"]
 
 Spelling: TypeAlias = Literal["page", "lower"]
 
-# The page's own words; any other word of a test stays as it is.
+# The words of Civo's page; any other word of a test stays as it is.
 _LOWER = {
     "Complete": "completed",
     "Completed": "completed",

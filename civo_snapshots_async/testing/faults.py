@@ -1,10 +1,10 @@
 """What can go wrong with a request, for `FakeCivo.inject` and `FakeCivo.chaos`.
 
 Each function here makes a `Fault`: a value, equal to another one made with the same arguments.
-Where a function takes `effect`, `True` means that FakeCivo handles the request as always, before
-anything goes wrong with the response: a snapshot is made, unless Civo would refuse it. `False`
-means that the request changes nothing; as Civo has no response then, what is cut or dripped is a
-gateway's `502 Bad Gateway`, an HTML page.
+Where a function takes `effect`, `True` means that FakeCivo handles the request before anything goes
+wrong with the response: a snapshot is made, unless Civo would refuse it. `False` means that the
+request changes nothing. As Civo has no response then, what is cut or dripped is a gateway's `502
+Bad Gateway`, an HTML page.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ Target: TypeAlias = Literal[
     "list_regions",
     "any",
 ]
-"""Which requests get a fault: those of one call, or any at all."""
+"""Which requests get a fault: those of one call, or all."""
 
 When: TypeAlias = Literal["before", "head", "midway", "after"]
 """Where a response is cut: before its first byte, in the middle of its head, in the middle of its
@@ -98,14 +98,14 @@ class Fault:
         return f"{self.name}({', '.join(arguments)})"
 
     async def apply(self, exchange: Exchange) -> None:
-        """Go wrong: FakeCivo calls this in place of responding."""
+        """Cause the fault; FakeCivo calls this in place of responding."""
         await self._apply(exchange)
 
 
 def reset(when: When = "before", *, effect: bool | None = None) -> Fault:
     """Cut the response with a TCP reset.
 
-    `effect` is by default what is likely: `False` with `"before"`, `True` where some of the
+    The default of `effect` is what is likely: `False` with `"before"`, `True` where some of the
     response is sent. After `"after"` the client has a complete response and a dead connection.
     Raises `ValueError` for another `when`.
     """
@@ -120,9 +120,9 @@ def close(when: When = "before", *, effect: bool | None = None) -> Fault:
 def stale() -> Fault:
     """Drop an idle connection as this request comes, with a reset and without any effect.
 
-    Only a request on a reused connection gets this: on a fresh one it goes well, and the fault
-    stays for the next request of its kind. A request that gets it is recorded, though the real Civo
-    would never have read it: so hidden retries show.
+    Only a request on a reused connection gets this: one on a fresh connection succeeds, and the
+    fault stays for the next request of its kind. A request that gets it is recorded, although the
+    real Civo would never have read it, which shows hidden retries.
     """
 
     async def apply(exchange: Exchange) -> None:
@@ -132,7 +132,7 @@ def stale() -> Fault:
 
 
 def hang(*, effect: bool = False) -> Fault:
-    """Never respond, until the client goes or FakeCivo ends."""
+    """Never respond: hang until the client disconnects or FakeCivo stops."""
 
     async def apply(exchange: Exchange) -> None:
         _respond(exchange, effect=effect)
@@ -202,11 +202,11 @@ def status(
 
     `body` is a document for JSON, else text or bytes: HTML if they start with `<`. Without one it
     is Civo's error envelope, with `reason`, and with `code` if that is given. `retry_after` may be
-    any number or text, an absurd one as well. `headers` are added, or replace those that FakeCivo
+    any number or text, even an invalid one. `headers` are added, or replace those that FakeCivo
     would send: `Date`, `Content-Type`, `Content-Length`. Raises `ValueError` for another status,
-    and for what is no line of a header.
+    and for an invalid header.
     """
-    if not 200 <= status <= 599:  # noqa: PLR2004 - the statuses that end an exchange
+    if not 200 <= status <= 599:  # noqa: PLR2004 - all final statuses
         raise ValueError(f"status must be 200 to 599, not {status!r}")
     given = {} if retry_after is None else {"Retry-After": str(retry_after)}
     content = _envelope(status, code, reason) if body is None else body
@@ -232,7 +232,7 @@ def bad_gateway(*, effect: bool = False) -> Fault:
 
 
 def gateway_timeout(*, effect: bool = True) -> Fault:
-    """Respond with a gateway's `504 Gateway Time-out`, an HTML page, while Civo goes on working."""
+    """Respond with a gateway's `504 Gateway Time-out`, an HTML page, though Civo does it all."""
     return status(504, body=_HTML.format("504 Gateway Time-out"), effect=effect)
 
 
@@ -286,7 +286,7 @@ def bomb(size: int = 200_000_000, *, effect: bool = True) -> Fault:
     """
     _require_size(size)
     times, rest = divmod(size - _FRAME, _MEMBER)
-    # gzip may have several members: most of these are one and the same, compressed once.
+    # A gzip file may have several members: most of these are the same one, compressed once.
     first = _gzipped(_START + b"x" * rest)
     member, last = _member(), _gzipped(_END)
     length = len(first) + times * len(member) + len(last)
@@ -382,7 +382,7 @@ def _member() -> bytes:
 
 
 def _gzipped(data: bytes) -> bytes:
-    # The same bytes at any time.
+    # Without a date, so that the bytes are the same each time.
     return gzip.compress(data, mtime=0)
 
 
@@ -398,7 +398,7 @@ async def _stream(exchange: Exchange, pieces: Iterable[bytes], *headers: tuple[s
     )
     for piece in pieces:
         await exchange.write(piece)
-        # The client, and the end of FakeCivo, get their turn.
+        # Let the client run, and FakeCivo stop.
         await asyncio.sleep(0)
 
 
@@ -438,4 +438,4 @@ USUAL = (
     bad_json(b"\xff\xfe"),
     redirect("http://127.0.0.1:9/"),
 )
-"""Faults of all sorts, each of which ends soon: what `FakeCivo.chaos` draws from."""
+"""Faults of all kinds that end soon: `FakeCivo.chaos` draws from them by default."""

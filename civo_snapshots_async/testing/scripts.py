@@ -1,13 +1,13 @@
-"""What a fake snapshot reports as time goes by.
+"""What a fake snapshot reports as time passes.
 
 A *script* is a function of the seconds since the snapshot was created and of the ids of its
-volumes. It returns the `status` that FakeCivo then shows, as Civo writes it: `{}` is "no status
-yet", and `None` means that the snapshot does not exist any more. Give one to
-`FakeCivo.script_next`, to `FakeCivo.add_snapshot`, or to `FakeSnapshot.script`.
+volumes. It returns the `status` that FakeCivo then shows, as Civo writes it: `{}` means that there
+is no status yet, and `None` that the snapshot does not exist any more. Pass a script to
+`FakeCivo.script_next` or `FakeCivo.add_snapshot`, or set `FakeSnapshot.script`.
 
-The functions here make the usual ones, and take a `timedelta` for seconds; any function of the same
-shape will do. They raise `ValueError` for seconds that can't be used and for an empty state, and
-the script raises it for a volume that the snapshot does not have.
+The functions here make the usual scripts, and take seconds or a `timedelta`; any function with the
+same arguments is a script as well. They raise `ValueError` for seconds that can't be used and for
+an empty state; the script raises it for a volume that the snapshot does not have.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 Status: TypeAlias = Mapping[str, object]
-"""A snapshot's `status` as it stands in Civo's JSON."""
+"""A snapshot's `status` as in Civo's JSON."""
 
 Script: TypeAlias = Callable[[float, Sequence[str]], Status | None]
 """`(seconds since creation, ids of the volumes)` to a status, or to `None` for "vanished"."""
@@ -72,7 +72,7 @@ def stuck() -> Script:
 def reports(state: str, *, until: Seconds | None = None) -> Script:
     """Be in the given state, any word at all, with each volume `Pending`.
 
-    `until` is the second at which the snapshot is complete after all; `None` is "never".
+    `until` is the second from which the snapshot is complete; `None` is for never.
     """
     _require_word(state)
 
@@ -87,14 +87,14 @@ def fails(
 ) -> Script:
     """Be `Pending` for `after` seconds, then fail with the given state, and message if any.
 
-    With a volume's id it is that volume that fails: the others are `Completed` and the snapshot
-    itself is still `Pending`. Without one the snapshot itself fails.
+    With a volume's id that volume fails: the others are `Completed` and the snapshot itself is
+    still `Pending`. Without one the snapshot itself fails.
     """
     _require_word(state)
     delay = seconds("after", after)
 
     def script(elapsed: float, volumes: Sequence[str]) -> Status:
-        # Made before it is due as well: a volume that does not exist is an error at once.
+        # Made even before it is due: a volume that does not exist must be an error at once.
         failed = _failed(volume, state, volumes, message)
         return failed if elapsed >= delay else _status("Pending", _all(volumes, "Pending"))
 
@@ -106,8 +106,8 @@ def complete_with_pending_volume(
 ) -> Script:
     """Be `Complete` with one volume still `Pending`, as in the page's own example.
 
-    `volume` is the id of that volume, by default the last one; `until` is the second at which it is
-    completed too, and `None` is "never".
+    `volume` is the id of that volume, by default the last one; `until` is the second from which it
+    is completed too, and `None` is for never.
     """
 
     def script(_elapsed: float, volumes: Sequence[str]) -> Status:
