@@ -1,20 +1,34 @@
 """How Sphinx builds the site: `nox --session docs`."""
 
 import linecache
+import sys
 from pathlib import Path
 
+from docutils.nodes import Element
 from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
 
 import civo_snapshots_async
 from civo_snapshots_async import Batch, __version__, testing
 
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+
 project = "civo-snapshots-async"
 author = "the authors of civo-snapshots-async"
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = [
+    "command",
+    "myst_parser",
+    "sources",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
 exclude_patterns = ["_build"]
+myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 # In docstrings, single backticks are code.
 default_role = "code"
@@ -31,6 +45,38 @@ linecache.clearcache()
 autodoc_typehints_format = "short"
 maximum_signature_line_length = 60
 add_module_names = False
+
+# A name that leads nowhere is an error. The inventories have what the reference
+# names of others, so that the site builds without a network.
+nitpicky = True
+intersphinx_mapping = {
+    "python": ("https://docs.python.org/3", "_inventories/python.inv"),
+    "aiohttp": (
+        "https://docs.aiohttp.org/en/stable",
+        "_inventories/aiohttp.inv",
+    ),
+}
+# Others' classes name the private file in which they are written.
+PUBLIC_NAMES = {
+    "aiohttp.client.ClientSession": "aiohttp.ClientSession",
+    "asyncio.timeouts.Timeout": "asyncio.Timeout",
+}
+# Types that a signature names and that nobody has to write.
+nitpick_ignore = {
+    ("py:class", "civo_snapshots_async._clock.Handle"),
+    ("py:class", "civo_snapshots_async.testing._calendar.Calendar"),
+    ("py:class", "civo_snapshots_async.testing._calendar.Clock"),
+    ("py:class", "civo_snapshots_async.testing._clock._Scheduled"),
+    ("py:class", "civo_snapshots_async.testing._exchange.Exchange"),
+    # Tenacity documents its functions, and not this argument of them.
+    ("py:class", "tenacity.RetryCallState"),
+}
+linkcheck_anchors = False
+
+# What a reader copies has no prompts and no output.
+copybutton_prompt_text = "$ "
+copybutton_selector = "div:not(.highlight-text) > div.highlight > pre"
+viewcode_line_numbers = True
 
 html_theme = "furo"
 html_title = f"{project} {release}"
@@ -55,8 +101,17 @@ for module, files in (
 
 
 def setup(app: Sphinx) -> None:
-    """Add a rule for the reference."""
+    """Add rules for the reference."""
     app.connect("autodoc-process-signature", hide_what_nobody_calls)
+    # Before intersphinx, whose priority is 500.
+    app.connect("missing-reference", name_as_documented, priority=400)
+
+
+def name_as_documented(
+    _app: Sphinx, _env: object, node: Element, _text: Element
+) -> None:
+    """Give a name of another library its public path, which intersphinx has."""
+    node["reftarget"] = PUBLIC_NAMES.get(node["reftarget"], node["reftarget"])
 
 
 def hide_what_nobody_calls(

@@ -47,22 +47,31 @@ def in_one_line(text: str) -> str:
     return re.sub(r"\s+", "", without_marks.replace("`", '"'))
 
 
-def test_every_field_is_shown_with_what_documents_it(tmp_path: Path) -> None:
-    """Autodoc reads it in the file of a class's module, and the package hides which that is."""
-    command = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-q",
-        "-b",
-        "text",
-        str(ROOT / "docs"),
-        str(tmp_path),
-    ]
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the site as text, and return the folder of the reference."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-q", "-b", "text", str(ROOT / "docs"), str(folder)]
     subprocess.run(command, check=True)  # noqa: S603 - it is our own
 
-    pages = (tmp_path / "reference").glob("*.txt")
+    return folder / "reference"
+
+
+def test_every_field_is_shown_with_what_documents_it(reference: Path) -> None:
+    """Autodoc reads it in the file of a class's module, and the package hides which that is."""
+    pages = reference.glob("*.txt")
     page = in_one_line("\n".join(each.read_text(encoding="utf-8") for each in pages))
     fields = dict(documented_fields())
     assert len(fields) > 100
     assert [name for name, text in fields.items() if in_one_line(text) not in page] == []
+
+
+def test_the_page_of_the_command_has_each_command_and_option(reference: Path) -> None:
+    """It is made from the command itself, as `--help` is."""
+    page = (reference / "command.txt").read_text(encoding="utf-8")
+
+    titles = re.findall(r"^(.+)\n=+$", page, re.MULTILINE)
+    assert {"create", "checkpoint", "doctor", "fake serve"} <= {*titles}
+    assert [title for title in titles if f"civo-snapshots {title}" not in page] == []
+    assert "sphinx" not in page
+    assert "--on-error" in page
