@@ -9,7 +9,7 @@ FakeCivo is a local server that behaves as Civo does::
 `python -m civo_snapshots_async.testing` serves it for other programs.
 """
 
-from . import faults, scripts
+from . import faults, laws, scripts
 from ._civo import FakeCivo
 from ._clock import FakeClock
 from ._records import Effect, FakeInstance, FakeRestore, FakeSnapshot
@@ -24,6 +24,7 @@ __all__ = [
     "FakeSnapshot",
     "RecordedRequest",
     "faults",
+    "laws",
     "scripts",
 ]
 

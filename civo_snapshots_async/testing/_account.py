@@ -3,8 +3,9 @@
 import itertools
 import uuid
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import get_args
 
 import attrs
@@ -12,6 +13,7 @@ import attrs
 from . import _checks as check
 from ._calendar import Calendar
 from ._errors import (
+    CivoError,
     being_deleted,
     duplicate_hostname,
     in_process,
@@ -63,6 +65,7 @@ class Account:
         validator=check.field(check.one_of, allowed=get_args(Spelling))
     )
     snapshot_quota: int | None = attrs.field(validator=_check_quota)
+    checks_restores: bool
     instances: dict[str, FakeInstance] = attrs.field(factory=dict[str, FakeInstance], init=False)
     restores: list[FakeRestore] = attrs.field(factory=list[FakeRestore], init=False)
     effects: list[Effect] = attrs.field(factory=list[Effect], init=False)
@@ -90,6 +93,17 @@ class Account:
             raise snapshot_not_found(name)
 
         return next((each for each in found if each.id == name), found[0])
+
+    def find_to_restore(self, instance: FakeInstance, name: str) -> FakeSnapshot:
+        """Return a snapshot as a restore names it: unless that is checked, of any instance."""
+        try:
+            return self.find_snapshot(instance, name)
+        except CivoError:
+            others = [each for each in self.all_snapshots() if each.id == name]
+            if self.checks_restores or not others:
+                raise
+
+            return others[0]
 
     def snapshots(self, instance: FakeInstance) -> tuple[FakeSnapshot, ...]:
         """Return the snapshots of an instance that have not vanished, the newest first."""
@@ -196,25 +210,35 @@ class Account:
         scripts = self._scripts[instance.id]
         script = scripts.popleft() if scripts else completes(self.takes)
         snapshot = self.add_snapshot(instance, name=name, description=description, script=script)
-        self._took_effect("create", snapshot)
+        self._took_effect("create", instance, snapshot)
 
         return snapshot
 
-    def update(self, snapshot: FakeSnapshot, *, name: str | None, description: str | None) -> None:
+    def update(
+        self,
+        instance: FakeInstance,
+        snapshot: FakeSnapshot,
+        *,
+        name: str | None,
+        description: str | None,
+    ) -> None:
         """Set what is given; unlike a name, a description may become empty."""
         if name is None and description is None:
             return
         _require_kept(snapshot)
         snapshot.name = snapshot.name if name is None else name
         snapshot.description = snapshot.description if description is None else description
-        self._took_effect("update", snapshot)
+        self._took_effect("update", instance, snapshot)
 
     def restore(
         self, instance: FakeInstance, snapshot: FakeSnapshot, order: RestoreOrder
     ) -> FakeRestore:
-        """Write a complete snapshot's disk to its instance or to a new one."""
+        """Write a complete snapshot's disk to its instance or to a new one.
+
+        Unless restores are checked, it may be incomplete, or another instance's.
+        """
         _require_kept(snapshot)
-        if not is_complete(snapshot.status or {}):
+        if self.checks_restores and not is_complete(snapshot.status or {}):
             raise not_complete(snapshot.id)
         if order.hostname is not None and self._is_taken(order.hostname):
             raise duplicate_hostname(order.hostname)
@@ -226,12 +250,22 @@ class Account:
         ):
             raise private_ip_taken(order.private_ip)
         number = next(self._numbers)
+        complete = self._complete_snapshots(instance)
         target = instance if overwrites else self._new_instance(instance, snapshot, order, number)
-        restore = self._start_restore(target, snapshot, order, number=number, overwrites=overwrites)
+        restore = self._start_restore(
+            target, snapshot, order, number=number, overwrites=overwrites, complete=complete
+        )
         self.restores.append(restore)
-        self._took_effect("restore", snapshot)
+        self._took_effect("restore", instance, snapshot)
 
         return restore
+
+    def _complete_snapshots(self, instance: FakeInstance) -> Mapping[str, str]:
+        kept = [each for each in self.snapshots(instance) if each.gone_at is None]
+
+        return MappingProxyType(
+            {each.id: each.name for each in kept if is_complete(each.status or {})}
+        )
 
     def delete(self, instance: FakeInstance, snapshot: FakeSnapshot) -> None:
         """Start to delete a snapshot, unless a restore reads it or it is being deleted."""
@@ -240,7 +274,7 @@ class Account:
         if any(self._reads(restore, snapshot) for restore in self.restores):
             raise in_use()
         snapshot.gone_at = self.calendar.now() + self.deletes_take
-        self._took_effect("delete", snapshot)
+        self._took_effect("delete", instance, snapshot)
         self._forget_gone(instance)
 
     def _forget_gone(self, instance: FakeInstance) -> None:
@@ -254,15 +288,7 @@ class Account:
     def delete_instance(self, instance: FakeInstance) -> None:
         """Delete an instance; its snapshots stay in the account."""
         self.remove_instance(instance)
-        self.effects.append(
-            Effect(
-                kind="delete_instance",
-                instance_id=instance.id,
-                snapshot_id="",
-                snapshot_name="",
-                at=self.calendar.now(),
-            )
-        )
+        self._took_effect("delete_instance", instance)
 
     def remove_instance(self, instance: FakeInstance) -> None:
         """Remove an instance without a request."""
@@ -270,13 +296,16 @@ class Account:
         del self._scripts[instance.id]
         self._of_deleted_instances += self._snapshots.pop(instance.id)
 
-    def _took_effect(self, kind: EffectKind, snapshot: FakeSnapshot) -> None:
+    def _took_effect(
+        self, kind: EffectKind, instance: FakeInstance, snapshot: FakeSnapshot | None = None
+    ) -> None:
         self.effects.append(
             Effect(
                 kind=kind,
-                instance_id=snapshot.instance_id,
-                snapshot_id=snapshot.id,
-                snapshot_name=snapshot.name,
+                instance_id=instance.id,
+                hostname=instance.hostname,
+                snapshot_id=snapshot.id if snapshot else "",
+                snapshot_name=snapshot.name if snapshot else "",
                 at=self.calendar.now(),
             )
         )
@@ -308,6 +337,7 @@ class Account:
         *,
         number: int,
         overwrites: bool,
+        complete: Mapping[str, str],
     ) -> FakeRestore:
         created = self.calendar.now()
         target.disk = snapshot.disk
@@ -327,6 +357,7 @@ class Account:
             disk=snapshot.disk,
             created=created,
             completed=target.busy_until,
+            complete_snapshots=complete,
         )
 
     def _reads(self, restore: FakeRestore, snapshot: FakeSnapshot) -> bool:

@@ -205,7 +205,7 @@ def _update(
 ) -> Response:
     snapshot = account.find_snapshot(instance, snapshot_id)
     name, description = fields.name(body), fields.text(body, "description")
-    account.update(snapshot, name=name, description=description)
+    account.update(instance, snapshot, name=name, description=description)
 
     return json_response(200, details(snapshot, account.calendar))
 
@@ -213,7 +213,7 @@ def _update(
 def _restore(
     account: Account, instance: FakeInstance, snapshot_id: str, body: fields.Fields
 ) -> Response:
-    snapshot = account.find_snapshot(instance, snapshot_id)
+    snapshot = account.find_to_restore(instance, snapshot_id)
     order = RestoreOrder(
         hostname=fields.hostname(body),
         private_ip=fields.private_ip(body),

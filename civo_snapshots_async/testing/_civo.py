@@ -46,6 +46,9 @@ class FakeCivo:
       Civo's page; `"lower"` is `completed`, `pending` and `failed`, as its engineers write. Other
       words of a script stay as they are.
     - `snapshot_quota`: how many snapshots the account may hold, `None` for any number.
+    - `checks_restores`: whether a restore of a snapshot that is not complete, or by another
+      instance's id, gets an error response. With `False` it is done, as by a server that trusts its
+      clients: then nothing but the client's own check keeps it from destroying a disk.
     - `rate_limit`: how many requests a second are accepted, `None` for any number, and `burst` how
       many at once, by default those of one second; the response to any other is 429, with
       `Retry-After` unless `retry_after` is `False`.
@@ -61,7 +64,7 @@ class FakeCivo:
     """
 
     # Without a `__dict__`, setting a name that does not exist is an `AttributeError`.
-    __slots__ = ("__weakref__", "_account", "_address", "_api", "_api_url", "_server")
+    __slots__ = ("__weakref__", "_account", "_api", "_server")
 
     def __init__(
         self,
@@ -75,6 +78,7 @@ class FakeCivo:
         deletes_take: Seconds = 0.0,
         spelling: Spelling = "page",
         snapshot_quota: int | None = None,
+        checks_restores: bool = True,
         rate_limit: float | None = None,
         burst: int | None = None,
         retry_after: bool = True,
@@ -90,6 +94,7 @@ class FakeCivo:
             deletes_take=check.seconds("deletes_take", deletes_take),
             spelling=spelling,
             snapshot_quota=snapshot_quota,
+            checks_restores=checks_restores,
         )
         self._api = Api(
             account=self._account,
@@ -100,13 +105,11 @@ class FakeCivo:
             account_list_ids=account_list_ids,
             rate_limit=limit_of(rate_limit, burst=burst, retry_after=retry_after, now=calendar.now),
         )
-        self._server = Server(calendar, self._api.respond)
-        self._address = host, port
-        self._api_url: str | None = None
+        self._server = Server(calendar, self._api.respond, host, port)
 
     def __repr__(self) -> str:
-        url = self._api_url or "not started"
-        stopped = " (stopped)" if self._api_url and not self._server.is_running else ""
+        url = self._server.url or "not started"
+        stopped = " (stopped)" if self._server.url and not self._server.is_running else ""
         ids = [*islice(self.instances, _SHOWN_INSTANCES)]
         more = len(self.instances) - len(ids)
         shown = ", ".join(ids) or "no instances"
@@ -114,7 +117,7 @@ class FakeCivo:
         return f"<FakeCivo {url}{stopped}: {shown}{f' and {more} more' if more else ''}>"
 
     async def __aenter__(self) -> Self:
-        self._api_url = await self._server.start(*self._address)
+        await self._server.start()
         return self
 
     async def __aexit__(
@@ -131,10 +134,10 @@ class FakeCivo:
 
         Raises `RuntimeError` before the start.
         """
-        if self._api_url is None:
+        if self._server.url is None:
             raise RuntimeError("FakeCivo is not running: use `async with FakeCivo() as civo:`")
 
-        return self._api_url
+        return self._server.url
 
     @property
     def token(self) -> str:

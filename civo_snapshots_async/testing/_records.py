@@ -1,5 +1,6 @@
 """What FakeCivo holds: instances, snapshots, restores."""
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import attrs
@@ -97,7 +98,8 @@ class FakeRestore:
 
     `from_instance` and `from_snapshot` are the ids of what was restored; `instance_id` is the
     instance that got the disk, a new one unless `overwrite_existing`. `created` and `completed` are
-    in seconds of FakeCivo's clock.
+    in seconds of FakeCivo's clock. `complete_snapshots` are those that the instance of the request
+    had when the restore started, and that were complete: their names, by id.
     """
 
     id: str
@@ -112,6 +114,7 @@ class FakeRestore:
     disk: str
     created: float
     completed: float
+    complete_snapshots: Mapping[str, str]
 
 
 @attrs.frozen(kw_only=True)
@@ -120,12 +123,14 @@ class Effect:
 
     A create made a snapshot, an update set a name or a description (also to what it was), a restore
     started, a delete removed a snapshot, or an instance. `instance_id` and `snapshot_id` are the
-    ids, also where the request gave names; `snapshot_name` is the name at that time. Those of the
-    snapshot are empty where an instance was deleted. `at` is in seconds of FakeCivo's clock.
+    ids, also where the request gave names; `hostname` and `snapshot_name` are the names at that
+    time. Those of the snapshot are empty where an instance was deleted. `at` is in seconds of
+    FakeCivo's clock.
     """
 
     kind: EffectKind
     instance_id: str
+    hostname: str
     snapshot_id: str
     snapshot_name: str
     at: float

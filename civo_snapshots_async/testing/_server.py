@@ -31,11 +31,20 @@ _SHUTDOWN_TIMEOUT = 0.05
 class Server:
     """Reads requests from a socket, records each as a value, and writes the responses."""
 
-    def __init__(self, calendar: Calendar, respond: Callable[[RecordedRequest], Response]) -> None:
+    def __init__(
+        self,
+        calendar: Calendar,
+        respond: Callable[[RecordedRequest], Response],
+        host: str,
+        port: int,
+    ) -> None:
+        self.url: str | None = None
+        """Where it listens, or listened; `None` before the start."""
         self.requests: list[RecordedRequest] = []
         self.faults = FaultPlan()
         self._calendar = calendar
         self._respond = respond
+        self._address = host, port
         self._runner: web.ServerRunner | None = None
         self._numbers = itertools.count(1)
         self._connections: WeakKeyDictionary[asyncio.Transport, _Connection] = WeakKeyDictionary()
@@ -46,8 +55,8 @@ class Server:
         """Whether it listens."""
         return self._runner is not None
 
-    async def start(self, host: str, port: int) -> str:
-        """Listen, and return the URL."""
+    async def start(self) -> None:
+        """Listen."""
         if self._runner is not None:
             raise RuntimeError("this FakeCivo is running already")
         # A body stays as it came: the official client sends `Content-Encoding: gzip` wrongly.
@@ -58,13 +67,12 @@ class Server:
         self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_TIMEOUT)
         try:
             await self._runner.setup()
-            await web.TCPSite(self._runner, host, port).start()
+            await web.TCPSite(self._runner, *self._address).start()
         except BaseException:
             await self.stop()
             raise
-        bound_host, bound_port, *_ = self._runner.addresses[0]
-
-        return str(URL.build(scheme="http", host=bound_host, port=bound_port))
+        host, port, *_ = self._runner.addresses[0]
+        self.url = str(URL.build(scheme="http", host=host, port=port))
 
     async def stop(self) -> None:
         """Close the socket and every connection."""

@@ -7,14 +7,14 @@ In the top `conftest.py`::
 They need pytest and pytest-asyncio, which this package does not install.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
 
-from . import FakeCivo, FakeClock
+from . import FakeCivo, FakeClock, laws
 
-__all__ = ["civo", "fake_clock"]
+__all__ = ["civo", "civo_laws", "fake_clock"]
 
 
 @pytest.fixture
@@ -29,3 +29,15 @@ async def civo(fake_clock: FakeClock) -> AsyncIterator[FakeCivo]:
     async with FakeCivo(clock=fake_clock) as civo:
         civo.add_instance("web-1")
         yield civo
+
+
+@pytest.fixture
+def civo_laws(civo: FakeCivo) -> Iterator[list[laws.Plan]]:
+    """Check the laws on `civo` after the test; append the plans that the test makes.
+
+    See `laws.check_all`. With `pytest.mark.usefixtures("civo_laws")` all tests of a file are
+    checked, and with a fixture of yours that is `autouse`, all tests.
+    """
+    plans: list[laws.Plan] = []
+    yield plans
+    laws.check_all(civo, plans=plans)

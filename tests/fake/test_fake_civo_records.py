@@ -39,7 +39,14 @@ async def test_an_effect_holds_what_changed(
 
     kind, name = expected
     assert civo.effects == [
-        Effect(kind=kind, instance_id="id-1", snapshot_id="snap-1", snapshot_name=name, at=3.0)
+        Effect(
+            kind=kind,
+            instance_id="id-1",
+            hostname="db-1",
+            snapshot_id="snap-1",
+            snapshot_name=name,
+            at=3.0,
+        )
     ]
 
 
@@ -51,6 +58,7 @@ async def test_a_creation_is_an_effect(civo: FakeCivo, call: Caller) -> None:
         Effect(
             kind="create",
             instance_id="web-1",
+            hostname="web-1",
             snapshot_id=reply.document["id"],
             snapshot_name="nightly",
             at=0.0,

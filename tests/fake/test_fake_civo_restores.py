@@ -1,9 +1,11 @@
 """Restores: their responses, and whose disk they write."""
 
 import ipaddress
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from civo_snapshots_async.testing import FakeCivo, FakeClock, scripts
 from civo_snapshots_async.testing.scripts import Script
@@ -281,6 +283,88 @@ async def test_an_incomplete_snapshot_is_not_restored(
 
     assert reply.error == (409, "database_snapshot_not_complete")
     assert civo.instance("web-1").disk == "after"
+
+
+class TestWithoutChecks:
+    """`checks_restores=False`: a server that trusts its clients."""
+
+    @pytest_asyncio.fixture
+    async def trusting(self, fake_clock: FakeClock) -> AsyncIterator[FakeCivo]:
+        """Run one, with two instances and a snapshot of each."""
+        async with FakeCivo(clock=fake_clock, checks_restores=False) as civo:
+            for instance_id, snapshot_id in (("web-1", "snap-1"), ("db-1", "snap-2")):
+                civo.add_instance(instance_id).disk = f"{instance_id} before"
+                civo.add_snapshot(instance_id, snapshot_id, name="nightly")
+                civo.instance(instance_id).disk = "after"
+            yield civo
+
+    @pytest.fixture
+    def talk(self, trusting: FakeCivo, call: Caller) -> Caller:
+        """Talk to it."""
+        return Caller(trusting, call.session)
+
+    async def test_an_incomplete_snapshot_is_restored(
+        self, trusting: FakeCivo, talk: Caller
+    ) -> None:
+        """It overwrites, and the record does not show it as complete."""
+        trusting.snapshot("web-1", "snap-1").script = scripts.complete_with_pending_volume()
+
+        reply = await talk("POST", RESTORE, json={"overwrite_existing": True})
+
+        assert reply.status == 201
+        assert trusting.instance("web-1").disk == "web-1 before"
+        assert trusting.restores[0].complete_snapshots == {}
+
+    async def test_so_is_another_instances(self, trusting: FakeCivo, talk: Caller) -> None:
+        """By its id: a name is searched among the instance's own."""
+        by_id, by_name = [
+            await talk("POST", f"web-1/snapshots/{name}/restore", json={"overwrite_existing": True})
+            for name in ("snap-2", "nightly")
+        ]
+
+        assert (by_id.status, by_name.status) == (201, 201)
+        first, second = trusting.restores
+        assert (first.from_instance, first.instance_id, first.disk) == (
+            "db-1",
+            "web-1",
+            "db-1 before",
+        )
+        assert (second.from_instance, second.from_snapshot) == ("web-1", "snap-1")
+        assert trusting.instance("db-1").disk == "after"
+
+    async def test_one_that_does_not_exist_is_not(self, trusting: FakeCivo, talk: Caller) -> None:
+        """There is nothing to restore."""
+        reply = await talk("POST", "web-1/snapshots/snap-9/restore")
+
+        assert reply.error == (404, "database_snapshot_not_found")
+        assert trusting.restores == []
+
+
+async def test_another_instances_snapshot_is_not_found(civo: FakeCivo, call: Caller) -> None:
+    """By default, by its id as well."""
+    civo.add_instance("db-1")
+    civo.add_snapshot("db-1", "snap-2")
+
+    reply = await call("POST", "web-1/snapshots/snap-2/restore", json={"overwrite_existing": True})
+
+    assert reply.error == (404, "database_snapshot_not_found")
+    assert civo.restores == []
+
+
+async def test_a_restore_records_which_snapshots_were_complete(
+    civo: FakeCivo, call: Caller, fake_clock: FakeClock
+) -> None:
+    """Of the instance in the request, at its start."""
+    civo.add_snapshot("web-1", "snap-2", name="later", script=scripts.completes(60))
+    civo.add_instance("db-1")
+    civo.add_snapshot("db-1", "snap-3")
+    await call("POST", RESTORE, json={"overwrite_existing": True})
+    fake_clock.advance(60)
+    await call("POST", RESTORE, json={"hostname": "copy"})
+
+    first, second = [each.complete_snapshots for each in civo.restores]
+    assert first == {"snap-1": civo.snapshot("web-1", "snap-1").name}
+    assert dict(second) == {**first, "snap-2": "later"}
 
 
 @pytest.mark.parametrize("state", ["complete", "COMPLETED", "Complete"])

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from civo_snapshots_async.testing import FakeCivo, FakeClock
+from civo_snapshots_async.testing import FakeCivo, FakeClock, laws
 
 CONFTEST = 'pytest_plugins = ["civo_snapshots_async.testing.pytest_plugin"]\n'
 
@@ -28,23 +28,60 @@ async def test_restores(civo, fake_clock):
 
 def test_the_plugin_gives_both_fixtures(tmp_path: Path) -> None:
     """One line in a conftest is enough, with pytest-asyncio alone and in its strict mode."""
-    (tmp_path / "conftest.py").write_text(CONFTEST, encoding="utf-8")
-    (tmp_path / "test_it.py").write_text(TEST, encoding="utf-8")
-    (tmp_path / "pytest.ini").write_text(
+    ended = run_pytest(tmp_path, TEST)
+
+    assert ended.returncode == 0, ended.stdout
+    assert "1 passed" in ended.stdout
+
+
+LAWFUL = """
+import aiohttp
+import pytest
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("civo_laws")]
+
+async def delete(civo, name):
+    async with aiohttp.ClientSession() as session:
+        url = f"{civo.api_url}/v2/instances/{name}?region={civo.region}"
+        await session.delete(url, headers={"Authorization": f"bearer {civo.token}"})
+
+async def test_keeps_them(civo):
+    await delete(civo, "web-9")
+
+async def test_breaks_one(civo):
+    await delete(civo, "web-1")
+
+async def test_breaks_one_by_a_plan(civo, civo_laws):
+    civo_laws.append(None)
+"""
+
+
+def test_the_laws_are_checked_after_a_test(tmp_path: Path) -> None:
+    """A test that breaks one is an error with the sentence that says so."""
+    ended = run_pytest(tmp_path, LAWFUL)
+
+    assert ended.returncode == 1, ended.stdout
+    assert "3 passed, 2 errors" in ended.stdout
+    assert "LawBrokenError: instance web-1 (web-1) was deleted at 0 s" in ended.stdout
+    assert "'NoneType' object has no attribute 'overwrite_existing'" in ended.stdout
+
+
+def run_pytest(folder: Path, test: str) -> "subprocess.CompletedProcess[str]":
+    """Run a test with the plugin, with pytest-asyncio alone and in its strict mode."""
+    (folder / "conftest.py").write_text(CONFTEST, encoding="utf-8")
+    (folder / "test_it.py").write_text(test, encoding="utf-8")
+    (folder / "pytest.ini").write_text(
         "[pytest]\nasyncio_default_fixture_loop_scope = function\n", encoding="utf-8"
     )
 
-    ended = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "pytest_asyncio.plugin"],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
-
-    assert ended.returncode == 0, ended.stdout
-    assert "1 passed" in ended.stdout
 
 
 async def test_the_civo_of_the_fixture(civo: FakeCivo, fake_clock: FakeClock) -> None:
@@ -53,3 +90,8 @@ async def test_the_civo_of_the_fixture(civo: FakeCivo, fake_clock: FakeClock) ->
 
     assert list(civo.instances) == ["web-1"]
     assert civo.add_snapshot("web-1").created == fake_clock.now()
+
+
+async def test_the_laws_of_the_fixture(civo_laws: list[laws.Plan]) -> None:
+    """It knows no plan until the test appends one."""
+    assert civo_laws == []

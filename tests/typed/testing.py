@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, assert_type
 
-from civo_snapshots_async import Clock, SnapshotSession
+from civo_snapshots_async import Clock, RestorePlan, SnapshotSession
 from civo_snapshots_async.testing import (
     Effect,
     FakeCivo,
@@ -14,6 +14,7 @@ from civo_snapshots_async.testing import (
     FakeSnapshot,
     RecordedRequest,
     faults,
+    laws,
     scripts,
 )
 from civo_snapshots_async.testing.faults import Fault, Target, When
@@ -39,6 +40,7 @@ async def a_fake() -> None:
         deletes_take=1,
         spelling="lower",
         snapshot_quota=None,
+        checks_restores=False,
         rate_limit=5,
         burst=1,
         retry_after=False,
@@ -85,6 +87,24 @@ def what_it_recorded(civo: FakeCivo) -> None:
     assert_type(civo.effects, list[Effect])
     assert_type(civo.restores, list[FakeRestore])
     assert_type(civo.unused_faults, tuple[Fault, ...])
+
+
+def what_must_hold(civo: FakeCivo, plan: RestorePlan, civo_laws: list[laws.Plan]) -> None:
+    """Check the laws, all and each; a plan of the library's goes as it is."""
+    laws.check_all(civo)
+    laws.check_all(civo, plans=[plan])
+    laws.only_complete_snapshots_overwrite(civo)
+    laws.plans_take_safety_snapshots(civo, [plan])
+    laws.plans_overwrite_once(civo, (plan,))
+    laws.only_scratch_instances_are_deleted(civo)
+    civo_laws.append(plan)
+    plain: laws.Plan = plan
+    facts: laws.Facts = plain.facts
+    assert_type((facts.instance_id, facts.snapshot_id), tuple[str, str])
+    try:
+        laws.check_all(civo)
+    except laws.LawBrokenError as error:
+        assert_type(error.violations, tuple[str, ...])
 
 
 def going_wrong(civo: FakeCivo) -> None:
@@ -163,6 +183,7 @@ def records(
     assert request.kind == "create"
     assert_type(effect.kind, Literal["create", "update", "restore", "delete", "delete_instance"])
     assert_type((effect.instance_id, effect.snapshot_id), tuple[str, str])
+    assert_type(effect.hostname, str)
     assert_type((effect.snapshot_name, effect.at), tuple[str, float])
     instance.disk, instance.busy_until = "release 2", 60
     assert_type((instance.id, instance.hostname, instance.region), tuple[str, str, str])
@@ -184,3 +205,4 @@ def records(
     assert_type((restore.description, restore.disk), tuple[str, str])
     assert_type((restore.created, restore.completed), tuple[float, float])
     assert_type(restore.overwrite_existing, bool)
+    assert_type(restore.complete_snapshots, Mapping[str, str])
