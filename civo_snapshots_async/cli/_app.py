@@ -55,7 +55,8 @@ def run(arguments: list[str]) -> int:
             result = command(*bound.args, **bound.kwargs)
             if asyncio.iscoroutine(result):
                 result = asyncio.run(cast("Coroutine[Any, Any, object]", result))
-    except KeyboardInterrupt:
+    # A Ctrl-C before the first step of the command's task leaves its cancellation as it is.
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return Exit.INTERRUPTED
     except Exception as error:
         status = status_of(error)

@@ -186,16 +186,18 @@ class TestWaiting:
     def test_interrupted_it_prints_how_to_wait_on(
         self, served: FakeCivo, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Before the interruption goes on."""
+        """And has the status of an interruption, whatever it comes as."""
 
         def interrupted(*_: object, **__: object) -> object:
             raise asyncio.CancelledError
 
         monkeypatch.setattr("civo_snapshots_async.SnapshotSession.watch", interrupted)
 
-        with pytest.raises(asyncio.CancelledError):
-            run("wait", "web-1", "snap-1")
-        assert kinds(served) == []
+        ended = run("wait", "web-1", "snap-1")
+
+        assert (ended.status, kinds(served)) == (130, [])
+        assert "Traceback" not in ended.err
+        assert shlex.split(ended.err.splitlines()[-1])[:2] == ["civo-snapshots", "resume"]
 
     def test_ctrl_c_has_its_status(
         self, served: FakeCivo, run: Run, monkeypatch: pytest.MonkeyPatch
