@@ -310,6 +310,14 @@ class Restore(Plain):
     region: str = ""
     """The region, as the call named it."""
 
+    def __str__(self) -> str:
+        goal = f"over instance {self.instance_id}"
+        if not self.overwrite_existing:
+            goal = f"into {self.hostname or 'a new instance'}"
+        what = f"restore {self.id} of snapshot {self.from_snapshot or 'unknown'}"
+
+        return f"{what} {goal}: {self.state or 'no state yet'}"
+
     @property
     def phase(self) -> Phase:
         """What the state means."""

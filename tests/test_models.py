@@ -1,5 +1,7 @@
 """What states mean, and what they come to."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -256,6 +258,22 @@ def test_a_snapshot_reads_as_a_short_line() -> None:
     assert str(make_snapshot("Complete", {"a": "Completed", "b": "Pending"})) == (
         "snapshot before-upgrade (snap-1): pending, 1 of 2 volumes complete"
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "goal"),
+    [
+        ({"hostname": "web-2", "state": "complete"}, "into web-2: complete"),
+        ({}, "into a new instance: no state yet"),
+        ({"overwrite_existing": True}, "over instance web-1: no state yet"),
+    ],
+    ids=["new", "unnamed", "overwrite"],
+)
+def test_a_restore_reads_as_a_short_line(fields: dict[str, Any], goal: str) -> None:
+    """It says where it goes to."""
+    restore = Restore(id="r-1", from_snapshot="snap-1", instance_id="web-1", **fields)
+
+    assert str(restore) == f"restore r-1 of snapshot snap-1 {goal}"
 
 
 def test_only_complete_and_failed_are_terminal() -> None:

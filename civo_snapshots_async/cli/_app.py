@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shlex
 from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
 from operator import methodcaller
@@ -10,9 +11,9 @@ from typing import Any, cast
 from cyclopts import App, CycloptsError
 
 from .. import __version__
-from . import _around, _batches, _snapshots, _tools
-from ._common import Common
-from ._exits import Exit, sentence_of, status_of
+from . import _around, _batches, _restoring, _snapshots, _tools
+from ._common import Settings
+from ._exits import Exit, Stop, sentence_of, status_of
 from ._printing import say, stderr
 
 _EPILOGUE = """\
@@ -36,7 +37,7 @@ def build() -> App:
     )
     # By its name: its other arguments have no types.
     methodcaller("register_install_completion_command", add_to_startup=False)(app)
-    for module in (_snapshots, _around, _batches, _tools):
+    for module in (_snapshots, _restoring, _around, _batches, _tools):
         module.register(app)
 
     return app
@@ -63,6 +64,8 @@ def run(arguments: list[str]) -> int:
         if status is None:
             raise
         say(f"error: {_one_sentence(error)}")
+        if isinstance(error, Stop) and error.again is not None:
+            say(_line_with(arguments, error.again))
         return status
 
     return result if isinstance(result, int) else Exit.DONE
@@ -73,6 +76,14 @@ def _one_sentence(error: Exception) -> str:
     return "\n".join(" ".join(line.split()) for line in str(error).splitlines())
 
 
+def _line_with(arguments: list[str], option: str) -> str:
+    """Return the command with one more option, to copy."""
+    # After `--`, nothing is an option.
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+
+    return shlex.join(["civo-snapshots", *arguments[:end], option, *arguments[end:]])
+
+
 @contextmanager
 def _log_of(arguments: dict[str, Any]) -> Generator[None, None, None]:
     """Print the library's log on stderr with `--verbose`, and nothing of it otherwise.
@@ -80,7 +91,7 @@ def _log_of(arguments: dict[str, Any]) -> Generator[None, None, None]:
     The error that is printed in any case has the text of the warnings.
     """
     common = arguments.get("common")
-    is_verbose = isinstance(common, Common) and common.verbose
+    is_verbose = isinstance(common, Settings) and common.verbose
     handler = logging.StreamHandler() if is_verbose else logging.NullHandler()
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     logger = logging.getLogger("civo_snapshots_async")

@@ -1,5 +1,6 @@
 """The options that commands share, and what they mean to the library."""
 
+import shlex
 from typing import Annotated, Literal
 
 import attrs
@@ -12,15 +13,13 @@ Output = Literal["table", "json", "jsonl"]
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
-class Common:
-    """The options of every command: the region, the API and the output."""
+class Settings:
+    """The options of every command: the region, the API and how much is printed."""
 
     region: Annotated[str | None, Parameter(group="Common")] = None
     """The region's code; by default CIVO_REGION, then the official CLI's file."""
     api_url: Annotated[str | None, Parameter(group="Common")] = None
     """The URL of the API; by default CIVO_API_URL, then the official CLI's file, then Civo's."""
-    output: Annotated[Output, Parameter(name=["--output", "-o"], group="Common")] = "table"
-    """A table for people, one JSON document, or one JSON document a line."""
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", group="Common")] = False
     """Print the result only, without progress."""
     verbose: Annotated[bool, Parameter(name=["--verbose", "-v"], negative="", group="Common")] = (
@@ -28,13 +27,31 @@ class Common:
     )
     """Print the library's log on stderr."""
 
-    def session(self) -> SnapshotSession:
-        """Create a session with the token of the environment or of the official CLI's file."""
+    def session(self, region: str | None = None) -> SnapshotSession:
+        """Create a session with the token of the environment or of the official CLI's file.
+
+        `region` is that of a saved wait or of a plan, for which no other one is needed.
+        """
         return SnapshotSession.from_env(
-            region=self.region,
+            region=self.region or region,
             api_url=self.api_url,
             http=HttpOptions(application="civo-snapshots"),
         )
+
+    def line(self, *words: str, region: str) -> str:
+        """Return a command to copy, for the same API."""
+        url = () if self.api_url is None else ("--api-url", self.api_url)
+
+        return shlex.join(["civo-snapshots", *words, "--region", region, *url])
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class Common(Settings):
+    """These, and the form of the output."""
+
+    output: Annotated[Output, Parameter(name=["--output", "-o"], group="Common")] = "table"
+    """A table for people, one JSON document, or one JSON document a line."""
 
 
 @Parameter(name="*")

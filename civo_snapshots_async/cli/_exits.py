@@ -47,11 +47,15 @@ class Exit(IntEnum):
 
 
 class Stop(Exception):  # noqa: N818 - it ends a command, and is no error of the library
-    """Ends a command with a status and a sentence."""
+    """Ends a command with a status and a sentence.
 
-    def __init__(self, status: Exit, sentence: str = "") -> None:
+    `again` is the option with which the same command would go on; it is printed with it, to copy.
+    """
+
+    def __init__(self, status: Exit, sentence: str = "", *, again: str | None = None) -> None:
         super().__init__(sentence)
         self.status = status
+        self.again = again
 
 
 # The first matching class counts.

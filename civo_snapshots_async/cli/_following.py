@@ -1,7 +1,6 @@
 """Following a wait: a live line per volume on a terminal, otherwise a line per change."""
 
 import asyncio
-import shlex
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import aclosing, contextmanager
@@ -70,13 +69,23 @@ async def resume(session: SnapshotSession, saved: SavedWait, common: Common) -> 
     poll = NotedPoll(PollPolicy())
 
     async def wait(reporter: Reporter) -> Snapshot:
-        def report(before: Snapshot, after: Snapshot) -> None:
-            for change in diff(before, after):
-                reporter.report(change)
-
-        return await session.resume(saved, poll=poll.policy, on_change=report)
+        return await session.resume(saved, poll=poll.policy, on_change=changes(reporter))
 
     return await _resumable(saved, common, poll, wait)
+
+
+def changes(reporter: Reporter) -> Callable[[Snapshot, Snapshot], None]:
+    """Return an `on_change` that shows a snapshot, and then each of its changes."""
+    seen: list[Snapshot] = []
+
+    def report(before: Snapshot, after: Snapshot) -> None:
+        if not seen:
+            reporter.report(SnapshotSeen(snapshot=before))
+        seen[:] = [after]
+        for change in diff(before, after):
+            reporter.report(change)
+
+    return report
 
 
 async def _resumable(
@@ -86,27 +95,26 @@ async def _resumable(
     wait: Callable[[Reporter], Awaitable[Snapshot]],
 ) -> Snapshot:
     """Print how to resume a wait that ends before the snapshot is complete."""
-    line = f"civo-snapshots resume {shlex.quote(saved.to_json())}"
+    line = common.line("resume", saved.to_json(), region=saved.ref.region)
     try:
-        with _reporter(common, saved, poll) as reporter:
+        with reporting(common, str(saved.ref), poll) as reporter:
             return await wait(reporter)
     except asyncio.CancelledError:
         say(f"interrupted: the snapshot continues at Civo; to resume the wait:\n{line}")
         raise
     except WaitTimeoutError as error:
         # The deadline of the saved wait has passed, so this is a new wait.
+        again = _again(common, saved)
         raise Stop(
             Exit.TIMED_OUT,
-            f"{error}\nthe snapshot continues at Civo; to wait for it again:\n{_again(saved)}",
+            f"{error}\nthe snapshot continues at Civo; to wait for it again:\n{again}",
         ) from None
 
 
-def _again(saved: SavedWait) -> str:
+def _again(common: Common, saved: SavedWait) -> str:
     ref = saved.ref
 
-    return shlex.join(
-        ["civo-snapshots", "wait", ref.instance_id, ref.snapshot_id, "--region", ref.region]
-    )
+    return common.line("wait", ref.instance_id, ref.snapshot_id, region=ref.region)
 
 
 def _complete(snapshot: Snapshot) -> Snapshot:
@@ -118,22 +126,21 @@ def _complete(snapshot: Snapshot) -> Snapshot:
 
 
 @contextmanager
-def _reporter(
-    common: Common, saved: SavedWait, poll: "NotedPoll"
-) -> Generator[Reporter, None, None]:
+def reporting(common: Common, title: str, poll: "NotedPoll") -> Generator[Reporter, None, None]:
+    """Yield what shows the progress of a wait, as the options and the terminal want it."""
     if common.output == "jsonl":
         yield _JsonLines()
     elif common.quiet:
-        yield _Silent()
+        yield Silent()
     elif stderr().is_terminal:
-        view = View(title=str(saved.ref), poll=poll)
+        view = View(title=title, poll=poll)
         with Live(view, console=stderr(), refresh_per_second=4, transient=True):
             yield view
     else:
         yield _Lines()
 
 
-class _Silent:
+class Silent:
     """Shows nothing."""
 
     def report(self, event: SnapshotEvent) -> None:

@@ -27,9 +27,9 @@ def stderr() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def say(text: str) -> None:
+def say(text: str, *, end: str = "\n") -> None:
     """Print a text on stderr, without markup."""
-    stderr().print(text, markup=False)
+    stderr().print(text, markup=False, end=end)
 
 
 def print_snapshots(common: Common, snapshots: Sequence[Snapshot]) -> None:

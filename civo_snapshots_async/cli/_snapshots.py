@@ -151,7 +151,7 @@ async def watch(
 async def resume(token: str, *, common: Common = Common()) -> None:
     """Resume an interrupted wait, by the line that it printed."""
     saved = SavedWait.from_json(token)
-    async with common.session() as session:
+    async with common.session(saved.ref.region) as session:
         complete = await resume_wait(session, saved, common)
     print_value(common, complete)
 

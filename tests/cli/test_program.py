@@ -18,6 +18,7 @@ from ..programs import complaints
 from ..serving import serving
 
 COMMAND = (sys.executable, "-X", "dev", "-W", "error", "-m", "civo_snapshots_async")
+CTRL_C = "\x03"
 # Long enough for a loaded machine; a test that waits for it has failed.
 _PATIENCE = 60
 
@@ -44,8 +45,19 @@ def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def run_on_a_terminal(*arguments: str, **more: str) -> tuple[int, str]:
-    """Run the command on a pseudo-terminal, and return its status and all that was shown."""
+def react(program: subprocess.Popen[bytes], terminal: int, typed: str) -> None:
+    """Type a text, or press Ctrl-C."""
+    if typed == CTRL_C:
+        program.send_signal(signal.SIGINT)
+    else:
+        os.write(terminal, typed.encode())
+
+
+def run_on_a_terminal(*arguments: str, typed: str = "", **more: str) -> tuple[int, str]:
+    """Run the command on a pseudo-terminal, and return its status and all that was shown.
+
+    `typed` is what a person types when it asks.
+    """
     leader, follower = pty.openpty()
     program = subprocess.Popen(
         [*COMMAND, *arguments],
@@ -65,6 +77,9 @@ def run_on_a_terminal(*arguments: str, **more: str) -> tuple[int, str]:
         if not read:
             break
         shown += read
+        if typed and b", type " in shown:
+            react(program, leader, typed)
+            typed = ""
     os.close(leader)
 
     return program.wait(_PATIENCE), shown.decode()
@@ -93,6 +108,41 @@ def test_on_a_terminal_volumes_are_shown_live(live: FakeCivo) -> None:
     assert "volume vol-1" in shown
     assert re.search(r"next poll in \d+ s", shown)
     assert "complete, 2 of 2 volumes complete" in shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "ends"), [("web-1\n", (0, "release 1")), (CTRL_C, (130, "release 2"))]
+)
+def test_on_a_terminal_an_overwrite_asks(live: FakeCivo, typed: str, ends: tuple[int, str]) -> None:
+    """A Ctrl-C is no yes."""
+    web = live.instance("web-1")
+    web.disk = "release 1"
+    live.add_snapshot("web-1", "snap-1")
+    web.disk = "release 2"
+
+    status, shown = run_on_a_terminal(
+        "restore", "web-1", "snap-1", "--overwrite", "--interval=0.1", typed=typed
+    )
+
+    assert (status, web.disk) == ends, shown
+    assert "Traceback" not in shown
+    if status == 0:
+        assert "To overwrite it, type web-1: " in shown
+        assert "volume vol-1" in shown
+
+
+def test_in_a_pipe_nothing_is_restored_without_a_fingerprint(live: FakeCivo) -> None:
+    """The last line is the command that restores."""
+    live.add_snapshot("web-1", "snap-1")
+
+    refused = run("restore", "web-1", "snap-1", "--hostname=copy", "--interval=0.1")
+    assert (refused.returncode, refused.stdout) == (7, "")
+    line = refused.stderr.splitlines()[-1]
+
+    ended = run(*shlex.split(line)[1:])
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("instance copy (")
+    assert [request.kind for request in live.requests].count("restore") == 1
 
 
 def test_no_color_is_obeyed(live: FakeCivo) -> None:
