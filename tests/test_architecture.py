@@ -24,7 +24,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "_http.__init__", "_http.token", "_http.config", "_http.message", "_http.failures",
         "_http.scope", "_http.limits", "_http.connections", "_http.transport", "_http.errors_of",
         "_http.retry",
-        "_http.account_list", "_http.codec", "_http.writes", "_http.ledger",
+        "_http.account_list", "_http.structure", "_http.codec", "_http.writes", "_http.ledger",
         "_http.endpoints", "_http.caller",
     ),
     "waits": (
@@ -49,7 +49,7 @@ FOREIGN: dict[str, set[str]] = {
     "aiohttp": {"_calls", "_http.caller", "_http.connections", "_http.failures", "_http.transport"},
     "yarl": {"_http.transport"},
     "aiolimiter": {"_http.connections"},
-    "cattrs": {"_http.codec", "_plain"},
+    "cattrs": {"_http.structure", "_plain"},
     "orjson": {"_strict_json"},
     "tenacity": {"_http.retry", "_policies", "_waits.backoff"},
     # Python's own, and known in one place all the same: each record has its event and its fields.

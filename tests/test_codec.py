@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from civo_snapshots_async import DecodeError, Restore, Snapshot, SnapshotRef, VolumeStatus
+from civo_snapshots_async import DecodeError, Instance, Restore, Snapshot, SnapshotRef, VolumeStatus
 from civo_snapshots_async._http import endpoints
 from civo_snapshots_async._http.codec import decode
 from civo_snapshots_async._http.message import Request, Response
@@ -433,6 +433,55 @@ def test_any_json_decodes_or_raises_a_decode_error(payload: object) -> None:
     """Wrong types at every level are errors, never crashes."""
     for request, body in ((GET, payload), (LIST, [payload]), (RESTORE, payload)):
         assert_read_or_refused(request, respond(body))
+
+
+@pytest.mark.parametrize("field", ["name", "state", "volume"])
+def test_text_of_any_language_is_read(field: str) -> None:
+    """All texts of a snapshot are checked at once, and only ASCII is quick to check."""
+    texts = {"name": "nightly", "state": "Complete", "volume": "vol-1"} | {field: "Grün ✓ 😀"}
+    volumes = [{"id": texts["volume"], "state": "Complete"}]
+    snapshot = read_snapshot(
+        name=texts["name"], status={"state": texts["state"], "volumes": volumes}
+    )
+
+    assert (snapshot.name, snapshot.state) == (texts["name"], texts["state"])
+    assert snapshot.volume_states == {texts["volume"]: "Complete"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"name": "\ud800"}, "name"),
+        ({"status": {"state": "\udfff"}}, "status.state"),
+        ({"status": {"volumes": [{"id": "\ud800", "state": ""}]}}, "status.volumes[0].id"),
+        ({"status": {"volumes": [{"id": "v", "state": [1]}]}}, "status.volumes[0].state"),
+        ({"status": {"volumes": [{"id": ["v"], "state": []}]}}, "status.volumes[0].id"),
+    ],
+)
+def test_no_text_is_taken_unchecked(fields: dict[str, Any], problem: str) -> None:
+    """Half of a pair of surrogates, and what adds up as text does: each is located."""
+    with pytest.raises(DecodeError) as caught:
+        read_snapshot(**fields)
+
+    assert caught.value.problems[0].startswith(f"{problem}: ")
+
+
+def test_what_is_read_is_frozen() -> None:
+    """However it was made: nobody changes what another one holds."""
+    snapshot = read_snapshot(status={"volumes": [{"id": "vol-1", "state": "Complete"}]})
+
+    assert (type(snapshot), type(snapshot.volumes[0])) == (Snapshot, VolumeStatus)
+    for value in (snapshot, snapshot.volumes[0]):
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            setattr(value, "id", "other")  # noqa: B010 - a type checker refuses the assignment
+        assert hash(value) == hash(attrs.evolve(value))
+
+
+@pytest.mark.parametrize("model", [Snapshot, VolumeStatus, Restore, Instance])
+def test_a_model_that_is_read_leaves_its_checks_to_the_codec(model: Any) -> None:
+    """What the codec makes has never run the `__init__` of its class."""
+    assert not hasattr(model, "__attrs_post_init__")
+    assert {(field.validator, field.converter) for field in attrs.fields(model)} == {(None, None)}
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
