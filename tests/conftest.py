@@ -19,7 +19,10 @@ from .make import session_on
 from .secrets import CANARY, shown_by
 
 # The first text that hypothesis draws on a machine makes it build its tables, which takes seconds.
-settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples each time: a change is judged by what it changes. `explore` draws others.
+settings.register_profile("tests", _CALM, derandomize=True, database=None)
+settings.register_profile("explore", _CALM)
 settings.load_profile("tests")
 
 pytest_plugins = ["civo_snapshots_async.testing.pytest_plugin", "tests.instrumentation"]

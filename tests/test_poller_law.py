@@ -393,6 +393,9 @@ class PollerMachine(RuleBasedStateMachine):
 
     def has_seen_more(self, shared: Started, by_itself: Started) -> bool:
         """Tell whether others have shown a wait what came and went between two of its own polls."""
+        if shared.goal is DELETED and isinstance(shared.came_to, Snapshot):
+            # It comes to what was last seen, which may be newer.
+            return isinstance(by_itself.came_to, Snapshot)
         seen_by_itself = getattr(by_itself.came_to, "snapshot", None)
 
         return isinstance(shared.came_to, SnapshotVanishedError) and seen_by_itself is None
