@@ -15,7 +15,6 @@ formula for both: the hazard of a mixture of what was seen (a smoothed histogram
 
 import json
 import math
-import statistics
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from typing import Self, cast
@@ -184,6 +183,8 @@ def _bandwidth(durations: Sequence[float]) -> float:
     """Return the bandwidth of each duration by Silverman's rule, as the scale of a tanh."""
     if not durations:
         return 1.0
+    import statistics  # noqa: PLC0415 - it loads fractions and decimals, once in a process
+
     middle = statistics.median(durations)
     if len(durations) < 3:  # noqa: PLR2004 - two durations have no meaningful spread
         return max(0.2 * middle, 1.0)

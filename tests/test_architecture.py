@@ -12,8 +12,8 @@ PACKAGE = Path(civo_snapshots_async.__file__).parent
 # The rooms from the ground up: a file may import from its own room and from rooms above it here.
 ROOMS: dict[str, tuple[str, ...]] = {
     "ground": (
-        "_version", "_checks", "_clock", "_plain", "_strict_json", "_learning", "_sentences",
-        "_exposition", "_public",
+        "_version", "_checks", "_clock", "_converting", "_plain", "_strict_json", "_learning",
+        "_sentences", "_exposition", "_public",
     ),
     "values": ("_models", "_policies", "_violations"),
     "errors": ("_errors",),
@@ -49,7 +49,7 @@ FOREIGN: dict[str, set[str]] = {
     "aiohttp": {"_calls", "_http.caller", "_http.connections", "_http.failures", "_http.transport"},
     "yarl": {"_http.transport"},
     "aiolimiter": {"_http.connections"},
-    "cattrs": {"_http.structure", "_plain"},
+    "cattrs": {"_converting", "_http.structure"},
     "orjson": {"_strict_json"},
     "tenacity": {"_http.retry", "_policies", "_waits.backoff"},
     # Python's own, and known in one place all the same: each record has its event and its fields.

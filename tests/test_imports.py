@@ -35,6 +35,20 @@ def test_what_few_programs_use_is_not_loaded(file: str, loaded: set[str]) -> Non
     assert getattr(_verbs, file).__name__ not in loaded
 
 
+@pytest.mark.parametrize(
+    "module",
+    [
+        "cattrs",
+        "statistics",
+        "civo_snapshots_async._http.codec",
+        "civo_snapshots_async._converting",
+    ],
+)
+def test_what_a_first_response_brings_is_not_loaded(module: str, loaded: set[str]) -> None:
+    """The codec, the converters and the libraries that they need."""
+    assert module not in loaded
+
+
 def test_a_public_name_is_loaded_at_first_use() -> None:
     """With what it needs, and without the other ones."""
     loaded = loaded_after("civo_snapshots_async.BatchResult")

@@ -1,7 +1,9 @@
 """The one door to Civo: every call of a session goes out here, and every snapshot comes in here."""
 
+from collections.abc import Callable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, Self, TypeVar, cast
 
 import aiohttp
@@ -11,7 +13,6 @@ from .._clock import Clock
 from .._errors import Attempt, DecodeError
 from .._models import Snapshot, SnapshotRef
 from .._policies import NO_RETRIES, HttpOptions, RetryPolicy
-from .codec import decode
 from .config import Account
 from .ledger import Ledger
 from .message import QueueingTransport, Request, Response, Transport
@@ -124,7 +125,7 @@ class Caller:
 
     def _decode(self, request: Request[T], response: Response) -> T:
         try:
-            value: Any = decode(request, response)
+            value: Any = _decoder()(request, response)
         except DecodeError as error:
             error.snapshots = self._note_all(request, error.snapshots)
             for entry in error.unreadable:
@@ -153,6 +154,14 @@ class Caller:
         note = self.ledger.note if request.instance_id else self.ledger.note_of_account
 
         return tuple(map(note, snapshots))
+
+
+@cache
+def _decoder() -> Callable[[Request[Any], Response], Any]:
+    # The codec and cattrs are loaded by the first response: an import needs neither.
+    from .codec import decode  # noqa: PLC0415 - at first use
+
+    return decode
 
 
 def _server_time(response: Response) -> datetime | None:
