@@ -4,11 +4,11 @@ from types import FunctionType
 from typing import TYPE_CHECKING
 
 from . import _verbs
+from ._attempts import Attempt
 from ._clock import Clock, SystemClock
 from ._errors import (
     AmbiguousInstanceError,
     ApiError,
-    Attempt,
     AuditViolationError,
     AuthenticationError,
     CertificateError,
@@ -16,6 +16,7 @@ from ._errors import (
     ConfigurationError,
     ConflictError,
     DecodeError,
+    DrillFailedError,
     InstanceFailedError,
     InstanceNotFoundError,
     InvalidRequestError,
@@ -54,6 +55,7 @@ from ._events import (
     event_from_dict,
 )
 from ._learning import LearnedPoll
+from ._leftovers import DrillLeftover
 from ._models import (
     Instance,
     Phase,
@@ -76,6 +78,8 @@ from ._waits.snapshots import SnapshotSource, wait_until_complete
 if TYPE_CHECKING:
     from ._audit_report import AuditEntry, AuditReport
     from ._batch import Batch, BatchOutcome, BatchResult
+    from ._drill_report import DrillReport
+    from ._probes import http_ok, port_open
     from ._pruning import PruneOutcome, PruneResult
     from ._restore_plan import RestoreFacts, RestorePlan
     from ._retention import PruneEntry, PrunePlan, plan_prune
@@ -99,6 +103,9 @@ __all__ = [
     "ConflictError",
     "DecodeError",
     "DetailsChanged",
+    "DrillFailedError",
+    "DrillLeftover",
+    "DrillReport",
     "HttpOptions",
     "Instance",
     "InstanceFailedError",
@@ -157,7 +164,9 @@ __all__ = [
     "apply_events",
     "diff",
     "event_from_dict",
+    "http_ok",
     "plan_prune",
+    "port_open",
     "wait_until_complete",
 ]
 
@@ -173,13 +182,16 @@ _LATER = {
     "Batch": "batch",
     "BatchOutcome": "batch",
     "BatchResult": "batch",
+    "DrillReport": "drill_report",
     "PruneEntry": "retention",
     "PruneOutcome": "pruning",
     "PrunePlan": "retention",
     "PruneResult": "pruning",
     "RestoreFacts": "restore_plan",
     "RestorePlan": "restore_plan",
+    "http_ok": "probes",
     "plan_prune": "retention",
+    "port_open": "probes",
 }
 
 # Type checkers would take it for one that has every name.

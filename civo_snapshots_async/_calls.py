@@ -348,6 +348,12 @@ class SnapshotCalls:
     def _applications(self) -> "verbs.applying.Applications":
         return verbs.applying.Applications(self._caller, self._clock, self._creations, self._waits)
 
+    @cached_property
+    def _drills(self) -> "verbs.drilling.Drills":
+        return verbs.drilling.Drills(
+            self._caller, self._clock, self._creations, self._waits, self._ensured
+        )
+
     def _ref(self, instance_id: str, snapshot: SnapshotLike, region: str | None) -> SnapshotRef:
         return SnapshotRef.of(instance_id, snapshot, region=region, default_region=self.region)
 

@@ -16,8 +16,8 @@ rejected token, an unknown instance and a conflict: each holds for the last atte
 lost one may have come before the token was revoked.
 """
 
+from ._attempts import Attempt
 from ._errors import (
-    Attempt,
     CivoSnapshotsError,
     OutcomeUnknownError,
     SessionClosedError,

@@ -40,7 +40,8 @@ class EnsuredRestores:
     def __init__(self, caller: Caller, clock: Clock, resolve_timeout: float) -> None:
         self._caller = caller
         self._clock = clock
-        self._resolve_timeout = resolve_timeout
+        self.resolve_timeout = resolve_timeout
+        """For how many seconds a restore whose response was lost is resolved by listing."""
         # Restores that Civo has accepted, until their instances are listed (invariant 2).
         self._accepted: set[tuple[str, str]] = set()
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
@@ -103,20 +104,20 @@ class EnsuredRestores:
                 raise
             return instance
         except OutcomeUnknownError as lost:
-            return await self._resolve(request, mark, lost, poll)
+            return await self.resolve(request, mark, lost, poll)
 
         return None
 
-    async def _resolve(
+    async def resolve(
         self, request: Request[Restore], mark: Mark, lost: OutcomeUnknownError, poll: PollPolicy
     ) -> Instance:
         """Find out by listing what became of a restore whose response was lost."""
-        if not self._resolve_timeout:
+        if not self.resolve_timeout:
             raise lost
         mark = attrs.evolve(mark, restore="the restore whose response was lost")
         try:
             instance = await wait_until_listed(
-                self._caller, mark, timeout=self._resolve_timeout, poll=poll, clock=self._clock
+                self._caller, mark, timeout=self.resolve_timeout, poll=poll, clock=self._clock
             )
         except AmbiguousInstanceError as ambiguous:
             raise ambiguous from lost

@@ -22,6 +22,7 @@
     ├── OutcomeUnknownError            a create, restore or deletion may or may not have been done
     ├── SnapshotNotCompleteError       the snapshot is not complete; no restore was sent
     ├── AuditViolationError            an audit found instances in violation
+    ├── DrillFailedError               a drill has not passed
     ├── RestorePlanChangedError        what a plan rests on has changed; no restore was sent
     ├── RestoreAlreadyAppliedError     a plan was or may have been applied; no restore was sent
     ├── UndoRefusedError               no one safety snapshot to undo with; no restore was sent
@@ -41,8 +42,8 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, cast
 
-import attrs
-
+from ._attempts import Attempt
+from ._leftovers import DrillLeftover
 from ._models import Instance, Snapshot, TimelineEntry, UnreadableEntry, Verdict, VolumeStatus
 from ._plain import to_plain
 from ._violations import AuditViolation
@@ -55,32 +56,6 @@ _TRANSIENT_STATUSES = (
 _TRANSIENT_CODES = frozenset({"database_quota_lock_failed"})
 # How pickle makes any object without a call of its `__init__`; typeshed does not have it.
 _NEW_OBJECT: Callable[..., object] = vars(copyreg)["__newobj__"]
-
-
-@attrs.frozen(kw_only=True)
-class Attempt:
-    """One attempt to send a request, and what it got."""
-
-    outcome: str
-    """The outcome in words, such as `503` or `ServerDisconnectedError`."""
-    may_have_arrived: bool
-    """Whether the request may have reached Civo and taken effect."""
-    elapsed: float = 0.0
-    """Seconds from the start of the first attempt to the end of this one."""
-
-
-def effort_of(attempts: tuple[Attempt, ...]) -> str:
-    """Return the attempts in words, to end a sentence with; empty for a single attempt.
-
-    An outcome that all attempts share is in the sentence already, so it is left out.
-    """
-    if not attempts[1:]:
-        return ""
-    effort = f"{len(attempts)} attempts in {attempts[-1].elapsed:.1f} s"
-    if len({attempt.outcome for attempt in attempts}) == 1:
-        return f", {effort}"
-
-    return f" ({effort}: {'; '.join(attempt.outcome for attempt in attempts)})"
 
 
 class CivoSnapshotsError(Exception):
@@ -404,6 +379,25 @@ class AuditViolationError(CivoSnapshotsError):
         super().__init__(message)
         self.violations = violations
         """All violations; the message has the first few."""
+
+
+class DrillFailedError(CivoSnapshotsError):
+    """A drill has not passed. `__cause__` is the library's error that ended it, if there is one."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        instance_id: str,
+        reason: str,
+        left_behind: tuple[DrillLeftover, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.instance_id = instance_id
+        self.reason = reason
+        """Why it has not passed, in words."""
+        self.left_behind = left_behind
+        """What the drill has made and left, or may have."""
 
 
 class RestorePlanChangedError(CivoSnapshotsError):

@@ -52,10 +52,27 @@ async def with_hostname(caller: Caller, hostname: str, region: str) -> tuple[Ins
     for _ in range(2):
         instances = await list_instances(caller, region)
         found = tuple(each for each in instances if each.hostname.casefold() == hostname.casefold())
-        if found or len(instances) < min(_PER_PAGE):
+        if found or not _may_be_paged(instances):
             return found
 
     return ()
+
+
+async def list_thoroughly(caller: Caller, region: str) -> tuple[Instance, ...]:
+    """Return what two lists show of a region, or one where it can't have several pages.
+
+    An instance that moves while the pages of one are read is in the other. One that is renamed in
+    between is there twice.
+    """
+    instances = await list_instances(caller, region)
+    if _may_be_paged(instances):
+        instances += await list_instances(caller, region)
+
+    return instances
+
+
+def _may_be_paged(instances: tuple[Instance, ...]) -> bool:
+    return len(instances) >= min(_PER_PAGE)
 
 
 def _too_many(request: Request[InstancePage], pages: int) -> DecodeError:

@@ -26,6 +26,8 @@ LEVELS: Mapping[str, int] = {
     **{f"{write}.{step}": level for write in _WRITES for step, level in _STEPS.items()},
     # An overwrite destroys a disk, so its records pass the usual level of WARNING.
     **{f"overwrite.{step}": _WARNING for step in _STEPS},
+    # So does the deletion of an instance.
+    **{f"delete_instance.{step}": _WARNING for step in _STEPS},
     "create.resolved": _WARNING,
     "restore.resolved": _WARNING,
     "delete.resolved": _INFO,
@@ -46,6 +48,11 @@ LEVELS: Mapping[str, int] = {
     "prune.done": _INFO,
     "apply.started": _INFO,
     "apply.refused": _WARNING,
+    "drill.started": _INFO,
+    "drill.passed": _INFO,
+    "drill.failed": _WARNING,
+    "drill.not_deleted": _WARNING,
+    "drill.canceled": _WARNING,
     "checkpoint.rolled_back": _WARNING,
     "checkpoint.rollback_failed": _WARNING,
     "checkpoint.rollback_unknown": _WARNING,

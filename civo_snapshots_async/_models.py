@@ -404,10 +404,13 @@ class Instance(Plain):
     status: str = ""
     """The status as Civo wrote it, such as `BUILDING` or `ACTIVE`; empty if Civo gave none."""
     private_ip: str | None = None
+    public_ip: str | None = None
     network_id: str | None = None
     """The Civo network that it stands in; `None` where Civo does not show it."""
     region: str = ""
     """The region, as the call that returned this instance named it."""
+    reported_region: str | None = None
+    """The region, as Civo reported it; `None` where Civo does not show it."""
 
     def __str__(self) -> str:
         return f"instance {self.hostname} ({self.id}): {self.status or 'no status yet'}"

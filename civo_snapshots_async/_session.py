@@ -364,3 +364,44 @@ class SnapshotSession(RestoreCalls):
             return await verbs.audit.audit(
                 self._caller, self._clock, self._in(region), names, rules
             )
+
+    async def drill(
+        self,
+        instance_id: str,
+        snapshot_id: SnapshotLike | None = None,
+        *,
+        check: "verbs.drilling.Check",
+        create_if_missing: bool = False,
+        delete_scratch: bool = False,
+        timeout: Seconds | None = 1800.0,
+        check_timeout: Seconds = 600.0,
+        poll: PollPolicy = PollPolicy(),
+        region: str | None = None,
+    ) -> "verbs.drill_report.DrillReport":
+        """Prove that a snapshot restores: into a scratch instance, which `check` then examines.
+
+        Without `snapshot_id`, the newest complete snapshot is restored; where there is none, one is
+        taken with `create_if_missing=True`. The scratch instance gets a random host name. When it
+        is `ACTIVE`, `check(instance)`, plain or async, has `check_timeout` seconds to return
+        something true; `http_ok` and `port_open` make such checks. `timeout` is for each wait.
+
+        The scratch instance is left, unless `delete_scratch=True`: then it is deleted, passed or
+        not, but left in any doubt that it is the drill's own. No other call of this library deletes
+        an instance. A canceled drill deletes nothing; a note on the error names what is left.
+
+        What goes wrong from the first write on is in the report, as is a lack of a complete
+        snapshot. Before that, it raises what `list_instances` and `get_snapshot` raise.
+        """
+        ref = None if snapshot_id is None else self._ref(instance_id, snapshot_id, region)
+        order = verbs.drilling.DrillOrder(
+            instance_id=instance_id,
+            snapshot=ref,
+            check=check,
+            create_if_missing=create_if_missing,
+            delete_scratch=delete_scratch,
+            timeout=timeout,
+            check_timeout=check_timeout,
+            poll=poll,
+            region=self._in(region) if ref is None else ref.region,
+        )
+        return await self._drills.run(order)

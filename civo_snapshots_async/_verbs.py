@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from . import _audit_report as audit_report
     from . import _batch as batch
     from . import _checkpoint as checkpoint
+    from . import _drill_report as drill_report
+    from . import _drilling as drilling
     from . import _ensuring as ensuring
     from . import _instances as instances
     from . import _planning as planning
+    from . import _probes as probes
     from . import _pruning as pruning
     from . import _restore_plan as restore_plan
     from . import _retention as retention
@@ -32,10 +35,13 @@ __all__ = [
     "audit_report",
     "batch",
     "checkpoint",
+    "drill_report",
+    "drilling",
     "ensuring",
     "instance_waits",
     "instances",
     "planning",
+    "probes",
     "pruning",
     "restore_plan",
     "retention",

@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from civo_snapshots_async import CivoSnapshotsError, SnapshotSession, wait_until_complete
+from civo_snapshots_async import (
+    CivoSnapshotsError,
+    SnapshotSession,
+    http_ok,
+    port_open,
+    wait_until_complete,
+)
 from civo_snapshots_async.testing import FakeCivo, FakeClock
 
 from .make import session_on
@@ -112,6 +118,7 @@ async def session(civo: FakeCivo, fake_clock: FakeClock) -> AsyncIterator[Snapsh
 def time_passes_at_once(monkeypatch: pytest.MonkeyPatch, fake_clock: FakeClock) -> None:
     """Give what documents and examples make, where they name no clock, one that does not wait."""
     from_env: FunctionType = inspect.getattr_static(SnapshotSession, "from_env").__func__
-    for made in (FakeCivo.__init__, SnapshotSession.__init__, from_env, wait_until_complete):
+    sessions = (SnapshotSession.__init__, from_env)
+    for made in (FakeCivo.__init__, *sessions, wait_until_complete, http_ok, port_open):
         assert made.__kwdefaults__ is not None
         monkeypatch.setitem(made.__kwdefaults__, "clock", fake_clock)

@@ -15,10 +15,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "_version", "_checks", "_clock", "_converting", "_plain", "_strict_json", "_learning",
         "_sentences", "_exposition", "_public",
     ),
-    "values": ("_models", "_policies", "_violations"),
+    "values": ("_models", "_policies", "_violations", "_leftovers", "_attempts"),
     "errors": ("_errors",),
     "rules": (
         "_events", "_log", "_retention", "_audit_report", "_audit_judgement", "_restore_plan",
+        "_drill_report",
     ),
     "http": (
         "_http.__init__", "_http.token", "_http.config", "_http.message", "_http.failures",
@@ -34,7 +35,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "verbs": (
         "_batch", "_checkpoint", "_creating", "_deleting", "_instances", "_audit", "_pruning",
-        "_restoring", "_planning", "_applying", "_ensuring",
+        "_restoring", "_planning", "_applying", "_ensuring", "_scratch", "_drilling", "_probes",
     ),
     "face": ("_verbs", "_calls", "_restore_calls", "_session"),
     "package": ("__init__",),
@@ -46,7 +47,14 @@ DOORS: dict[str, set[str]] = {
 }  # fmt: skip
 # Each foreign library, and the files that may know it.
 FOREIGN: dict[str, set[str]] = {
-    "aiohttp": {"_calls", "_http.caller", "_http.connections", "_http.failures", "_http.transport"},
+    "aiohttp": {
+        "_calls",
+        "_http.caller",
+        "_http.connections",
+        "_http.failures",
+        "_http.transport",
+        "_probes",
+    },
     "yarl": {"_http.transport"},
     "aiolimiter": {"_http.connections"},
     "cattrs": {"_converting", "_http.structure"},

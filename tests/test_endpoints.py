@@ -11,7 +11,7 @@ from yarl import URL
 
 from civo_snapshots_async import Restore, Snapshot, SnapshotRef
 from civo_snapshots_async._http import endpoints
-from civo_snapshots_async._http.message import Request
+from civo_snapshots_async._http.message import Request, RetrySafety
 from civo_snapshots_async._models import InstancePage
 
 from .make import make_snapshot
@@ -258,3 +258,19 @@ def test_a_page_number_begins_with_one(numbers: tuple[int, int]) -> None:
     """Nothing else is sent."""
     with pytest.raises(ValueError, match="must be at least 1"):
         endpoints.list_instances(*numbers, region="LON1")
+
+
+def test_a_scratch_instance_is_deleted_by_its_id_and_never_twice() -> None:
+    """By a call that no session has."""
+    request = endpoints.delete_scratch("i-1", region="LON1")
+
+    assert (request.method, request.path, request.fields) == ("DELETE", "/v2/instances/i-1", None)
+    assert (request.region, request.instance_id) == ("LON1", "i-1")
+    assert request.retry_safety is RetrySafety.NEVER
+
+
+@pytest.mark.parametrize("instance_id", ["", ".", "..", "a/b", "a?b", "a/../b", "i-1/snapshots"])
+def test_no_id_makes_another_deletion_of_that_of_a_scratch_instance(instance_id: str) -> None:
+    """Nor that of what is beside it."""
+    with pytest.raises(ValueError, match="instance_id must be"):
+        endpoints.delete_scratch(instance_id, region="LON1")

@@ -25,6 +25,9 @@ from civo_snapshots_async import (
     ConfigurationError,
     DecodeError,
     DetailsChanged,
+    DrillFailedError,
+    DrillLeftover,
+    DrillReport,
     HttpOptions,
     Instance,
     InstanceFailedError,
@@ -78,6 +81,7 @@ ENTRY = PruneEntry(snapshot=SNAPSHOT, is_deletion=True, reason="it is old")
 OUTCOME = PruneOutcome(snapshot=SNAPSHOT)
 VIOLATION = AuditViolation(kind="too_old", reason="it is old", instance_id="i-1", snapshot=SNAPSHOT)
 AUDITED = AuditEntry(instance_id="i-1", newest=SNAPSHOT, violations=(VIOLATION,))
+LEFTOVER = DrillLeftover(kind="instance", name="drill-7f3a", id="i-2", reason="it is left")
 FACTS = RestoreFacts(
     instance_id="i-1", hostname="web-1", snapshot_id="snap-1", snapshot_name="nightly"
 )
@@ -131,6 +135,15 @@ MODELS = [
         quota=SnapshotQuota(limit=9, used=1),
     ),
     SnapshotQuota(limit=9, used=1),
+    LEFTOVER,
+    DrillReport(
+        region="LON1",
+        instance_id="i-1",
+        started_at=datetime(2026, 3, 1, tzinfo=UTC),
+        snapshot=SNAPSHOT,
+        scratch=INSTANCE,
+        left_behind=(LEFTOVER,),
+    ),
 ]
 
 
@@ -175,8 +188,15 @@ def make_error_about_a_snapshot(kind: type[CivoSnapshotsError]) -> CivoSnapshots
             requested={"name": "nightly"},
             candidates=(SNAPSHOT,),
         )
+    return make_error_of_a_report(kind)
+
+
+def make_error_of_a_report(kind: type[CivoSnapshotsError]) -> CivoSnapshotsError:
+    """Make an error that a report raises, or one that carries nothing."""
     if issubclass(kind, AuditViolationError):
         return kind("no", violations=(VIOLATION,))
+    if issubclass(kind, DrillFailedError):
+        return kind("no", instance_id="i-1", reason="no row", left_behind=(LEFTOVER,))
     return kind("no")
 
 

@@ -98,6 +98,40 @@ def test_the_nightly_audit_of_none_is_another_failure(
     assert capsys.readouterr().err.startswith("no audit: ConfigurationError: no token")
 
 
+@pytest.mark.parametrize("deletes", [True, False], ids=["deletes", "leaves"])
+def test_the_weekly_drill_restores_one_and_fails_for_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    *,
+    deletes: bool,
+) -> None:
+    """One has no snapshot: the exit status is for cron, the reports for people and programs."""
+    document = tmp_path / "drills.json"
+    options = ["--delete-scratch"] if deletes else []
+
+    assert run(monkeypatch, "weekly_drill", "--json", str(document), *options) == 1
+
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].endswith(": passed")
+    assert printed[1].startswith("  nightly (")
+    assert ", 9 h old, restored in " in printed[1]
+    assert [line.startswith("left behind: instance drill-") for line in printed[2:-1]] == (
+        [] if deletes else [True]
+    )
+    assert printed[-1].endswith(": failed: db-1 has no complete snapshot")
+    assert [each["passed"] for each in json.loads(document.read_text())] == [True, False]
+
+
+def test_a_weekly_drill_that_can_not_be_made_is_another_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody takes it for a backup that does not restore."""
+    assert run(monkeypatch, "weekly_drill", "--civo", "web-1") == 2
+
+    assert capsys.readouterr().err.startswith("no drill: ConfigurationError: no token")
+
+
 def replies(
     monkeypatch: pytest.MonkeyPatch, reply: Callable[[str], str], *others: str
 ) -> list[str]:

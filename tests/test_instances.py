@@ -115,14 +115,25 @@ class TestTheCalls:
             get_instance("web-1", region=hostile)
 
     def test_reads_an_instance(self) -> None:
-        """What is not needed is left out; the region is as it was requested."""
+        """What is not needed is left out; the region is as it was requested, and as reported."""
         assert decode(GET, respond(DOCUMENT)) == Instance(
             id="69a23478-a89e-41d2-97b1-6f4c341cee70",
             hostname="web-1",
             status="ACTIVE",
             private_ip="10.0.0.4",
+            public_ip="31.28.66.181",
             region="LON1",
+            reported_region="lon1",
         )
+
+    @pytest.mark.parametrize(
+        ("reported", "read"), [(None, None), ("", ""), ("NYC1", "NYC1"), (7, "7"), (["a"], "['a']")]
+    )
+    def test_a_reported_region_is_kept_whatever_it_is(self, reported: Any, read: Any) -> None:
+        """It hides no instance, and is never taken for the one that was requested."""
+        instance = decode(GET, respond({**DOCUMENT, "region": reported}))
+
+        assert (instance.region, instance.reported_region) == ("LON1", read)
 
     @pytest.mark.parametrize(
         "fields",

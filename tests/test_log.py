@@ -349,7 +349,7 @@ class TestWrites:
             request.call.removesuffix("_snapshot") for request in made if request.method != "GET"
         ]
         assert [event for _, event in written.events] == [f"{each}.sent" for each in writes]
-        assert len(writes) == 4
+        assert len(writes) == 5
 
 
 IN_USE = faults.status(409, code="database_snapshot_cannot_delete_in_use")

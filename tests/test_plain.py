@@ -168,8 +168,10 @@ def test_an_instance_is_plain_too() -> None:
         "hostname": "web-1",
         "status": "ACTIVE",
         "private_ip": None,
+        "public_ip": None,
         "network_id": None,
         "region": "",
+        "reported_region": None,
     }
 
 

@@ -27,6 +27,7 @@ DELETE = endpoints.delete_snapshot(ONE)
 UPDATE = endpoints.update_snapshot(ONE, name="a")
 CREATE = endpoints.create_snapshot("web-1", region="LON1")
 RESTORE = endpoints.restore_snapshot(ONE)
+DELETE_SCRATCH = endpoints.delete_scratch("i-1", region="LON1")
 OVERWRITE = endpoints.restore_snapshot(ONE, overwrite_existing=True)
 REQUESTS: dict[str, Request[Any]] = {
     "list": LIST,
@@ -36,6 +37,7 @@ REQUESTS: dict[str, Request[Any]] = {
     "create": CREATE,
     "restore": RESTORE,
     "overwrite": OVERWRITE,
+    "delete scratch": DELETE_SCRATCH,
 }
 OK = Response(status=200)
 UNSENT: Any = {"may_have_arrived": False, "is_transient": False}
@@ -111,6 +113,7 @@ AGAIN: dict[str, set[str]] = {
     "create": {"unsent", "429"},
     "restore": {"unsent"},
     "overwrite": set(),
+    "delete scratch": set(),
 }
 
 

@@ -4,6 +4,7 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, get_args
 
@@ -23,6 +24,8 @@ from civo_snapshots_async import (
     SnapshotSession,
     TransportTimeoutError,
     WaitTimeoutError,
+    http_ok,
+    port_open,
     wait_until_complete,
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
@@ -116,6 +119,8 @@ SAVED_WAITS: dict[str, Callable[[SnapshotSession, Any], SavedWait]] = {
 LIMITS: dict[str, Call] = {
     f"{name}(timeout)": call for name, call in {**WAITS, **BATCHES, **SAVED_WAITS}.items()
 }
+# A drill that times out is a report.
+LIMITS["SnapshotSession.drill(timeout)"] = lambda s, t: drill(s, timeout=t)
 SETTINGS: dict[str, Call] = {
     **{
         f"PollPolicy({name})": set_by(PollPolicy, name)
@@ -140,7 +145,18 @@ def learn(_: SnapshotSession, took: Any) -> Any:
     return SimpleNamespace(took=learned.durations("web-1")[0])
 
 
+def drill(session: SnapshotSession, **spans: Any) -> Awaitable[object]:
+    """Do a drill."""
+    return session.drill("web-1", check=bool, **spans)
+
+
 RULES: dict[str, Call] = {
+    "SnapshotSession.drill(check_timeout)": lambda s, v: drill(s, check_timeout=v),
+    **{f"http_ok({name})": set_by(partial(http_ok, "/"), name) for name in ("timeout", "interval")},
+    **{
+        f"port_open({name})": set_by(partial(port_open, 80), name)
+        for name in ("timeout", "interval")
+    },
     "SnapshotSession.audit(max_age)": lambda s, v: s.audit(max_age=v),
     "SnapshotSession.audit(max_pending)": lambda s, v: s.audit(max_age=60, max_pending=v),
 }
@@ -155,7 +171,9 @@ GRACES: dict[str, Call] = {
 }
 ARGUMENTS = {**LIMITS, **SETTINGS, **RULES, **GRACES}
 # Spans of time that were measured, in values and errors that nobody makes but the library.
-MEASURED = {"elapsed", "unchanged_for", "retry_after"}
+MEASURED = {
+    "elapsed", "unchanged_for", "retry_after", "snapshot_age", "restore_seconds", "check_seconds",
+}  # fmt: skip
 # Public numbers that are no spans of time.
 NO_SPANS = {"LearnedPoll.span(jitter)", "PollPolicy(jitter)", "HttpOptions(requests_per_second)"}
 

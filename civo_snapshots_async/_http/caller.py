@@ -9,8 +9,9 @@ from typing import Any, Self, TypeVar, cast
 import aiohttp
 import attrs
 
+from .._attempts import Attempt
 from .._clock import Clock
-from .._errors import Attempt, DecodeError
+from .._errors import DecodeError
 from .._models import Snapshot, SnapshotRef
 from .._policies import NO_RETRIES, HttpOptions, RetryPolicy
 from .config import Account

@@ -24,6 +24,7 @@ from .message import Request, RetrySafety
 __all__ = [
     "Request",
     "create_snapshot",
+    "delete_scratch",
     "delete_snapshot",
     "for_snapshot",
     "get_instance",
@@ -173,6 +174,20 @@ def get_instance(instance_id: str, *, region: str) -> Request[Instance]:
         returns=Instance,
         instance_id=instance_id,
         expected=frozenset({instance_id}),
+    )
+
+
+def delete_scratch(instance_id: str, *, region: str) -> Request[None]:
+    """DELETE the scratch instance of a drill, by its id; nothing but `_scratch` may make this."""
+    return Request(
+        # No session has a method of that name: it is a step of `drill`.
+        call="delete_instance",
+        method="DELETE",
+        path=_instance(instance_id),
+        region=_region(region),
+        returns=type(None),
+        retry_safety=RetrySafety.NEVER,
+        instance_id=instance_id,
     )
 
 

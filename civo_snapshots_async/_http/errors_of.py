@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import cast
 from urllib.parse import urlsplit
 
+from .._attempts import effort_of
 from .._errors import (
     ApiError,
     AuthenticationError,
@@ -19,7 +20,6 @@ from .._errors import (
     RegionNotFoundError,
     ServerError,
     SnapshotNotFoundError,
-    effort_of,
 )
 from .._strict_json import excerpt, parse_json
 from .message import Request, Response

@@ -8,7 +8,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 import attrs
 
-from .._errors import Attempt
+from .._attempts import Attempt
 
 T_co = TypeVar("T_co", covariant=True)
 

@@ -8,8 +8,9 @@ import attrs
 import tenacity
 from tenacity.wait import wait_base
 
+from .._attempts import Attempt, effort_of
 from .._clock import Clock
-from .._errors import Attempt, SessionClosedError, TransportError, effort_of
+from .._errors import SessionClosedError, TransportError
 from .._log import About, log
 from .._policies import RetryPolicy
 from .errors_of import code_of, error_of, retry_after

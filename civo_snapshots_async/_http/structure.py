@@ -67,6 +67,9 @@ def _flat(model: type[M], payload: Mapping[str, Any], address: dict[str, str]) -
     """
     fields: dict[str, Any] = {**_ABSENT[model], **payload, **address}
     if model is Instance:
+        # The address stands for the region that was requested, and has just hidden this one.
+        region = payload.get("region")
+        fields["reported_region"] = None if region is None else str(region)
         return fields
     # No `isinstance`: what it narrows to needs a `cast`, which is a call for each snapshot.
     reported: Any = fields.get("status")

@@ -15,6 +15,7 @@ _EVENTS = {
     "update_snapshot": "update",
     "restore_snapshot": "restore",
     "delete_snapshot": "delete",
+    "delete_instance": "delete_instance",
 }
 
 
@@ -79,6 +80,8 @@ class Write:
             log(event, about.seen(seen), f"%s: {text}", self._sentence(about), *args)
 
     def _sentence(self, about: About) -> str:
+        if self._verb == "delete_instance":
+            return f"delete scratch instance {about.instance_id} in {about.region}"
         snapshot = f"snapshot {about.snapshot}" if about.snapshot else "a snapshot"
         instance = f"instance {about.instance_id} in {about.region}"
         if self._verb == "overwrite":

@@ -9,6 +9,7 @@ import attrs
 
 from .._errors import (
     InstanceFailedError,
+    InstanceNotFoundError,
     SnapshotFailedError,
     SnapshotNotFoundError,
     SnapshotVanishedError,
@@ -108,6 +109,15 @@ class HasStatus(_OfPolls):
         return isinstance(outcome, Instance) and outcome.status.casefold() == self.status.casefold()
 
 
+class _Gone(_OfPolls):
+    """Civo says, by code, that the region has no such instance."""
+
+    unmet = "was not seen to be gone"
+
+    def is_met(self, outcome: object) -> bool:
+        return isinstance(outcome, InstanceNotFoundError)
+
+
 class _Listed(_OfPolls):
     """The restored instance is in the list of instances."""
 
@@ -142,4 +152,5 @@ COMPLETE = _Complete()
 TERMINAL = _Terminal()
 DELETED = _Deleted()
 ACTIVE = _Active()
+GONE = _Gone()
 LISTED = _Listed()

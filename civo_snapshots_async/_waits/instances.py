@@ -14,7 +14,7 @@ from .._http.endpoints import Request
 from .._models import Instance, Restore
 from .._policies import PollPolicy
 from . import alone
-from .goals import ACTIVE, LISTED, HasStatus
+from .goals import ACTIVE, GONE, LISTED, HasStatus
 from .wait import Goal, Target, Wait
 
 T = TypeVar("T")
@@ -116,6 +116,13 @@ async def wait_for_status(
     goal = HasStatus(status)
 
     return await _until_goal(goal, caller, request, timeout=timeout, poll=poll, clock=clock)
+
+
+async def wait_until_gone(
+    caller: Polls, request: Request[Instance], *, timeout: float, poll: PollPolicy, clock: Clock
+) -> None:
+    """Poll an instance until Civo no longer has it; once where there is no time."""
+    await _until_goal(GONE, caller, request, timeout=timeout, poll=poll, clock=clock)
 
 
 async def wait_for_restored_instance(

@@ -16,6 +16,7 @@ from civo_snapshots_async import (
     BatchOutcome,
     BatchResult,
     Clock,
+    DrillReport,
     HttpOptions,
     Instance,
     LearnedPoll,
@@ -31,6 +32,8 @@ from civo_snapshots_async import (
     SnapshotSession,
     SnapshotSource,
     SystemClock,
+    http_ok,
+    port_open,
     wait_until_complete,
 )
 
@@ -276,3 +279,32 @@ async def auditing(session: SnapshotSession, instances: list[Instance]) -> None:
     assert_type(await session.audit(max_age=86_400), AuditReport)
     await session.audit(["web-1", *instances], max_age=DAY, max_pending=MINUTE, min_count=3)
     await session.audit(iter(instances), max_age=DAY, region="LON1")
+
+
+async def serves(instance: Instance) -> bool:
+    """Check an instance that a drill has restored."""
+    by_http = http_ok(
+        "/health", port=8080, host=lambda each: each.private_ip, timeout=MINUTE, interval=1,
+        clock=SystemClock(),
+    )  # fmt: skip
+    by_tcp = port_open(
+        5432, host=lambda _: "10.0.0.9", timeout=60, interval=MINUTE, clock=SystemClock()
+    )
+
+    return await by_http(instance) and await by_tcp(instance)
+
+
+async def drilling(session: SnapshotSession, snapshot: Snapshot) -> None:
+    """Prove that a snapshot restores."""
+    assert_type(await session.drill("web-1", check=serves), DrillReport)
+    await session.drill("web-1", snapshot, check=port_open(22), delete_scratch=True)
+    await session.drill(
+        "web-1",
+        "nightly",
+        check=lambda instance: instance.is_active,
+        create_if_missing=True,
+        timeout=None,
+        check_timeout=MINUTE,
+        poll=FIXED,
+        region="LON1",
+    )

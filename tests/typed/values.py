@@ -24,6 +24,9 @@ from civo_snapshots_async import (
     ConflictError,
     DecodeError,
     DetailsChanged,
+    DrillFailedError,
+    DrillLeftover,
+    DrillReport,
     HttpOptions,
     Instance,
     InstanceFailedError,
@@ -143,6 +146,7 @@ def addresses(ref: SnapshotRef, saved: SavedWait, now: datetime) -> None:
 
 def instances(instance: Instance, restore: Restore) -> None:
     """Read an instance, and a restore into one."""
+    assert_type((instance.public_ip, instance.reported_region), tuple[str | None, str | None])
     assert_type((instance.id, instance.hostname, instance.status), tuple[str, str, str])
     assert_type((instance.private_ip, instance.network_id), tuple[str | None, str | None])
     assert_type(instance.region, str)
@@ -282,6 +286,26 @@ def audits(report: AuditReport) -> None:
             assert_type((violation.instance_id, violation.hostname), tuple[str, str])
             assert_type((violation.reason, violation.snapshot), tuple[str, Snapshot | None])
             print(violation.kind == "too_old")
+
+
+def drills(report: DrillReport) -> None:
+    """Read what a drill proved, and fail by it."""
+    assert_type((report.region, report.instance_id, report.hostname), tuple[str, str, str])
+    assert_type((report.started_at, report.passed, report.reason), tuple[datetime, bool, str])
+    assert_type((report.snapshot, report.scratch), tuple[Snapshot | None, Instance | None])
+    assert_type((report.snapshot_age, report.rpo), tuple[float | None, float | None])
+    assert_type((report.restore_seconds, report.check_seconds), tuple[float | None, float | None])
+    assert_type((report.rto, report.notes), tuple[float | None, tuple[str, ...]])
+    assert_type((report.error, report.to_dict()), tuple[CivoSnapshotsError | None, dict[str, Any]])
+    try:
+        report.raise_for_failure()
+    except DrillFailedError as error:
+        assert_type((error.instance_id, error.reason), tuple[str, str])
+        assert_type(error.left_behind, tuple[DrillLeftover, ...])
+    for left in report.left_behind:
+        assert_type(left.kind, Literal["instance", "snapshot"])
+        assert_type((left.name, left.id, left.reason), tuple[str, str, str])
+    DrillFailedError("no", instance_id="web-1", reason="no row", left_behind=report.left_behind)
 
 
 def errors_of_calls(call: Callable[[], Snapshot], attempt: Attempt) -> None:
