@@ -34,11 +34,12 @@ from civo_snapshots_async._http.message import Request
 from civo_snapshots_async._models import SnapshotRef
 from civo_snapshots_async._waits.goals import COMPLETE, DELETED
 from civo_snapshots_async._waits.poller import Poller
-from civo_snapshots_async._waits.pools import Poll, Waiter
+from civo_snapshots_async._waits.pools import DueTime, Poll, Pool, Waiter
 from civo_snapshots_async._waits.snapshots import OnChange, until_complete
 from civo_snapshots_async._waits.wait import Goal, Wait
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
+from .holding import held_by, is_idle
 from .make import make_snapshot, refused
 
 PENDING = make_snapshot("Pending", {"vol-1": "Pending"})
@@ -64,7 +65,7 @@ def response(shown: Snapshot | Exception, snapshot_id: str) -> Snapshot:
 
 
 class Calls:
-    """A caller that says what is sent, and responds with what a test says."""
+    """A caller that records what is sent, and responds with what a test sets."""
 
     def __init__(self, clock: FakeClock, shown: Snapshot | Exception, takes: float = 0) -> None:
         self.clock = clock
@@ -106,9 +107,12 @@ class Polls:
         goal: Goal = COMPLETE,
         poll: PollPolicy = EVERY_10_S,
         timeout: float | None = 1800.0,
+        kind: type[Wait[Snapshot]] = Wait,
     ) -> Snapshot:
         """Wait."""
-        wait = self.start(snapshot_id, instance_id, goal=goal, poll=poll, timeout=timeout)
+        wait = self.start(
+            snapshot_id, instance_id, goal=goal, poll=poll, timeout=timeout, kind=kind
+        )
         await self.poller.advance(wait)
         return wait.result()
 
@@ -124,26 +128,21 @@ class Polls:
         goal: Goal = COMPLETE,
         poll: PollPolicy = EVERY_10_S,
         timeout: float | None = 1800.0,
+        kind: type[Wait[Snapshot]] = Wait,
     ) -> Wait[Snapshot]:
         """Start a wait."""
         ref = SnapshotRef(instance_id, snapshot_id, "FAKE1")
-        return Wait(ref, goal, poll, timeout, self.clock.now())
-
-
-def is_idle(poller: Poller) -> bool:
-    """Tell whether a poller holds nothing: no wait, no request, nothing in the queue."""
-    pools = poller._pools
-    return not (len(pools) or len(pools.queue) or poller._in_flight)
+        return kind(ref, goal, poll, timeout, self.clock.now())
 
 
 async def until(is_so: Callable[[], bool]) -> None:
     """Let the loop turn until something is so."""
-    while not is_so():  # noqa: ASYNC110 - nothing tells when
+    while not is_so():  # noqa: ASYNC110 - no event shows when
         await asyncio.sleep(0)
 
 
 async def outcomes(*waits: Any) -> list[Any]:
-    """Run waits at once, and return what each came to."""
+    """Run waits at once, and return the result or the error of each."""
     results: list[Any] = await asyncio.gather(*waits, return_exceptions=True)
     return results
 
@@ -152,13 +151,13 @@ class Ticking(FakeClock):
     """A clock that moves at each reading, as a real one does."""
 
     def now(self) -> float:
-        """Return a moment that was never returned before."""
+        """Return a time that was never returned before."""
         self._now += 1e-6
         return super().now()
 
 
 async def test_on_a_clock_that_moves_a_round_is_one_request() -> None:
-    """All who land together plan from one moment."""
+    """All who get one response schedule their next polls from one time."""
     clock = Ticking(sockets=False)
     calls = Calls(clock, PENDING)
     polls = Polls(clock, calls)
@@ -172,8 +171,8 @@ async def test_on_a_clock_that_moves_a_round_is_one_request() -> None:
     assert [round(at, 1) for at, _ in calls.sent] == [0, 10, 20, 30, 40, 50, 60]
 
 
-async def test_those_whom_a_change_wakes_stay_together() -> None:
-    """Each comes back by itself; the next poll was scheduled for all of them before."""
+async def test_waits_that_a_change_wakes_stay_together() -> None:
+    """Each task returns on its own; the next poll was scheduled for all of them before."""
     clock = Ticking(sockets=False)
     calls = Calls(clock, PENDING)
     polls = Polls(clock, calls)
@@ -185,26 +184,26 @@ async def test_those_whom_a_change_wakes_stay_together() -> None:
         calls.shown = DONE
 
     changing = asyncio.ensure_future(change())
-    told: list[Snapshot] = []
+    reported: list[Snapshot] = []
 
-    came_to = await outcomes(
-        *(polls.follow(lambda _, after: told.append(after), timeout=None) for _ in range(200))
+    ends = await outcomes(
+        *(polls.follow(lambda _, after: reported.append(after), timeout=None) for _ in range(200))
     )
     await changing
 
-    assert all(snapshot.is_complete for snapshot in came_to)
-    assert len(told) == 200 * 9
+    assert all(snapshot.is_complete for snapshot in ends)
+    assert len(reported) == 200 * 9
     assert len(calls.sent) <= 11
 
 
-async def test_those_who_start_in_one_turn_meet(fake_clock: FakeClock) -> None:
-    """The first request serves them all."""
+async def test_waits_that_start_in_one_turn_share_a_request(fake_clock: FakeClock) -> None:
+    """The first one serves them all."""
     calls = Calls(fake_clock, DONE)
     polls = Polls(fake_clock, calls)
 
-    came_to = await outcomes(*(polls.wait() for _ in range(1000)))
+    ends = await outcomes(*(polls.wait() for _ in range(1000)))
 
-    assert len({id(snapshot) for snapshot in came_to}) == 1
+    assert len({id(snapshot) for snapshot in ends}) == 1
     assert calls.sent == [(0, "get")]
 
 
@@ -212,21 +211,21 @@ async def test_those_who_start_in_one_turn_meet(fake_clock: FakeClock) -> None:
 async def test_no_more_polls_are_in_flight_than_there_are_slots(
     fake_clock: FakeClock, slots: int
 ) -> None:
-    """Whoever has none waits for one, and its request's time begins with it."""
+    """A poll without a slot is queued, and its timeout starts with its slot."""
     calls = Calls(fake_clock, DONE, takes=1)
     polls = Polls(fake_clock, calls, slots)
 
-    came_to = await outcomes(*(polls.wait(instance_id=f"web-{n}") for n in range(30)))
+    ends = await outcomes(*(polls.wait(instance_id=f"web-{n}") for n in range(30)))
 
-    assert all(isinstance(snapshot, Snapshot) for snapshot in came_to)
+    assert all(isinstance(snapshot, Snapshot) for snapshot in ends)
     assert calls.most_in_flight == slots
     assert fake_clock.now() == -(-30 // slots)
 
 
-async def test_a_poll_is_not_charged_for_its_place_behind_calls(
+async def test_the_queue_behind_calls_does_not_count_as_a_polls_time(
     civo: FakeCivo, fake_clock: FakeClock
 ) -> None:
-    """A call has the only connection for as long as a poll may take: none fails for that."""
+    """A call has the only slot for as long as a poll may take, and no poll fails."""
     civo.add_snapshot("web-1", "snap-1")
     civo.inject("list", faults.hang())
     async with SnapshotSession(
@@ -247,10 +246,10 @@ async def test_a_poll_is_not_charged_for_its_place_behind_calls(
 
 
 class TestDeadlinesInTheQueue:
-    """A wait does not fail for our own queue, and keeps nobody waiting without end."""
+    """A wait does not fail because of our own queue, and does not wait in it for ever."""
 
     async def test_the_last_poll_is_made_when_its_slot_comes(self, fake_clock: FakeClock) -> None:
-        """A little after the deadline, and with all the time that a response takes."""
+        """A little after the deadline, with the time that a response takes."""
         calls = Calls(fake_clock, DONE, takes=3)
         polls = Polls(fake_clock, calls, 1)
         first = asyncio.ensure_future(polls.wait(instance_id="web-1", timeout=60))
@@ -263,9 +262,7 @@ class TestDeadlinesInTheQueue:
         assert late.result().is_complete
         assert [at for at, _ in calls.sent] == [0, 3]
 
-    async def test_after_a_while_it_times_out_and_counts_no_poll(
-        self, fake_clock: FakeClock
-    ) -> None:
+    async def test_after_5_s_it_times_out_and_counts_no_poll(self, fake_clock: FakeClock) -> None:
         """The only slot is taken by a request that hangs."""
         calls = Calls(fake_clock, PENDING, takes=50)
         polls = Polls(fake_clock, calls, 1)
@@ -281,7 +278,7 @@ class TestDeadlinesInTheQueue:
         )
 
     async def test_last_polls_go_first(self, fake_clock: FakeClock) -> None:
-        """All others can wait, as they have time."""
+        """All other polls have time."""
         calls = Calls(fake_clock, PENDING, takes=1)
         polls = Polls(fake_clock, calls, 1)
         others = [
@@ -300,10 +297,10 @@ class TestDeadlinesInTheQueue:
         assert not all(task.done() for task in others)
         await outcomes(*others)
 
-    async def test_one_that_is_cancelled_before_its_deadline_is_gone(
+    async def test_one_that_is_canceled_before_its_deadline_is_gone(
         self, fake_clock: FakeClock
     ) -> None:
-        """Though its deadline was noted, as another one had passed before."""
+        """Even though its deadline was noted, as another one had passed before."""
         polls = Polls(fake_clock, Calls(fake_clock, PENDING, takes=1000))
         waits = [asyncio.ensure_future(polls.wait(timeout=seconds)) for seconds in (5, 10, 15)]
         await fake_clock.sleep(7)
@@ -317,26 +314,27 @@ class TestDeadlinesInTheQueue:
         assert is_idle(polls.poller)
 
     async def test_many_deadlines_beside_a_request_that_hangs_cost_no_scan_each(
-        self, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+        self, fake_clock: FakeClock
     ) -> None:
-        """Who is next is known without a look at all who wait: the steps are linear."""
-        steps = Counter[str]()
-        original = Poll.cut_of
+        """The next one is known without checking all who wait: the steps are linear."""
+        steps: list[float] = []
 
-        def counted(poll: Poll, waiter: Waiter) -> float:
-            steps["cut_of"] += 1
-            return original(poll, waiter)
+        class Counting(Wait[Snapshot]):
+            def cut_at(self, sent_at: float) -> float:
+                steps.append(sent_at)
+                return super().cut_at(sent_at)
 
-        monkeypatch.setattr(Poll, "cut_of", counted)
         polls = Polls(fake_clock, Calls(fake_clock, PENDING, takes=1000))
 
-        came_to = await outcomes(*(polls.wait(timeout=5 + n * 0.01) for n in range(400)))
+        ends = await outcomes(
+            *(polls.wait(timeout=5 + n * 0.01, kind=Counting) for n in range(400))
+        )
 
-        assert {type(end) for end in came_to} == {WaitTimeoutError}
-        assert steps["cut_of"] <= 4 * 400
+        assert {type(end) for end in ends} == {WaitTimeoutError}
+        assert 400 <= len(steps) <= 6 * 400
 
 
-async def test_cancelled_in_the_queue_nothing_of_it_is_kept(fake_clock: FakeClock) -> None:
+async def test_a_wait_that_is_canceled_in_the_queue_leaves_nothing(fake_clock: FakeClock) -> None:
     """A thousand of them, for gets and for lists, while one request has the only slot."""
     calls = Calls(fake_clock, PENDING, takes=500)
     polls = Polls(fake_clock, calls, 1)
@@ -351,8 +349,7 @@ async def test_cancelled_in_the_queue_nothing_of_it_is_kept(fake_clock: FakeCloc
         task.cancel()
     await outcomes(*queued)
 
-    pools = polls.poller._pools
-    assert (len(pools), len(pools.queue)) == (1, 0)
+    assert [len(held_by(polls.poller, kind)) for kind in (Pool, Poll, Waiter)] == [1, 1, 1]
     gc.collect()
     assert sum(isinstance(each, Waiter) for each in gc.get_objects()) == 1
     first.cancel()
@@ -360,8 +357,8 @@ async def test_cancelled_in_the_queue_nothing_of_it_is_kept(fake_clock: FakeCloc
     assert is_idle(polls.poller)
 
 
-async def test_cancelled_asleep_nothing_of_it_is_kept(fake_clock: FakeClock) -> None:
-    """Not until its next poll would have been due either."""
+async def test_a_wait_that_is_canceled_asleep_leaves_nothing(fake_clock: FakeClock) -> None:
+    """Not even until its next poll would have been due."""
     polls = Polls(fake_clock, Calls(fake_clock, PENDING))
     stays = asyncio.ensure_future(polls.wait(timeout=None))
     tasks = [
@@ -373,13 +370,12 @@ async def test_cancelled_asleep_nothing_of_it_is_kept(fake_clock: FakeClock) -> 
         task.cancel()
     await outcomes(*tasks)
 
-    (pool,) = polls.poller._pools
-    assert [due.at for due in pool.due_times] == [10]
+    assert [due.at for due in held_by(polls.poller, DueTime)] == [10]
     stays.cancel()
     await outcomes(stays)
 
 
-async def test_cancelled_in_the_queue_it_sends_nothing(fake_clock: FakeClock) -> None:
+async def test_a_wait_that_is_canceled_in_the_queue_sends_nothing(fake_clock: FakeClock) -> None:
     """Neither for a get nor for a list."""
     calls = Calls(fake_clock, DONE, takes=5)
     polls = Polls(fake_clock, calls, 1)
@@ -397,21 +393,23 @@ async def test_cancelled_in_the_queue_it_sends_nothing(fake_clock: FakeClock) ->
     assert len(calls.sent) == 1
 
 
-async def test_cancelled_before_its_request_has_begun_it_frees_the_slot(
+async def test_a_wait_that_is_canceled_before_its_request_starts_frees_the_slot(
     fake_clock: FakeClock,
 ) -> None:
-    """A task that is cancelled before its first step runs no line of it."""
+    """A task that is canceled before its first step runs no line of it."""
     calls = Calls(fake_clock, DONE)
     polls = Polls(fake_clock, calls, 1)
     task = asyncio.ensure_future(polls.wait())
-    await until(lambda: bool(polls.poller._in_flight))
+    # It is sent in the turn of the loop in which the wait leaves.
+    await asyncio.sleep(0)
     task.cancel()
     await outcomes(task)
 
+    assert calls.sent == []
     assert (await polls.wait()).is_complete
 
 
-async def test_a_bug_of_a_strategy_ends_its_own_wait(fake_clock: FakeClock) -> None:
+async def test_a_bug_in_a_strategy_ends_its_own_wait(fake_clock: FakeClock) -> None:
     """And no other."""
 
     def broken(_: object) -> float:
@@ -426,41 +424,76 @@ async def test_a_bug_of_a_strategy_ends_its_own_wait(fake_clock: FakeClock) -> N
     assert isinstance(other, WaitTimeoutError)
 
 
-async def test_a_bug_of_the_poller_ends_the_waits_of_the_pool(
-    fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A callback's exception would be nobody's, and they would wait for ever."""
-    calls = Calls(fake_clock, PENDING)
-    polls = Polls(fake_clock, calls)
+class BrokenTimer(FakeClock):
+    """A clock that sets no timer."""
 
-    def broken(*_: object) -> None:
+    def call_later(self, *_: object) -> Any:
+        """Fail."""
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Poller, "_dispatch", broken)
 
-    came_to = await outcomes(*(polls.wait() for _ in range(3)))
+class BrokenTime(FakeClock):
+    """A clock that fails as the first response comes."""
 
-    assert [type(outcome) for outcome in came_to] == [ZeroDivisionError] * 3
-    assert len({id(outcome) for outcome in came_to}) == 3
+    def now(self) -> float:
+        """Return the time, up to a second."""
+        if super().now() >= 1:
+            raise ZeroDivisionError
+        return super().now()
+
+
+class BrokenSnapshot(Snapshot):
+    """A snapshot that fails as it is shown."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Fail."""
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("clock", "shown"),
+    [
+        pytest.param(BrokenTimer(sockets=False), PENDING, id="as a timer is set"),
+        pytest.param(BrokenTime(sockets=False), PENDING, id="as the time is read"),
+        pytest.param(
+            FakeClock(sockets=False),
+            BrokenSnapshot(id="snap-1", name=""),
+            id="as a response is shown",
+        ),
+    ],
+)
+async def test_a_bug_in_a_callback_ends_the_waits_of_the_pool(
+    clock: FakeClock, shown: Snapshot
+) -> None:
+    """Nobody would get a callback's exception, and they would wait for ever."""
+    polls = Polls(clock, Calls(clock, shown, takes=1))
+
+    ends = await outcomes(*(polls.wait() for _ in range(3)))
+
+    assert [type(outcome) for outcome in ends] == [ZeroDivisionError] * 3
+    assert len({id(outcome) for outcome in ends}) == 3
     assert is_idle(polls.poller)
 
 
-async def test_a_bug_while_another_pool_is_served_ends_that_pool(
-    fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A slot that one pool frees is another's: a bug in its sending is not the first one's."""
+async def test_a_bug_in_sending_to_another_pool_ends_that_pool(fake_clock: FakeClock) -> None:
+    """A slot that one pool frees goes to another: a bug in its sending does not end the first."""
+
+    class Broken(Wait[Snapshot]):
+        @property
+        def usual_interval(self) -> float:
+            if fake_clock.now() > 0:
+                raise ZeroDivisionError
+            return super().usual_interval
+
     calls = Calls(fake_clock, DONE, takes=1)
     polls = Polls(fake_clock, calls, 1)
-    original = Poller._send
 
-    def broken(poller: Poller, poll: Poll, now: float) -> None:
-        if poll.pool.instance_id == "web-2":
-            raise ZeroDivisionError
-        original(poller, poll, now)
-
-    monkeypatch.setattr(Poller, "_send", broken)
-
-    one, two, three = await outcomes(*(polls.wait(instance_id=f"web-{n}") for n in (1, 2, 3)))
+    one, two, three = await outcomes(
+        polls.wait(instance_id="web-1"),
+        polls.wait(instance_id="web-2", kind=Broken),
+        polls.wait(instance_id="web-3"),
+    )
 
     assert one.is_complete
     assert isinstance(two, ZeroDivisionError)
@@ -469,7 +502,7 @@ async def test_a_bug_while_another_pool_is_served_ends_that_pool(
 
 
 async def test_each_wait_observes_in_its_own_context(fake_clock: FakeClock) -> None:
-    """Of two that share a request, each one's strategy sees its own variables."""
+    """The strategies of two waits that share a request see their own variables."""
     name = contextvars.ContextVar("name", default="nobody")
     seen: list[str] = []
 
@@ -489,7 +522,7 @@ async def test_each_wait_observes_in_its_own_context(fake_clock: FakeClock) -> N
 
 
 async def test_a_request_is_made_in_the_context_of_the_session(fake_clock: FakeClock) -> None:
-    """Not in that of whichever wait was due first: what traces requests would take it for its."""
+    """Not in that of the wait that was due first: a tracer would take it for the parent."""
     name = contextvars.ContextVar("name", default="nobody")
     seen: list[str] = []
 
@@ -510,8 +543,8 @@ async def test_a_request_is_made_in_the_context_of_the_session(fake_clock: FakeC
     assert set(seen) == {"nobody"}
 
 
-async def test_a_list_is_an_answer_to_who_waits_for_a_deletion(fake_clock: FakeClock) -> None:
-    """What is listed is there still; for an end, a list alone is no proof."""
+async def test_a_list_is_enough_for_a_wait_for_a_deletion(fake_clock: FakeClock) -> None:
+    """A listed snapshot still exists; for an end, a list alone is no proof."""
     calls = Calls(fake_clock, DONE)
     polls = Polls(fake_clock, calls)
 
@@ -521,14 +554,14 @@ async def test_a_list_is_an_answer_to_who_waits_for_a_deletion(fake_clock: FakeC
 
     assert isinstance(deletion, WaitTimeoutError)
     assert done.is_complete
-    # A list for both, a get that confirms the end of one, then gets for the one that is left.
+    # A list for both, a get that confirms the end of one, then gets for the other one.
     assert [what for _, what in calls.sent] == ["list_snapshots", "get", "get", "get", "get", "get"]
 
 
-async def test_a_failed_get_that_confirms_a_list_is_no_trouble_of_a_sleeper(
+async def test_a_failed_get_after_a_list_does_not_count_for_a_wait_that_is_asleep(
     fake_clock: FakeClock,
 ) -> None:
-    """It would not have polled then; it polls when it is due."""
+    """It would not have polled at that time; it polls when it is due."""
     calls = Calls(fake_clock, PENDING)
     polls = Polls(fake_clock, calls)
     quick = asyncio.ensure_future(polls.wait("snap-1", poll=PollPolicy(interval=2)))
@@ -544,13 +577,13 @@ async def test_a_failed_get_that_confirms_a_list_is_no_trouble_of_a_sleeper(
 
     calls.poll = flaky  # type: ignore[method-assign]
 
-    came_to = await outcomes(quick, slow)
+    ends = await outcomes(quick, slow)
 
-    assert [snapshot.is_complete for snapshot in came_to] == [True, True]
+    assert [snapshot.is_complete for snapshot in ends] == [True, True]
 
 
-async def test_one_who_is_asked_about_early_may_run_out_of_time(fake_clock: FakeClock) -> None:
-    """While the get that is to confirm what a list said takes too long."""
+async def test_a_wait_whose_end_a_get_confirms_may_time_out(fake_clock: FakeClock) -> None:
+    """While the get that is to confirm what a list showed takes too long."""
     calls = Calls(fake_clock, PENDING)
     polls = Polls(fake_clock, calls)
     quick = asyncio.ensure_future(polls.wait("snap-1", poll=PollPolicy(interval=2)))
@@ -572,31 +605,33 @@ async def test_one_who_is_asked_about_early_may_run_out_of_time(fake_clock: Fake
     assert slow_end.elapsed == pytest.approx(30, abs=0.3)
 
 
-async def test_cancelled_as_its_response_comes_it_is_cancelled(fake_clock: FakeClock) -> None:
-    """And whoever shares the request gets the response."""
+async def test_a_wait_that_is_canceled_as_its_response_comes_is_canceled(
+    fake_clock: FakeClock,
+) -> None:
+    """And the other subscriber gets the response."""
     calls = Calls(fake_clock, DONE)
     polls = Polls(fake_clock, calls)
     first = asyncio.ensure_future(polls.wait())
     second = asyncio.ensure_future(polls.wait())
     original = calls.poll
 
-    async def cancelling(request: Request[Any]) -> Any:
+    async def canceling(request: Request[Any]) -> Any:
         # After this response, and before the poller has it.
         asyncio.get_running_loop().call_soon(first.cancel)
         return await original(request)
 
-    calls.poll = cancelling  # type: ignore[method-assign]
+    calls.poll = canceling  # type: ignore[method-assign]
 
-    cancelled, done = await outcomes(first, second)
+    canceled, done = await outcomes(first, second)
 
-    assert isinstance(cancelled, asyncio.CancelledError)
+    assert isinstance(canceled, asyncio.CancelledError)
     assert done.is_complete
 
 
-async def test_who_follows_volumes_is_not_woken_by_a_list_without_them(
+async def test_a_list_without_volumes_does_not_wake_a_wait_that_follows_them(
     fake_clock: FakeClock,
 ) -> None:
-    """It asks for more when it is due itself."""
+    """It uses a get when it is due itself."""
     shown = {"list_snapshots": make_snapshot("Pending"), "get_snapshot": PENDING}
     sent: list[tuple[float, str]] = []
 
@@ -630,7 +665,7 @@ async def test_who_follows_volumes_is_not_woken_by_a_list_without_them(
     assert [at for at, what in sent if what == "snap-2"] == [0, 20, 25]
 
 
-async def test_a_list_asks_for_no_get_that_is_in_flight(fake_clock: FakeClock) -> None:
+async def test_a_list_requests_no_get_that_is_in_flight(fake_clock: FakeClock) -> None:
     """However often it shows the end that the get is to confirm."""
     sent: list[str] = []
 
@@ -653,10 +688,10 @@ async def test_a_list_asks_for_no_get_that_is_in_flight(fake_clock: FakeClock) -
     assert sent.count("snap-2") == 1
 
 
-async def test_who_is_due_while_a_list_shows_its_end_asks_for_a_get(
+async def test_a_wait_that_is_due_while_a_list_shows_its_end_uses_a_get(
     fake_clock: FakeClock,
 ) -> None:
-    """It was asking for a list, and needs none any more."""
+    """It was subscribed to the next list, and needs none any more."""
     calls = Calls(fake_clock, PENDING, takes=3)
     polls = Polls(fake_clock, calls)
     first = asyncio.ensure_future(polls.wait("snap-1", timeout=None))
@@ -665,16 +700,18 @@ async def test_who_is_due_while_a_list_shows_its_end_asks_for_a_get(
     await fake_clock.sleep(5)
     calls.shown = DONE
 
-    came_to = await outcomes(first, second, third)
+    ends = await outcomes(first, second, third)
 
-    assert [snapshot.is_complete for snapshot in came_to] == [True] * 3
+    assert [snapshot.is_complete for snapshot in ends] == [True] * 3
     assert calls.sent == [
         (0, "list_snapshots"), (13, "list_snapshots"), (16, "get"), (16, "get"), (16, "get"),
     ]  # fmt: skip
 
 
-async def test_news_of_a_list_takes_it_out_of_a_slow_get(fake_clock: FakeClock) -> None:
-    """It is in one place: cancelled, it leaves no request behind, and no ghost in the next."""
+async def test_a_change_that_a_list_shows_takes_a_wait_out_of_a_slow_get(
+    fake_clock: FakeClock,
+) -> None:
+    """It is in one place: canceled, it leaves no request behind, and is in no later one."""
     slow = asyncio.Event()
 
     class Slow(Calls):
@@ -706,21 +743,20 @@ async def test_news_of_a_list_takes_it_out_of_a_slow_get(fake_clock: FakeClock) 
     await outcomes(*others)
 
 
-async def test_a_request_that_somebody_else_cancels_is_sent_anew(fake_clock: FakeClock) -> None:
-    """Nobody waits for ever for a response that can't come."""
+async def test_a_request_that_somebody_else_cancels_is_replaced(fake_clock: FakeClock) -> None:
+    """No wait waits for ever for a response that can't come."""
     calls = Calls(fake_clock, DONE, takes=5)
     polls = Polls(fake_clock, calls)
     wait = asyncio.ensure_future(polls.wait(timeout=None))
     await until(lambda: bool(calls.sent))
-    for poll in polls.poller._in_flight:
-        assert poll.task is not None
-        poll.task.cancel()
+    (request,) = asyncio.all_tasks() - {wait, asyncio.current_task()}
+    request.cancel()
 
     assert (await wait).is_complete
     assert len(calls.sent) == 2
 
 
-async def test_early_news_puts_off_no_poll(fake_clock: FakeClock) -> None:
+async def test_a_change_that_is_shown_early_delays_no_poll(fake_clock: FakeClock) -> None:
     """A wait that is woken by another's poll still polls when it was due."""
     calls = Calls(fake_clock, PENDING)
     polls = Polls(fake_clock, calls)
@@ -743,8 +779,8 @@ async def test_early_news_puts_off_no_poll(fake_clock: FakeClock) -> None:
     assert fake_clock.now() == 100
 
 
-async def test_an_end_that_a_get_does_not_confirm_is_none(fake_clock: FakeClock) -> None:
-    """A sleeper that was asked about early sleeps on until its own poll is due."""
+async def test_an_end_that_a_get_does_not_confirm_does_not_count(fake_clock: FakeClock) -> None:
+    """A wait that was asleep stays asleep until its own poll is due."""
 
     class Wrong(Calls):
         async def poll(self, request: Request[Any]) -> Any:
@@ -755,19 +791,19 @@ async def test_an_end_that_a_get_does_not_confirm_is_none(fake_clock: FakeClock)
     calls = Wrong(fake_clock, PENDING)
     polls = Polls(fake_clock, calls)
 
-    came_to = await outcomes(
+    ends = await outcomes(
         polls.wait("snap-1", poll=PollPolicy(interval=2), timeout=5),
         polls.wait("snap-2", poll=PollPolicy(interval=4), timeout=9),
     )
 
-    assert [type(end) for end in came_to] == [WaitTimeoutError] * 2
+    assert [type(end) for end in ends] == [WaitTimeoutError] * 2
     assert calls.sent.count((4, "list_snapshots")) == 1
 
 
-async def test_the_observer_of_a_change_may_take_longer_than_the_interval(
+async def test_on_change_may_take_longer_than_the_interval(
     fake_clock: FakeClock,
 ) -> None:
-    """The next poll comes an interval after it is done."""
+    """The next poll is due an interval after its end."""
     calls = Calls(fake_clock, PENDING)
     polls = Polls(fake_clock, calls)
 
@@ -783,10 +819,10 @@ async def test_the_observer_of_a_change_may_take_longer_than_the_interval(
     assert [at for at, _ in calls.sent] == [0, 10, 45]
 
 
-async def test_a_strategy_that_raises_after_a_slow_observer_ends_its_wait(
+async def test_a_strategy_that_raises_after_a_slow_on_change_ends_its_wait(
     fake_clock: FakeClock,
 ) -> None:
-    """The wait comes back, and has no poll to wait for."""
+    """The task returns to a wait that has no next poll."""
     intervals = [10.0, 10.0]
     calls = Calls(fake_clock, PENDING)
     polls = Polls(fake_clock, calls)
@@ -806,13 +842,10 @@ async def test_a_strategy_that_raises_after_a_slow_observer_ends_its_wait(
 
 
 class TestRequestsThatEnd:
-    """A request that is cancelled takes its time to end, and has its slot and its target till then.
-
-    Here each takes 3 s for that.
-    """
+    """A canceled request keeps its slot and its target until it has ended: here that takes 3 s."""
 
     class Reluctant(Calls):
-        """Takes its time when it is cancelled."""
+        """A caller whose canceled requests take 3 s to end."""
 
         async def poll(self, request: Request[Any]) -> Any:
             """Respond."""
@@ -825,7 +858,7 @@ class TestRequestsThatEnd:
                 raise
 
     async def test_no_other_is_in_flight_for_its_target(self, fake_clock: FakeClock) -> None:
-        """Neither get nor list, though nobody waits for that target for a while."""
+        """Not even if nobody waits for that target for a while."""
         calls = self.Reluctant(fake_clock, DONE, takes=50)
         polls = Polls(fake_clock, calls)
         first = asyncio.ensure_future(polls.wait())
@@ -834,16 +867,16 @@ class TestRequestsThatEnd:
         await asyncio.sleep(0)
         calls.takes = 0
 
-        cancelled, second = await outcomes(first, polls.wait())
+        canceled, second = await outcomes(first, polls.wait())
 
-        assert isinstance(cancelled, asyncio.CancelledError)
+        assert isinstance(canceled, asyncio.CancelledError)
         assert second.is_complete
         assert [at for at, _ in calls.sent] == [0, 4]
         assert calls.most_in_flight == 1
         assert is_idle(polls.poller)
 
     async def test_no_other_has_its_slot(self, fake_clock: FakeClock) -> None:
-        """Nor is one in flight too many."""
+        """There is never one more in flight than there are slots."""
         calls = self.Reluctant(fake_clock, DONE, takes=50)
         polls = Polls(fake_clock, calls, 1)
         first = asyncio.ensure_future(polls.wait(instance_id="web-1"))
@@ -855,25 +888,25 @@ class TestRequestsThatEnd:
 
         assert [at for at, _ in calls.sent] == [0, 4]
 
-    async def test_the_last_subscriber_goes_on_when_it_has_ended(
+    async def test_the_task_of_the_last_subscriber_continues_when_it_has_ended(
         self, fake_clock: FakeClock
     ) -> None:
-        """Nothing that was begun for a wait alone outlives it, cancelled or timed out."""
+        """No request for a wait alone outlives it, whether that is canceled or times out."""
         calls = self.Reluctant(fake_clock, DONE, takes=50)
         polls = Polls(fake_clock, calls)
-        cancelled = asyncio.ensure_future(polls.wait(instance_id="web-1"))
+        canceled = asyncio.ensure_future(polls.wait(instance_id="web-1"))
         late = asyncio.ensure_future(polls.wait(instance_id="web-2", timeout=5))
         await fake_clock.sleep(1)
-        cancelled.cancel()
-        await outcomes(cancelled)
+        canceled.cancel()
+        await outcomes(canceled)
         ended_at = fake_clock.now()
         await outcomes(late)
 
         assert (ended_at, fake_clock.now()) == (4, 8)
         assert calls.in_flight == 0
 
-    async def test_one_that_is_cancelled_twice_goes_at_once(self, fake_clock: FakeClock) -> None:
-        """Whoever insists need not wait for the request."""
+    async def test_a_task_that_is_canceled_twice_ends_at_once(self, fake_clock: FakeClock) -> None:
+        """The second cancellation does not wait for the request."""
         polls = Polls(fake_clock, self.Reluctant(fake_clock, DONE, takes=50))
         task = asyncio.ensure_future(polls.wait())
         await fake_clock.sleep(1)
@@ -885,10 +918,10 @@ class TestRequestsThatEnd:
         assert fake_clock.now() == 1
         await polls.poller.aclose()
 
-    async def test_one_that_is_cancelled_as_it_times_out_is_cancelled(
+    async def test_a_wait_that_is_canceled_as_it_times_out_is_canceled(
         self, fake_clock: FakeClock
     ) -> None:
-        """The end that was to come is not for a task that is gone."""
+        """Its timeout does not replace the cancellation."""
         polls = Polls(fake_clock, self.Reluctant(fake_clock, DONE, takes=50))
         task = asyncio.ensure_future(polls.wait(timeout=5))
         await fake_clock.sleep(6)
@@ -901,10 +934,10 @@ class TestRequestsThatEnd:
 
 
 class TestOlderResponses:
-    """A request that was sent before another one, and has its response after it, undoes nothing."""
+    """A response to an older request that comes after a newer one undoes nothing."""
 
     class Slow(Calls):
-        """Gets of snap-1 take 15 s once it is 10 s, and show what was so when they were sent."""
+        """From 10 s on, gets of snap-1 take 15 s, and show the state at which they were sent."""
 
         async def poll(self, request: Request[Any]) -> Any:
             """Respond."""
@@ -919,7 +952,7 @@ class TestOlderResponses:
     async def test_a_get_does_not_undo_a_list(
         self, fake_clock: FakeClock, old: Snapshot | Exception
     ) -> None:
-        """What the list showed stands, and is the response for whoever waited for the get."""
+        """The list's state stays, and the subscribers of the get see that."""
         calls = self.Slow(fake_clock, WORKING)
         polls = Polls(fake_clock, calls)
         first = asyncio.ensure_future(polls.wait(timeout=31))
@@ -935,7 +968,7 @@ class TestOlderResponses:
         assert [entry.state for entry in end.timeline] == ["Working"]
 
     async def test_a_list_does_not_undo_a_get(self, fake_clock: FakeClock) -> None:
-        """Nor what a get said of a snapshot that is gone."""
+        """Nor a get that did not find the snapshot."""
         sent: list[str] = []
 
         class SlowList(Calls):
@@ -959,10 +992,10 @@ class TestOlderResponses:
         assert {type(end) for end in ends} == {SnapshotVanishedError}
         assert [end.snapshot for end in ends] == [None, None]
 
-    async def test_an_end_that_a_list_showed_is_no_end_for_the_get_either(
+    async def test_an_end_that_a_list_showed_does_not_count_for_an_older_get_either(
         self, fake_clock: FakeClock
     ) -> None:
-        """Not though it is newer, and a wait for the deletion believes it."""
+        """Although it is newer, and enough for a wait for the deletion."""
         calls = self.Slow(fake_clock, PENDING)
         polls = Polls(fake_clock, calls)
         first = asyncio.ensure_future(polls.wait("snap-1"))
@@ -976,15 +1009,15 @@ class TestOlderResponses:
         (done, *_) = await outcomes(first, *others)
 
         assert done.is_complete
-        # Sent at 10, it showed what was so then; the one that counts was sent after it.
+        # The get of 10 s showed the state at that time; the one that counts was sent after it.
         assert [at for at, what in calls.sent if what == "get"][-1] == 25
         assert fake_clock.now() == 40
 
 
 class TestUserCodeInBetween:
-    """A handler of the log runs in the midst of it all, and may cancel any wait.
+    """A log handler runs between two steps of the poller, and may cancel any wait.
 
-    Whoever has left is moved no more: no list, no queue and no timer has it.
+    Nothing moves a waiter that has left: it is in no list, no queue and no timer.
     """
 
     @contextmanager
@@ -1004,14 +1037,9 @@ class TestUserCodeInBetween:
             logger.removeHandler(handler)
 
     async def left(self, polls: Polls, tasks: Sequence["asyncio.Future[Snapshot]"]) -> int:
-        """Return how many waits there are, each asleep; then cancel what is left."""
-        waiters = [waiter for pool in polls.poller._pools for waiter in pool.waiters()]
-        asleep = [
-            waiter
-            for pool in polls.poller._pools
-            for due in pool.due_times
-            for waiter in due.waiters
-        ]
+        """Return how many waits there are, all of them asleep; then cancel them."""
+        waiters = held_by(polls.poller, Waiter)
+        asleep = [each for due in held_by(polls.poller, DueTime) for each in due.waiters]
         assert set(waiters) == set(asleep)
         for task in tasks:
             task.cancel()
@@ -1020,7 +1048,7 @@ class TestUserCodeInBetween:
         return len(waiters)
 
     async def test_as_a_get_is_shown(self, fake_clock: FakeClock) -> None:
-        """To five waits, of which the first one's record cancels four."""
+        """To five waits: the log record of the first one cancels four."""
         polls = Polls(fake_clock, Calls(fake_clock, PENDING))
         tasks = [asyncio.ensure_future(polls.wait(timeout=None)) for _ in range(5)]
 
@@ -1029,10 +1057,10 @@ class TestUserCodeInBetween:
 
         assert await self.left(polls, tasks) == 1
 
-    async def test_as_a_list_sends_others_to_ask_for_a_get(self, fake_clock: FakeClock) -> None:
+    async def test_as_a_list_makes_others_use_a_get(self, fake_clock: FakeClock) -> None:
         """It leaves snap-20 out."""
         polls = Polls(fake_clock, Calls(fake_clock, PENDING))
-        # The last one is shown first, and those that it cancels come after it.
+        # The last one is shown first, before those that it cancels.
         last = asyncio.ensure_future(polls.wait("snap-1", timeout=None))
         tasks = [asyncio.ensure_future(polls.wait("snap-20", timeout=None)) for _ in range(3)]
 
@@ -1066,9 +1094,9 @@ async def test_closing_ends_all_and_leaves_nothing(fake_clock: FakeClock) -> Non
     await fake_clock.sleep(7)
 
     await polls.poller.aclose()
-    came_to = await outcomes(*waits)
+    ends = await outcomes(*waits)
 
-    assert [type(outcome) for outcome in came_to] == [SessionClosedError] * 5
+    assert [type(outcome) for outcome in ends] == [SessionClosedError] * 5
     assert calls.in_flight == 0
     assert is_idle(polls.poller)
     with pytest.raises(SessionClosedError, match="make a new one"):
@@ -1077,9 +1105,9 @@ async def test_closing_ends_all_and_leaves_nothing(fake_clock: FakeClock) -> Non
 
 
 class TestThrottling:
-    """After a 429 all are held back, and come back spread out."""
+    """A 429 delays all polls, which are spread out afterwards."""
 
-    async def test_no_herd_comes_back(self, civo: FakeCivo, fake_clock: FakeClock) -> None:
+    async def test_there_is_no_thundering_herd(self, civo: FakeCivo, fake_clock: FakeClock) -> None:
         """A thousand waits after one 429: no tenth of a second has many of them."""
         for number in range(200):
             civo.add_instance(f"db-{number}")
@@ -1126,7 +1154,7 @@ class TestThrottling:
             async with SnapshotSession(
                 civo.token, region="FAKE1", api_url=civo.api_url, clock=fake_clock
             ) as session:
-                came_to = await outcomes(
+                ends = await outcomes(
                     *(
                         session.wait_until_complete(
                             f"web-{n}", "snap-1", poll=PollPolicy(interval=3), timeout=30
@@ -1135,7 +1163,7 @@ class TestThrottling:
                     )
                 )
 
-        assert Counter(type(outcome).__name__ for outcome in came_to) == {"WaitTimeoutError": 300}
+        assert Counter(type(outcome).__name__ for outcome in ends) == {"WaitTimeoutError": 300}
         # Without the last polls, which all come at the deadline.
         polled = [r for r in caplog.records if vars(r).get("civo_event") == "wait.polled"]
         before_the_last = polled[:-300]
@@ -1145,7 +1173,7 @@ class TestThrottling:
         assert max(steady.values()) <= 4 * sum(steady.values()) / 200
 
     async def test_a_deadline_within_the_throttle_is_polled_at(self, fake_clock: FakeClock) -> None:
-        """By one wait that another's 429 holds back, and that has planned no last poll yet."""
+        """By a wait that the 429 of another delays, and that has no last poll scheduled yet."""
         calls = Calls(fake_clock, PENDING)
         polls = Polls(fake_clock, calls)
         held_back = asyncio.ensure_future(polls.wait(instance_id="web-2", timeout=18))
@@ -1162,8 +1190,8 @@ class TestThrottling:
         assert isinstance(end, WaitTimeoutError)
         assert [at for at, _ in calls.sent] == [0, 9, 18]
 
-    async def test_what_is_queued_is_held_back_too(self, fake_clock: FakeClock) -> None:
-        """It had its moment, and has no slot yet."""
+    async def test_queued_polls_are_delayed_too(self, fake_clock: FakeClock) -> None:
+        """They were due before, and have no slot yet."""
         calls = Calls(fake_clock, PENDING, takes=1)
         polls = Polls(fake_clock, calls, 1)
         original = calls.poll
@@ -1201,7 +1229,7 @@ async def test_a_wait_that_stalls_past_its_deadline_polls_once_more(civo: FakeCi
 
 
 async def test_the_system_clock_calls_later() -> None:
-    """Unless it is called off."""
+    """Unless it is canceled."""
     clock = SystemClock()
     called: list[str] = []
     clock.call_later(0, called.append, "off").cancel()
@@ -1212,7 +1240,7 @@ async def test_the_system_clock_calls_later() -> None:
 
 
 async def test_the_fake_clock_calls_later(fake_clock: FakeClock) -> None:
-    """At its moment, unless it is called off."""
+    """At its time, unless it is canceled."""
     called: list[float] = []
     fake_clock.call_later(5, lambda: called.append(fake_clock.now()))
     fake_clock.call_later(7, called.append, 0.0).cancel()

@@ -93,7 +93,7 @@ def waits(
     return poller, [asyncio.ensure_future(wait(*each)) for each in where]
 
 
-async def cancelled(tasks: list["asyncio.Future[Any]"]) -> Counter[str]:
+async def canceled(tasks: list["asyncio.Future[Any]"]) -> Counter[str]:
     """Cancel all tasks, and count what they came to."""
     for task in tasks:
         task.cancel()
@@ -141,7 +141,7 @@ async def test_a_rate_limit_kills_no_wait(
     _, tasks = waits(calls, ON_AS_MANY[:many])
     await clock.sleep(seconds)
 
-    assert await cancelled(tasks) == {"CancelledError": many}
+    assert await canceled(tasks) == {"CancelledError": many}
     assert calls.refused <= 0.15 * len(calls.sent)
     # Those who start together are a herd, as a wait polls at once: the only one.
     busiest = Counter(int(at * 10) for at in calls.sent if at >= 0.1)
@@ -157,7 +157,7 @@ async def held(start: Callable[[], list["asyncio.Future[Any]"]]) -> float:
         await asyncio.sleep(0)
     gc.collect()
     bytes_of_all = tracemalloc.get_traced_memory()[0] - before
-    await cancelled(tasks)
+    await canceled(tasks)
     return bytes_of_all / len(tasks)
 
 
@@ -203,7 +203,7 @@ async def lines_run(start: Callable[[], list["asyncio.Future[Any]"]]) -> int:
             await asyncio.sleep(0)
     finally:
         sys.settrace(tracer)
-    await cancelled(tasks)
+    await canceled(tasks)
     return lines
 
 

@@ -13,14 +13,15 @@ from civo_snapshots_async import Snapshot
 from civo_snapshots_async._waits import pools
 from civo_snapshots_async.testing import FakeClock
 
-from .test_poller import DONE, PENDING, Calls, Polls, is_idle, outcomes, until
+from .holding import is_idle
+from .test_poller import DONE, PENDING, Calls, Polls, outcomes, until
 
 FOLDER = pools.__file__.removesuffix("pools.py")
 
 
 @contextmanager
 def canceling(task: "asyncio.Future[Snapshot]", at: int) -> Iterator[list[str]]:
-    """Cancel a task at that step: a call or a return in the files of the waits; give the step."""
+    """Cancel a task at a step, a call or a return in the files of the waits; yield the step."""
     steps = itertools.count()
     where: list[str] = []
 
@@ -37,8 +38,8 @@ def canceling(task: "asyncio.Future[Snapshot]", at: int) -> Iterator[list[str]]:
         sys.setprofile(before)
 
 
-async def outcome_of_one_canceled_at(step: int, *, others: tuple[str, ...]) -> list[str]:
-    """Cancel one wait in a step of its poller while others go on; give the step, if it came."""
+async def step_of_a_cancellation(step: int, *, others: tuple[str, ...]) -> list[str]:
+    """Cancel one wait in a step of its poller while others continue; return the step, if any."""
     clock = FakeClock(sockets=False)
     calls = Calls(clock, PENDING, takes=1)
     polls = Polls(clock, calls)
@@ -65,10 +66,12 @@ async def outcome_of_one_canceled_at(step: int, *, others: tuple[str, ...]) -> l
         pytest.param(("snap-2",), id="on one instance"),
     ],
 )
-async def test_wherever_it_is_canceled_it_is_gone_and_others_go_on(others: tuple[str, ...]) -> None:
+async def test_wherever_a_wait_is_canceled_it_ends_and_others_continue(
+    others: tuple[str, ...],
+) -> None:
     """The steps are those of its first two polls; the last run is one without a cancellation."""
     for step in itertools.count():
-        if not await outcome_of_one_canceled_at(step, others=others):
+        if not await step_of_a_cancellation(step, others=others):
             break
 
     assert step > 100

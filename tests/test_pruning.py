@@ -308,8 +308,8 @@ class TestOnAServer:
             civo.add_snapshot("web-1", f"snap-{number}")
             fake_clock.advance(60)
         shown = plan_prune(await session.list_snapshots("web-1"), keep_last=1)
-        refusal = faults.status(404, code="database_account_not_found")
-        civo.inject("delete", faults.reset("midway"), refusal)
+        refused = faults.status(404, code="database_account_not_found")
+        civo.inject("delete", faults.reset("midway"), refused)
 
         result = await prune(session, shown)
 

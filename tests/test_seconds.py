@@ -203,9 +203,9 @@ async def stuck(civo: FakeCivo, session: SnapshotSession) -> SnapshotSession:
 
 async def done(call: Call, session: SnapshotSession, value: object) -> object:
     """Make a call, and await it where it is to be awaited."""
-    answer = call(session, value)
+    response = call(session, value)
 
-    return await answer if isinstance(answer, Awaitable) else answer
+    return await response if isinstance(response, Awaitable) else response
 
 
 def rule(name: str) -> str:

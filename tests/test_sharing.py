@@ -1,4 +1,4 @@
-"""Waits of one session share their looks: fewer requests, and the same results."""
+"""Waits of one session share their polls: fewer requests, and the same results."""
 
 import asyncio
 import logging
@@ -40,6 +40,7 @@ from civo_snapshots_async._waits.snapshots import until_complete
 from civo_snapshots_async._waits.wait import Wait
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
+from .holding import is_idle
 from .make import entry, make_snapshot, malformed, refused
 
 PENDING = make_snapshot("Pending", {"vol-1": "Pending"})
@@ -63,7 +64,7 @@ class Calls:
         self.list = list_
 
     async def poll(self, request: Request[Any]) -> Any:
-        """Do what a request says."""
+        """Call the function for a request."""
         if request.call == "list_snapshots":
             return await self.list(request.instance_id, request.region)
         (snapshot_id,) = request.expected
@@ -71,7 +72,7 @@ class Calls:
 
 
 def sharing(clock: FakeClock, get: Get, list_: List) -> Poller:
-    """Poll by two functions."""
+    """Return a poller on two functions."""
     return Poller(clock, cast("Caller", Calls(get, list_)), 100)
 
 
@@ -86,7 +87,7 @@ async def wait_for(
     clock: FakeClock,
     get: Get | None = None,
 ) -> Snapshot:
-    """Wait, with the others of a poller or alone."""
+    """Wait, with other waits of a poller or alone."""
     wait: Wait[Snapshot] = Wait(
         SnapshotRef(instance_id, snapshot_id, "FAKE1"), UNTIL_COMPLETE, poll, timeout, clock.now()
     )
@@ -99,7 +100,7 @@ async def wait_for(
 
 
 class Server:
-    """An instance's snapshots as they are at each moment, and what was asked of them."""
+    """The snapshots of an instance on a timeline, and the requests that it got."""
 
     def __init__(self, clock: FakeClock, timelines: dict[str, Timeline], takes: float = 0) -> None:
         self.clock = clock
@@ -109,7 +110,7 @@ class Server:
         self.shows_volumes_in_lists = True
 
     def now(self, snapshot_id: str) -> Snapshot | Exception:
-        """Return what a snapshot is now."""
+        """Return the present state of a snapshot."""
         state: Snapshot | Exception = GONE
         for at, then in self.timelines[snapshot_id]:
             if at <= self.clock.now():
@@ -128,7 +129,7 @@ class Server:
         return state
 
     async def list(self, _: str, __: str) -> tuple[Snapshot, ...]:
-        """Show all that are there."""
+        """Show all that exist."""
         self.requested.append((self.clock.now(), "list"))
         states = [self.now(snapshot_id) for snapshot_id in self.timelines]
         await self.work()
@@ -152,24 +153,24 @@ class Server:
 
 
 class Waits:
-    """Waits on a server, that share their looks or do not."""
+    """Waits on a server, which share their polls or do not."""
 
     def __init__(self, server: Server, *, shared: bool = True) -> None:
         self.server = server
-        self.looks = sharing(server.clock, server.get, server.list) if shared else None
-        self.told: dict[str, float] = {}
+        self.poller = sharing(server.clock, server.get, server.list) if shared else None
+        self.ended_at: dict[str, float] = {}
 
     async def wait(
         self, name: str, snapshot_id: str, *, poll: PollPolicy, start: float = 0, **more: Any
     ) -> Snapshot:
-        """Begin at some moment, wait, and note when it ended."""
+        """Start at some time, wait, and note when it ended."""
         clock = self.server.clock
         if start > 0:
             await clock.sleep(start)
         given: dict[str, Any] = {"timeout": 1800.0, "on_change": None, **more}
         try:
             return await wait_for(
-                self.looks,
+                self.poller,
                 "web-1",
                 snapshot_id,
                 poll=poll,
@@ -178,11 +179,11 @@ class Waits:
                 **given,
             )
         finally:
-            self.told[name] = clock.now()
+            self.ended_at[name] = clock.now()
 
 
 async def outcomes(*waits: Any) -> list[Any]:
-    """Run waits at once, and return what each came to."""
+    """Run waits at once, and return the result or the error of each."""
     results: list[Any] = await asyncio.gather(*waits, return_exceptions=True)
     return results
 
@@ -196,7 +197,7 @@ class TestRequests:
     async def test_fifty_waits_on_one_instance_cost_two_requests_each(
         self, fake_clock: FakeClock
     ) -> None:
-        """Fifty snapshots, 300 s: one list a look, and one get for each end."""
+        """Fifty snapshots, 300 s: one list for each poll, and one get for each end."""
         async with FakeCivo(clock=fake_clock) as civo:
             civo.add_instance("web-1")
             for number in range(50):
@@ -230,7 +231,7 @@ class TestRequests:
     async def test_with_a_clock_of_its_own_the_modules_coroutine_polls_by_itself(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """The session's polls go by the session's clock."""
+        """The session's polls use the session's clock."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=20))
 
         await asyncio.gather(
@@ -248,7 +249,7 @@ class TestRequests:
     async def test_a_thousand_waits_on_one_snapshot_cost_as_many_as_one(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Whoever begins with the others looks with the others."""
+        """Waits that start together poll together."""
         caplog.set_level(logging.WARNING, logger="civo_snapshots_async")
         fake_clock = FakeClock(sockets=False)
         server = Server(fake_clock, {"a": [(0, PENDING), (60, COMPLETE)]})
@@ -267,8 +268,8 @@ class TestRequests:
 
         assert server.requested == [(0, "a"), (10, "a"), (20, "a")]
 
-    async def test_waits_that_began_apart_come_together(self, fake_clock: FakeClock) -> None:
-        """The jitter makes room for a look that is planned anyway."""
+    async def test_waits_that_started_apart_soon_poll_together(self, fake_clock: FakeClock) -> None:
+        """Jitter leaves room for a poll that is scheduled anyway."""
         ids = [f"snap-{number}" for number in range(20)]
         server = Server(fake_clock, {each: [(0, PENDING)] for each in ids})
         waits = Waits(server)
@@ -283,10 +284,10 @@ class TestRequests:
         in_the_last_ten_minutes = [at for at, what in server.requested if 1150 < at < 1750]
         assert len(in_the_last_ten_minutes) < 120
 
-    async def test_a_list_that_shows_no_volumes_is_enough_for_who_wants_only_the_end(
+    async def test_a_list_without_volumes_is_enough_for_a_wait_for_the_end(
         self, fake_clock: FakeClock
     ) -> None:
-        """A get shows the volumes once, and then they stay as they are known."""
+        """A get shows the volumes once, and they are kept."""
         server = Server(fake_clock, {each: [(0, PENDING), (50, COMPLETE)] for each in "ab"})
         server.shows_volumes_in_lists = False
         waits = Waits(server)
@@ -295,10 +296,10 @@ class TestRequests:
 
         assert server.kinds == {"list": 6, "get": 4}
 
-    async def test_volumes_that_were_pending_hide_no_end_behind_such_a_list(
+    async def test_volumes_that_were_pending_hide_no_end_from_such_a_list(
         self, fake_clock: FakeClock
     ) -> None:
-        """It calls the snapshot complete all the time; its volume is so a little later."""
+        """It shows the snapshot as complete all the time; the volume is complete a little later."""
         server = Server(
             fake_clock, {"a": [(0, HALF), (25, COMPLETE)], "b": [(0, PENDING), (70, COMPLETE)]}
         )
@@ -307,12 +308,12 @@ class TestRequests:
 
         await outcomes(*(waits.wait(each, each, poll=EVERY[10]) for each in "ab"))
 
-        assert waits.told == {"a": 30, "b": 70}
+        assert waits.ended_at == {"a": 30, "b": 70}
 
     async def test_a_volume_that_fails_behind_such_a_list_is_seen_within_a_minute(
         self, fake_clock: FakeClock
     ) -> None:
-        """Its snapshot does not say so for longer."""
+        """The snapshot itself stays pending."""
         broken = make_snapshot("Pending", {"vol-1": "Failed"})
         server = Server(
             fake_clock, {"a": [(0, PENDING), (5, broken)], "b": [(0, PENDING), (500, COMPLETE)]}
@@ -323,25 +324,25 @@ class TestRequests:
         failed, _ = await outcomes(*(waits.wait(each, each, poll=EVERY[10]) for each in "ab"))
 
         assert isinstance(failed, SnapshotFailedError)
-        assert waits.told["a"] == 60
+        assert waits.ended_at["a"] == 60
 
-    async def test_who_follows_each_volume_gets_what_a_list_leaves_out(
+    async def test_a_wait_that_follows_each_volume_gets_what_a_list_leaves_out(
         self, fake_clock: FakeClock
     ) -> None:
-        """One get a poll besides the list; the other wait costs one in all."""
+        """One get for each poll besides the list; the other wait needs one in all."""
         two = make_snapshot("Pending", {"vol-1": "Completed", "vol-2": "Pending"})
         server = Server(
             fake_clock, {each: [(0, PENDING), (20, two), (50, COMPLETE)] for each in "ab"}
         )
         server.shows_volumes_in_lists = False
-        waits, told = Waits(server), list[Snapshot]()
+        waits, reported = Waits(server), list[Snapshot]()
 
         await outcomes(
-            waits.wait("a", "a", poll=EVERY[10], on_change=lambda _, after: told.append(after)),
+            waits.wait("a", "a", poll=EVERY[10], on_change=lambda _, after: reported.append(after)),
             waits.wait("b", "b", poll=EVERY[10]),
         )
 
-        assert [snapshot.volume_states for snapshot in told] == [
+        assert [snapshot.volume_states for snapshot in reported] == [
             two.volume_states, COMPLETE.volume_states,
         ]  # fmt: skip
         assert server.kinds == {"list": 6, "get": 8}
@@ -351,8 +352,10 @@ class TestResults:
     """What is the same as without sharing."""
 
     @pytest.mark.parametrize("takes", [0, 0.5])
-    async def test_each_gets_its_own_news(self, fake_clock: FakeClock, takes: float) -> None:
-        """Complete, failed, late, vanished and never there."""
+    async def test_each_wait_comes_to_its_own_end(
+        self, fake_clock: FakeClock, takes: float
+    ) -> None:
+        """Complete, failed, timed out, vanished, created late, and never created."""
         server = Server(
             fake_clock,
             {
@@ -367,19 +370,19 @@ class TestResults:
         )
         waits = Waits(server)
 
-        came_to = await outcomes(
+        ends = await outcomes(
             *(waits.wait(each, each, poll=EVERY[10], timeout=100) for each in server.timelines)
         )
 
-        kinds = [type(outcome) for outcome in came_to]
+        kinds = [type(outcome) for outcome in ends]
         assert kinds == [
             Snapshot, SnapshotFailedError, WaitTimeoutError, SnapshotVanishedError, Snapshot,
             SnapshotVanishedError,
         ]  # fmt: skip
-        assert came_to[2].snapshot.volume_states == {"vol-1": "Pending"}
+        assert ends[2].snapshot.volume_states == {"vol-1": "Pending"}
 
-    async def test_each_has_its_own_error(self, fake_clock: FakeClock) -> None:
-        """The notes of one wait do not stand in the other's."""
+    async def test_each_wait_has_its_own_error(self, fake_clock: FakeClock) -> None:
+        """The context of one wait is not in the error of the other."""
         server = Server(fake_clock, {each: [(0, PENDING), (5, LOST)] for each in "ab"})
         waits = Waits(server)
 
@@ -389,35 +392,35 @@ class TestResults:
         assert [len(error.context) for error in (one, other)] == [1, 1]
         assert "snapshot a of" in one.context[0]
 
-    async def test_a_quick_one_does_not_wear_out_a_slow_ones_patience(
+    async def test_an_impatient_wait_does_not_use_up_the_failures_of_a_patient_one(
         self, fake_clock: FakeClock
     ) -> None:
-        """Looks that fail count for whom they were due, and for nobody else."""
+        """A failed poll counts for the waits that were due, and for no other."""
         server = Server(
             fake_clock, {each: [(0, PENDING), (9, LOST), (41, COMPLETE)] for each in "ab"}
         )
         waits = Waits(server)
 
-        quick, slow = await outcomes(
+        impatient, patient = await outcomes(
             waits.wait("a", "a", poll=EVERY[2]), waits.wait("b", "b", poll=EVERY[10])
         )
 
-        assert isinstance(quick, TransportError)
-        assert slow.is_complete
+        assert isinstance(impatient, TransportError)
+        assert patient.is_complete
 
-    async def test_news_come_early_and_the_own_look_comes_all_the_same(
+    async def test_a_wait_learns_of_the_end_from_the_poll_of_another(
         self, fake_clock: FakeClock
     ) -> None:
-        """The slow one is told when the quick one sees it."""
+        """The patient one ends when the impatient one sees it."""
         server = Server(fake_clock, {each: [(0, PENDING), (11, COMPLETE)] for each in "ab"})
         waits = Waits(server)
 
         await outcomes(waits.wait("a", "a", poll=EVERY[3]), waits.wait("b", "b", poll=EVERY[10]))
 
-        assert waits.told == {"a": 12, "b": 12}
+        assert waits.ended_at == {"a": 12, "b": 12}
 
-    async def test_a_name_that_two_snapshots_bear_is_got(self, fake_clock: FakeClock) -> None:
-        """A list can't tell which of them is meant."""
+    async def test_a_name_that_two_snapshots_have_needs_a_get(self, fake_clock: FakeClock) -> None:
+        """A list can't show which of them is meant."""
         server = Server(fake_clock, {"a": [(0, PENDING), (15, COMPLETE)], "b": [(0, PENDING)]})
         waits = Waits(server)
         original = server.list
@@ -426,7 +429,7 @@ class TestResults:
             shown = await original(instance_id, region)
             return (*shown, attrs.evolve(shown[0], id="c"))
 
-        waits.looks = sharing(fake_clock, server.get, twice)
+        waits.poller = sharing(fake_clock, server.get, twice)
         server.timelines["a-name"] = server.timelines["a"]
 
         by_name, _ = await outcomes(
@@ -461,8 +464,8 @@ class TestResults:
         waiters: list[tuple[str, int, int]],
         takes: float,
     ) -> None:
-        """On random timelines, for waits of random paces that begin at random moments."""
-        steady = {name: until_settled(moments) for name, moments in timelines.items()}
+        """On random timelines, for waits with random intervals that start at random times."""
+        steady = {name: until_terminal(moments) for name, moments in timelines.items()}
         for name, _, _ in waiters:
             steady.setdefault(name, [(0, COMPLETE)])
 
@@ -470,10 +473,10 @@ class TestResults:
         together = asyncio.run(self.run(steady, waiters, takes, shared=True))
 
         for name in alone:
-            (came_to, told), (came_to_together, told_together) = alone[name], together[name]
-            assert came_to_together == came_to
-            # What a list leaves out or calls settled costs one more request before it is told.
-            assert told_together <= told + 100 * takes
+            (end, at), (shared_end, shared_at) = alone[name], together[name]
+            assert shared_end == end
+            # What a list leaves out or shows as terminal costs one more request.
+            assert shared_at <= at + 100 * takes
 
     async def run(
         self,
@@ -486,7 +489,7 @@ class TestResults:
         """Run the waits, and return what each came to, and when."""
         waits = Waits(Server(FakeClock(sockets=False), timelines, takes), shared=shared)
         names = [f"{number}" for number in range(len(waiters))]
-        came_to = await outcomes(
+        ends = await outcomes(
             *(
                 waits.wait(name, snapshot_id, poll=EVERY[pace], start=start, timeout=70.5)
                 for name, (snapshot_id, pace, start) in zip(names, waiters, strict=True)
@@ -495,14 +498,14 @@ class TestResults:
         return {
             name: (
                 type(outcome) if isinstance(outcome, Exception) else outcome,
-                waits.told[name],
+                waits.ended_at[name],
             )
-            for name, outcome in zip(names, came_to, strict=True)
+            for name, outcome in zip(names, ends, strict=True)
         }
 
 
-def until_settled(moments: Timeline) -> Timeline:
-    """Let nothing change any more once it is settled or gone, as on a real server."""
+def until_terminal(moments: Timeline) -> Timeline:
+    """Let nothing change any more once it is terminal or gone, as on a real server."""
     steady: list[tuple[float, Snapshot | Exception]] = []
     for at, state in moments:
         if steady and (steady[-1][1] is GONE or getattr(steady[-1][1], "phase", None) is not None):
@@ -514,10 +517,10 @@ def until_settled(moments: Timeline) -> Timeline:
 
 
 class TestLeaving:
-    """One waiter's end leaves the others alone."""
+    """A wait that leaves does not disturb the others."""
 
     async def test_the_one_that_polls_for_all_may_be_canceled(self, fake_clock: FakeClock) -> None:
-        """The look belongs to the others as well, and goes on."""
+        """The request belongs to the others as well, and continues."""
         server = Server(fake_clock, {each: [(0, PENDING), (8, COMPLETE)] for each in "ab"}, takes=5)
         waits = Waits(server)
         first = asyncio.ensure_future(waits.wait("a", "a", poll=EVERY[10]))
@@ -530,10 +533,8 @@ class TestLeaving:
         assert snapshot.is_complete
         assert [at for at, _ in server.requested] == [0, 15]
 
-    async def test_the_one_who_looks_for_all_may_run_out_of_time(
-        self, fake_clock: FakeClock
-    ) -> None:
-        """Its limit is not the others'."""
+    async def test_the_one_that_polls_for_all_may_time_out(self, fake_clock: FakeClock) -> None:
+        """Its timeout is not that of the others."""
         server = Server(fake_clock, {each: [(0, COMPLETE)] for each in "ab"}, takes=5)
         waits = Waits(server)
 
@@ -544,28 +545,28 @@ class TestLeaving:
 
         assert isinstance(hasty, WaitTimeoutError)
         assert patient.is_complete
-        assert waits.told["a"] == 2
+        assert waits.ended_at["a"] == 2
 
-    async def test_many_who_are_in_a_hurry_do_not_starve_the_patient_one(
+    async def test_many_short_timeouts_do_not_starve_a_patient_wait(
         self, fake_clock: FakeClock
     ) -> None:
-        """A look that takes 4 s is not begun anew for each of them that gives up."""
+        """A request that takes 4 s is not sent anew for each wait that times out."""
         server = Server(fake_clock, {"a": [(0, COMPLETE)]}, takes=4)
         waits = Waits(server)
 
-        came_to = await outcomes(
+        ends = await outcomes(
             *(waits.wait(f"{n}", "a", poll=EVERY[10], timeout=1 + n * 0.25) for n in range(10)),
             waits.wait("patient", "a", poll=EVERY[10], timeout=100),
         )
 
-        assert [type(outcome) for outcome in came_to[:10]] == [WaitTimeoutError] * 10
-        assert waits.told["patient"] == 4
+        assert [type(outcome) for outcome in ends[:10]] == [WaitTimeoutError] * 10
+        assert waits.ended_at["patient"] == 4
         assert len(server.requested) == 1
 
-    async def test_one_who_waits_for_anothers_look_may_run_out_of_time(
+    async def test_one_that_joined_the_request_of_another_may_time_out(
         self, fake_clock: FakeClock
     ) -> None:
-        """It does not wait for the end of that look."""
+        """It does not wait for the end of that request."""
         server = Server(fake_clock, {each: [(0, COMPLETE)] for each in "ab"}, takes=5)
         waits = Waits(server)
 
@@ -576,10 +577,10 @@ class TestLeaving:
 
         assert patient.is_complete
         assert isinstance(hasty, WaitTimeoutError)
-        assert waits.told["b"] == 2
+        assert waits.ended_at["b"] == 2
 
     async def test_the_last_one_out_ends_the_polling(self, fake_clock: FakeClock) -> None:
-        """Nothing looks any more, and nothing is kept."""
+        """Nothing polls any more, and nothing is kept."""
         server = Server(fake_clock, {each: [(0, PENDING)] for each in "ab"})
         waits = Waits(server)
         tasks = [asyncio.ensure_future(waits.wait(each, each, poll=EVERY[3])) for each in "ab"]
@@ -587,17 +588,17 @@ class TestLeaving:
         for task in tasks:
             task.cancel()
         await outcomes(*tasks)
-        looks = len(server.requested)
+        requests = len(server.requested)
 
         await fake_clock.sleep(100)
 
-        assert len(server.requested) == looks
-        assert waits.looks is not None
-        assert len(waits.looks._pools) == 0
+        assert len(server.requested) == requests
+        assert waits.poller is not None
+        assert is_idle(waits.poller)
 
 
-class TestRefusals:
-    """A refusal is told, with or without a wish to be left alone."""
+class TestErrorResponses:
+    """An error response counts as it would alone, with and without `Retry-After`."""
 
     @pytest.mark.parametrize("retry_after", [None, 0.0, 1.0, 5.0, 3600.0])
     @pytest.mark.parametrize(
@@ -617,15 +618,13 @@ class TestRefusals:
                 await Waits(server, shared=shared).wait("a", "a", poll=EVERY[2], timeout=300.0)
             ends.append((type(caught.value), clock.now(), len(server.requested)))
 
-        # Told by Civo when to come back, nothing has failed: only the time ends such a wait.
-        is_told = kind is RateLimitedError and retry_after is not None
+        # With `Retry-After`, a 429 is no failed poll: only the timeout ends such a wait.
+        is_limited = kind is RateLimitedError and retry_after is not None
         assert ends[0] == ends[1]
-        assert ends[0][0] is WaitTimeoutError if is_told else ends[0][2] <= 7
+        assert ends[0][0] is WaitTimeoutError if is_limited else ends[0][2] <= 7
 
-    async def test_one_waits_refusal_takes_no_answer_from_another(
-        self, fake_clock: FakeClock
-    ) -> None:
-        """What was under way when a 429 came elsewhere has arrived all the same."""
+    async def test_a_429_takes_no_response_from_another_wait(self, fake_clock: FakeClock) -> None:
+        """A request that was in flight when a 429 came elsewhere gets its response."""
         busy = refused(RateLimitedError, status=429, retry_after=50.0)
 
         async def get(instance_id: str, snapshot_id: str, _: str) -> Snapshot:
@@ -639,16 +638,16 @@ class TestRefusals:
 
         shared = sharing(fake_clock, get, unused)
         given: Any = {"timeout": 20.0, "poll": EVERY[10], "on_change": None, "clock": fake_clock}
-        told: list[float] = []
+        ended_at: list[float] = []
 
         async def wait(instance_id: str) -> None:
             with suppress(WaitTimeoutError):
                 await wait_for(shared, instance_id, "a", **given)
-            told.append(fake_clock.now())
+            ended_at.append(fake_clock.now())
 
         await outcomes(wait("web-1"), wait("web-2"))
 
-        assert told == [3, 20]
+        assert ended_at == [3, 20]
 
     @pytest.mark.parametrize(
         "error",
@@ -659,22 +658,22 @@ class TestRefusals:
         ],
         ids=lambda error: type(error).__name__,
     )
-    async def test_trouble_of_the_list_alone_is_not_theirs(
+    async def test_an_error_of_the_list_alone_does_not_count(
         self, fake_clock: FakeClock, error: CivoSnapshotsError
     ) -> None:
-        """A get decides, as it would have without the others."""
+        """A get decides, as it would without the others."""
         server = Server(fake_clock, {each: [(0, PENDING), (25, COMPLETE)] for each in "ab"})
 
         async def broken(_: str, __: str) -> tuple[Snapshot, ...]:
             raise error
 
         waits = Waits(server)
-        waits.looks = sharing(fake_clock, server.get, broken)
+        waits.poller = sharing(fake_clock, server.get, broken)
 
-        came_to = await outcomes(*(waits.wait(each, each, poll=EVERY[10]) for each in "ab"))
+        ends = await outcomes(*(waits.wait(each, each, poll=EVERY[10]) for each in "ab"))
 
-        assert [snapshot.is_complete for snapshot in came_to] == [True, True]
-        assert waits.told == {"a": 30, "b": 30}
+        assert [snapshot.is_complete for snapshot in ends] == [True, True]
+        assert waits.ended_at == {"a": 30, "b": 30}
 
     @pytest.mark.parametrize(
         ("unread", "gets"),
@@ -687,40 +686,40 @@ class TestRefusals:
             pytest.param(entry(), {"a": 4, "b": 4}, id="nothing"),
         ],
     )
-    async def test_an_entry_that_cannot_be_read_concerns_those_alone_who_may_wait_for_it(
+    async def test_an_unreadable_entry_concerns_only_the_waits_that_may_be_for_it(
         self, fake_clock: FakeClock, unread: UnreadableEntry, gets: dict[str, int]
     ) -> None:
-        """The others go on by the list, and both end as they would without it."""
+        """The others use the list, and both end as they would without it."""
         server = Server(fake_clock, {each: [(0, PENDING), (25, COMPLETE)] for each in "ab"})
 
         async def list_(instance_id: str, region: str) -> tuple[Snapshot, ...]:
             raise malformed(unread, beside=await server.list(instance_id, region))
 
         waits = Waits(server)
-        waits.looks = sharing(fake_clock, server.get, list_)
+        waits.poller = sharing(fake_clock, server.get, list_)
 
-        came_to = await outcomes(*(waits.wait(each, each, poll=EVERY[10]) for each in "ab"))
+        ends = await outcomes(*(waits.wait(each, each, poll=EVERY[10]) for each in "ab"))
 
-        assert [snapshot.is_complete for snapshot in came_to] == [True, True]
-        assert waits.told == {"a": 30, "b": 30}
+        assert [snapshot.is_complete for snapshot in ends] == [True, True]
+        assert waits.ended_at == {"a": 30, "b": 30}
         # Each end that a list shows is confirmed by a get.
         assert Counter(what for _, what in server.requested) == {"list": 4, "a": 1, "b": 1, **gets}
 
-    async def test_a_bug_of_a_look_comes_out_of_each_wait(self, fake_clock: FakeClock) -> None:
-        """And is not lost with the task that met it."""
+    async def test_a_bug_in_a_poll_is_raised_by_each_wait(self, fake_clock: FakeClock) -> None:
+        """It is not lost with the task that it was raised in."""
         server = Server(fake_clock, {"a": [(0, KeyError("bug"))]})
         waits = Waits(server)
 
-        came_to = await outcomes(*(waits.wait(f"{n}", "a", poll=EVERY[10]) for n in range(3)))
+        ends = await outcomes(*(waits.wait(f"{n}", "a", poll=EVERY[10]) for n in range(3)))
 
-        assert [type(outcome) for outcome in came_to] == [KeyError] * 3
+        assert [type(outcome) for outcome in ends] == [KeyError] * 3
 
 
-class TestPacing:
-    """A session that is told to slow down does so as a whole."""
+class TestThrottling:
+    """A 429 throttles the whole session."""
 
-    async def test_one_429_slows_all_waits(self, fake_clock: FakeClock) -> None:
-        """Also those on other instances."""
+    async def test_one_429_throttles_all_waits(self, fake_clock: FakeClock) -> None:
+        """Those on other instances as well."""
         async with FakeCivo(clock=fake_clock) as civo:
             for number in range(5):
                 civo.add_instance(f"web-{number}")
@@ -740,10 +739,8 @@ class TestPacing:
         assert [r.at for r in civo.requests if limited < r.at < limited + 30] == []
         assert fake_clock.now() < limited + 40
 
-    async def test_who_has_little_time_left_still_looks_once_more(
-        self, fake_clock: FakeClock
-    ) -> None:
-        """At its very end, and not after it."""
+    async def test_a_throttled_wait_still_makes_its_last_poll(self, fake_clock: FakeClock) -> None:
+        """At its deadline, and not after it."""
         busy = RateLimitedError("no", status=429, method="GET", path="/v2", retry_after=600.0)
         server = Server(fake_clock, {"a": [(0, busy), (20, COMPLETE)]})
         waits = Waits(server)
@@ -752,16 +749,16 @@ class TestPacing:
         assert server.requested == [(0, "a"), (60, "a")]
 
     @pytest.mark.slow
-    async def test_a_thousand_waits_that_began_together_spread_out(
+    async def test_a_thousand_waits_that_started_together_spread_out(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         """After the first minute no second holds more than twice the mean."""
         caplog.set_level(logging.WARNING, logger="civo_snapshots_async")
         fake_clock = FakeClock(sockets=False)
-        looks: Counter[int] = Counter()
+        polls: Counter[int] = Counter()
 
         async def get(_: str, snapshot_id: str, __: str) -> Snapshot:
-            looks[int(fake_clock.now())] += 1
+            polls[int(fake_clock.now())] += 1
             return attrs.evolve(PENDING, id=snapshot_id)
 
         async def unused(_: str, __: str) -> tuple[Snapshot, ...]:
@@ -778,17 +775,19 @@ class TestPacing:
             )
         )  # fmt: skip
 
-        later = [looks[second] for second in range(60, 80)]
+        later = [polls[second] for second in range(60, 80)]
         assert max(later) <= 2 * sum(later) / len(later)
 
 
-async def test_an_error_of_the_list_is_everybodys_who_was_due(fake_clock: FakeClock) -> None:
-    """Five in a row are borne, by each."""
+async def test_a_transient_error_of_the_list_counts_for_each_wait_that_was_due(
+    fake_clock: FakeClock,
+) -> None:
+    """Each tolerates five in a row."""
     busy = ServerError("no", status=503, method="GET", path="/v2")
     server = Server(fake_clock, {each: [(0, PENDING), (15, busy), (65, COMPLETE)] for each in "ab"})
     waits = Waits(server)
 
-    came_to = await outcomes(*(waits.wait(each, each, poll=EVERY[10]) for each in "ab"))
+    ends = await outcomes(*(waits.wait(each, each, poll=EVERY[10]) for each in "ab"))
 
-    assert [outcome.is_complete for outcome in came_to] == [True, True]
-    assert not any(isinstance(outcome, CivoSnapshotsError) for outcome in came_to)
+    assert [outcome.is_complete for outcome in ends] == [True, True]
+    assert not any(isinstance(outcome, CivoSnapshotsError) for outcome in ends)
