@@ -68,6 +68,7 @@ from ._models import (
     Verdict,
     VolumeStatus,
 )
+from ._observing import CallEnded, CallStarted, Observer, WaitEnded, WaitStarted
 from ._policies import HttpOptions, PollPolicy, RetryPolicy
 from ._session import SnapshotSession
 from ._version import __version__
@@ -96,6 +97,8 @@ __all__ = [
     "Batch",
     "BatchOutcome",
     "BatchResult",
+    "CallEnded",
+    "CallStarted",
     "CertificateError",
     "CivoSnapshotsError",
     "Clock",
@@ -113,6 +116,7 @@ __all__ = [
     "InvalidRequestError",
     "LearnedPoll",
     "NotFoundError",
+    "Observer",
     "OutcomeUnknownError",
     "PermissionDeniedError",
     "Phase",
@@ -157,8 +161,10 @@ __all__ = [
     "UnreadableEntry",
     "Verdict",
     "VolumeStatus",
+    "WaitEnded",
     "WaitError",
     "WaitInterruptedError",
+    "WaitStarted",
     "WaitTimeoutError",
     "__version__",
     "apply_events",

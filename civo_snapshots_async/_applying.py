@@ -65,7 +65,7 @@ from ._policies import PollPolicy
 from ._restore_plan import RestorePlan
 from ._restoring import restore_complete, restore_once
 from ._waits.instances import wait_for_status
-from ._waits.snapshots import OnChange, SnapshotWaits, until_complete
+from ._waits.snapshots import OnChange, SnapshotWaits
 
 _MAX_CLAIMS = 1000
 
@@ -184,7 +184,7 @@ class Applications:
         """Wait until the safety snapshot is complete, and the status is the plan's again."""
         started = self._clock.now()
         wait = self._waits.complete(safety.ref, patience.timeout, patience.poll)
-        await until_complete(wait, self._waits.advance, patience.on_change)
+        await self._waits.follow(wait, patience.on_change)
         left = patience.timeout
         if left is not None:
             left -= self._clock.now() - started

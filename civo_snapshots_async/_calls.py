@@ -1,6 +1,7 @@
 """The part of a session without waits: how it is opened and closed, and its calls."""
 
 import warnings
+from collections.abc import Iterable
 from functools import cached_property
 from inspect import currentframe
 from ipaddress import IPv4Address
@@ -19,7 +20,10 @@ from ._http import endpoints
 from ._http.caller import Caller
 from ._http.config import DEFAULT_API_URL, Account, Token, checked_account, find_account
 from ._http.endpoints import Request
+from ._http.observed import ObservedCaller
 from ._models import Instance, Restore, Snapshot, SnapshotLike, SnapshotRef
+from ._observers import Observers
+from ._observing import Observer
 from ._policies import HttpOptions, RetryPolicy
 from ._restoring import restore_complete, restore_once
 from ._waits.snapshots import SnapshotWaits
@@ -40,6 +44,7 @@ class SnapshotCalls:
         retry: RetryPolicy | None = RetryPolicy(),
         resolve_timeout: Seconds = 60.0,
         http_session: aiohttp.ClientSession | None = None,
+        observers: Iterable[Observer] = (),
         clock: Clock = SystemClock(),
     ) -> None:
         # The text is deleted at once: a traceback may show the locals of this frame.
@@ -51,7 +56,12 @@ class SnapshotCalls:
         )
         self._clock = clock
         self._resolve_timeout = check.seconds_or_none_at_all("resolve_timeout", resolve_timeout)
-        self._caller = Caller.open(self._account, http, retry, clock, http_session)
+        given = Observers.of(observers, clock)
+        self._caller = (
+            Caller.open(self._account, http, retry, clock, http_session)
+            if given is None
+            else ObservedCaller.open_observed(self._account, http, retry, http_session, given)
+        )
         self._creations = Creations(self._caller, clock, self._resolve_timeout)
         self._waits = SnapshotWaits(clock, self._caller, http.max_connections)
 
@@ -66,6 +76,7 @@ class SnapshotCalls:
         retry: RetryPolicy | None = RetryPolicy(),
         resolve_timeout: Seconds = 60.0,
         http_session: aiohttp.ClientSession | None = None,
+        observers: Iterable[Observer] = (),
         clock: Clock = SystemClock(),
     ) -> Self:
         """Create a session with the configuration of the official tools.
@@ -79,11 +90,9 @@ class SnapshotCalls:
         """
         held = Token.of(token)
         del token
+        is_insecure = http.allow_insecure_http
         account = find_account(
-            token=held,
-            region=region,
-            api_url=api_url,
-            allow_insecure_http=http.allow_insecure_http,
+            token=held, region=region, api_url=api_url, allow_insecure_http=is_insecure
         )
 
         return cls(
@@ -94,6 +103,7 @@ class SnapshotCalls:
             retry=retry,
             resolve_timeout=resolve_timeout,
             http_session=http_session,
+            observers=observers,
             clock=clock,
         )
 

@@ -87,6 +87,10 @@ class Creations:
 
     async def create(self, request: Request[Snapshot]) -> Snapshot:
         """Create a snapshot at most once; if the response is lost, resolve it by listing."""
+        with self._caller.observed(request):
+            return await self._create(request)
+
+    async def _create(self, request: Request[Snapshot]) -> Snapshot:
         creation = _Creation(request, self._clock.now(), self._ledger.number_a_create())
         self._in_flight.append(creation)
         is_known = False
@@ -184,6 +188,7 @@ class Creations:
                     "%s: %s; resolved: it created snapshot %s (%s)",
                     request.call, lost, similar[0].name, similar[0].id,
                 )  # fmt: skip
+                self._caller.resolved(request)
                 return similar[0]
         raise self._unknown(creation, lost, listing, last_error) from lost
 

@@ -30,18 +30,20 @@ from ._log import About, log
 
 async def delete(caller: Caller, request: Request[None]) -> None:
     """Send a deletion, with its retries; raise an error unless it is known to be done."""
-    try:
-        await caller.call(request)
-    except CivoSnapshotsError as error:
-        attempts: tuple[Attempt, ...] = getattr(error, "attempts", ())
-        is_lost = any(attempt.may_have_arrived for attempt in attempts[:-1])
-        if isinstance(error, SnapshotNotFoundError) and is_lost:
-            _log_resolved(request)
-            return
-        # SessionClosedError itself says whether the call had started.
-        if isinstance(error, SessionClosedError) or not error.may_have_taken_effect:
-            raise
-        raise _unknown(request, error) from error
+    with caller.observed(request):
+        try:
+            await caller.call(request)
+        except CivoSnapshotsError as error:
+            attempts: tuple[Attempt, ...] = getattr(error, "attempts", ())
+            is_lost = any(attempt.may_have_arrived for attempt in attempts[:-1])
+            if isinstance(error, SnapshotNotFoundError) and is_lost:
+                _log_resolved(request)
+                caller.resolved(request)
+                return
+            # SessionClosedError itself says whether the call had started.
+            if isinstance(error, SessionClosedError) or not error.may_have_taken_effect:
+                raise
+            raise _unknown(request, error) from error
 
 
 def _log_resolved(request: Request[None]) -> None:

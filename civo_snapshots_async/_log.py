@@ -38,6 +38,7 @@ LEVELS: Mapping[str, int] = {
     "wait.failed": _WARNING,
     "wait.timed_out": _WARNING,
     "wait.fell_back": _WARNING,
+    "observer.failed": _WARNING,
     "prune.started": _INFO,
     "prune.deleted": _INFO,
     "prune.already_deleted": _INFO,

@@ -23,12 +23,13 @@ async def restore_complete(caller: Caller, request: Request[Restore]) -> Restore
 
 async def restore_once(caller: Caller, request: Request[Restore]) -> Restore:
     """Send a restore; raise `OutcomeUnknownError` if its response is lost."""
-    try:
-        return await caller.call(request)
-    except CivoSnapshotsError as error:
-        if isinstance(error, SessionClosedError) or not error.may_have_taken_effect:
-            raise
-        raise _unknown(request, error) from error
+    with caller.observed(request):
+        try:
+            return await caller.call(request)
+        except CivoSnapshotsError as error:
+            if isinstance(error, SessionClosedError) or not error.may_have_taken_effect:
+                raise
+            raise _unknown(request, error) from error
 
 
 def require_complete(snapshot: Snapshot, ref: SnapshotRef) -> None:

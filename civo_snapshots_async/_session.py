@@ -14,7 +14,7 @@ from ._policies import PollPolicy
 from ._restore_calls import RestoreCalls
 from ._restoring import restore_once
 from ._waits.saved import SavedWait
-from ._waits.snapshots import OnChange, until_complete, watch
+from ._waits.snapshots import OnChange
 
 
 class SnapshotSession(RestoreCalls):
@@ -36,6 +36,7 @@ class SnapshotSession(RestoreCalls):
       credentials, cookies, headers and timeouts are not used. Its pool reuses connections, so that
       a create or restore may get one that the server has just closed, and its outcome is then
       unknown. Without `http_session`, each create and restore has a fresh connection.
+    - `observers`: what follows the calls and waits, such as a tracer; see `Observer`.
     - `clock`: the clock to wait by; tests pass `civo_snapshots_async.testing.FakeClock`.
 
     A `snapshot_id` is a snapshot's id or name, a `Snapshot`, or a `SnapshotRef`. The last two bring
@@ -61,8 +62,8 @@ class SnapshotSession(RestoreCalls):
         The arguments and errors are those of the function `wait_until_complete`.
         """
         wait = self._waits.complete(self._ref(instance_id, snapshot_id, region), timeout, poll)
-        if on_change is not None:
-            return await until_complete(wait, self._waits.advance, on_change)
+        if on_change is not None or self._waits.are_observed:
+            return await self._waits.follow(wait, on_change)
         await self._waits.advance(wait)
 
         return wait.result()
@@ -87,7 +88,7 @@ class SnapshotSession(RestoreCalls):
         except `SnapshotFailedError`.
         """
         wait = self._waits.terminal(self._ref(instance_id, snapshot_id, region), timeout, poll)
-        async with aclosing(watch(wait, self._waits.advance)) as events:
+        async with aclosing(self._waits.watch(wait)) as events:
             async for event in events:
                 yield event
 
@@ -119,7 +120,7 @@ class SnapshotSession(RestoreCalls):
         """
         wait = self._waits.resumed(saved, poll)
 
-        return await until_complete(wait, self._waits.advance, on_change)
+        return await self._waits.follow(wait, on_change)
 
     async def restore_when_complete(
         self,
@@ -173,6 +174,9 @@ class SnapshotSession(RestoreCalls):
         Raises `WaitTimeoutError`, with the last snapshot, if the wait times out.
         """
         wait = self._waits.deleted(self._ref(instance_id, snapshot_id, region), timeout, poll)
+        if self._waits.are_observed:
+            await self._waits.follow(wait)
+            return
         await self._waits.advance(wait)
         wait.result()
 

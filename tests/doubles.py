@@ -1,5 +1,6 @@
 """Doubles that stand in for what a wait or a retry calls."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from civo_snapshots_async.testing import FakeClock
@@ -14,6 +15,19 @@ class NoConnections:
     def abandon(self) -> bool:
         """Drop nothing."""
         return False
+
+
+class Unobserved:
+    """A caller of a session without observers."""
+
+    observers = None
+
+    def observed(self, _: object) -> AbstractContextManager[None]:
+        """Do nothing around what is inside."""
+        return nullcontext()
+
+    def resolved(self, _: object) -> None:
+        """Let nobody know."""
 
 
 class Script:

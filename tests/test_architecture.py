@@ -19,17 +19,18 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "errors": ("_errors",),
     "rules": (
         "_events", "_log", "_retention", "_audit_report", "_audit_judgement", "_restore_plan",
-        "_drill_report",
+        "_drill_report", "_observing", "_observers",
     ),
     "http": (
         "_http.__init__", "_http.token", "_http.config", "_http.message", "_http.failures",
         "_http.scope", "_http.limits", "_http.connections", "_http.transport", "_http.errors_of",
         "_http.retry",
         "_http.account_list", "_http.structure", "_http.codec", "_http.writes", "_http.ledger",
-        "_http.endpoints", "_http.caller",
+        "_http.endpoints", "_http.caller", "_http.observed",
     ),
     "waits": (
         "_waits.__init__", "_waits.backoff", "_waits.wait", "_waits.goals", "_waits.alone",
+        "_waits.observed",
         "_waits.copies", "_waits.pools", "_waits.throttle", "_waits.listing", "_waits.poller",
         "_waits.saved", "_waits.snapshots", "_waits.instances",
     ),
@@ -42,18 +43,14 @@ ROOMS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 # The files of a room by which others get into it.
 DOORS: dict[str, set[str]] = {
-    "http": {"_http.caller", "_http.config", "_http.endpoints"},
+    "http": {"_http.caller", "_http.config", "_http.endpoints", "_http.observed"},
     "waits": {"_waits.instances", "_waits.saved", "_waits.snapshots"},
 }  # fmt: skip
 # Each foreign library, and the files that may know it.
 FOREIGN: dict[str, set[str]] = {
     "aiohttp": {
-        "_calls",
-        "_http.caller",
-        "_http.connections",
-        "_http.failures",
-        "_http.transport",
-        "_probes",
+        "_calls", "_http.caller", "_http.connections", "_http.failures", "_http.observed",
+        "_http.transport", "_probes",
     },
     "yarl": {"_http.transport"},
     "aiolimiter": {"_http.connections"},
@@ -62,7 +59,7 @@ FOREIGN: dict[str, set[str]] = {
     "tenacity": {"_http.retry", "_policies", "_waits.backoff"},
     # Python's own, and known in one place all the same: each record has its event and its fields.
     "logging": {"_log"},
-}
+}  # fmt: skip
 FILES = [file for files in ROOMS.values() for file in files]
 ROOM_OF = {file: room for room, files in ROOMS.items() for file in files}
 

@@ -29,6 +29,7 @@ from civo_snapshots_async._http.ledger import Ledger
 from civo_snapshots_async._http.message import Request
 from civo_snapshots_async.testing import FakeClock
 
+from .doubles import Unobserved
 from .make import entry, make_snapshot, malformed, refused
 
 LOST = TransportError("lost", method="POST", path="/v2")
@@ -52,7 +53,7 @@ def made(
     )
 
 
-class Server:
+class Server(Unobserved):
     """An account as its lists show it, its clock a little off ours."""
 
     def __init__(self, clock: FakeClock) -> None:

@@ -28,7 +28,7 @@ from civo_snapshots_async._models import InstancePage
 from civo_snapshots_async._waits.instances import wait_for_restored_instance, wait_until_active
 from civo_snapshots_async.testing import FakeClock
 
-from .doubles import Script
+from .doubles import Script, Unobserved
 from .make import refused
 
 LOST = TransportError("lost", method="GET", path="/v2")
@@ -230,7 +230,7 @@ def web(status: str = "ACTIVE", instance_id: str = "i-1", hostname: str = "copy"
 GET_COPY = get_instance("copy", region="FAKE1")
 
 
-class Polling:
+class Polling(Unobserved):
     """A caller whose polls are those of a script."""
 
     def __init__(self, script: Script) -> None:
@@ -344,7 +344,7 @@ RESTORE = Restore(
 OTHERS = tuple(web(instance_id=f"o-{n}", hostname=f"other-{n}") for n in range(3))
 
 
-class Pages:
+class Pages(Unobserved):
     """A list of instances, as each poll finds it: its pages, or an error."""
 
     def __init__(self, clock: FakeClock, *polls: list[tuple[Instance, ...]] | Exception) -> None:
@@ -412,7 +412,7 @@ class TestFindingTheRestoredInstance:
         pages = Pages(fake_clock, [(web(),)])
         first = InstancePage(items=OTHERS, pages=9)
 
-        class Shrinking:
+        class Shrinking(Unobserved):
             async def poll(self, request: Request[Any], /) -> Any:
                 return first if request.query["page"] == "1" else await pages.poll(FIRST_PAGE)
 
@@ -426,7 +426,7 @@ class TestFindingTheRestoredInstance:
         """However many a server reports."""
         read: list[int] = []
 
-        class Endless:
+        class Endless(Unobserved):
             async def poll(self, request: Request[Any], /) -> Any:
                 read.append(int(request.query["page"]))
                 return InstancePage(items=OTHERS, pages=10**9)

@@ -175,7 +175,15 @@ MEASURED = {
     "elapsed", "unchanged_for", "retry_after", "snapshot_age", "restore_seconds", "check_seconds",
 }  # fmt: skip
 # Public numbers that are no spans of time.
-NO_SPANS = {"LearnedPoll.span(jitter)", "PollPolicy(jitter)", "HttpOptions(requests_per_second)"}
+NO_SPANS = {
+    "LearnedPoll.span(jitter)",
+    "PollPolicy(jitter)",
+    "HttpOptions(requests_per_second)",
+    # Given to observers, and not taken from users.
+    "CallEnded(seconds)",
+    "WaitEnded(seconds)",
+    "WaitStarted(timeout)",
+}
 
 NO_SPAN_AT_ALL: dict[str, object] = {"a string": "30", "a boolean": True}
 NEVER: dict[str, tuple[object, str]] = {

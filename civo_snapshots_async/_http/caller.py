@@ -1,6 +1,7 @@
 """The one door to Civo: every call of a session goes out here, and every snapshot comes in here."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -13,6 +14,7 @@ from .._attempts import Attempt
 from .._clock import Clock
 from .._errors import DecodeError
 from .._models import Snapshot, SnapshotRef
+from .._observers import Observers
 from .._policies import NO_RETRIES, HttpOptions, RetryPolicy
 from .config import Account
 from .ledger import Ledger
@@ -23,6 +25,8 @@ from .transport import AiohttpTransport
 from .writes import Write, is_write
 
 T = TypeVar("T")
+
+_UNOBSERVED = nullcontext()
 
 
 @attrs.frozen(kw_only=True)
@@ -41,6 +45,9 @@ class Listing:
 
 class Caller:
     """Makes the calls of one session. Whatever needs to call holds this, and not the session."""
+
+    observers: Observers | None = None
+    """Those of the session: it has an `ObservedCaller` then."""
 
     def __init__(
         self, once: QueueingTransport, retrying: Transport, ledger: Ledger, limit: float
@@ -93,6 +100,13 @@ class Caller:
             write.done(value)
 
         return value, response.attempts
+
+    def observed(self, _: Request[object], /) -> AbstractContextManager[None]:
+        """Make what is done inside for a request one call to the observers, if there are any."""
+        return _UNOBSERVED
+
+    def resolved(self, _: Request[object], /) -> None:
+        """Let the observers know that a call was done, although its response was lost."""
 
     async def poll(self, request: Request[T]) -> T:
         """Send a request once: the retry of a poll is the next poll.

@@ -161,7 +161,7 @@ class AiohttpTransport:
             request.method,
             # yarl caches URLs by their text, with the parts that aiohttp needs. One that is built
             # from parts costs a sixth of a request more each time.
-            URL(_url(self._account, request), encoded=True),
+            URL(url_of(self._account, request), encoded=True),
             data=None if fields is None else _encoded(fields, self._options.body_format),
             headers=None if fields is None else self._body_headers,
             ssl=self._ssl,
@@ -234,7 +234,8 @@ def _defaults(
     )
 
 
-def _url(account: Account, request: Request[object]) -> str:
+def url_of(account: Account, request: Request[object]) -> str:
+    """Return the URL of a request."""
     # Nothing in it needs percent-encoding, as `endpoints` has checked.
     url = f"{account.api_url}{request.path}?region={request.region}"
     if not request.query:

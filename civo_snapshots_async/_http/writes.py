@@ -2,7 +2,7 @@
 
 from asyncio import CancelledError
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from .._errors import CivoSnapshotsError
 from .._log import About, is_logged, log
@@ -24,6 +24,25 @@ def is_write(request: Request[object]) -> bool:
     return request.call in _EVENTS
 
 
+def is_overwrite(request: Request[object]) -> bool:
+    """Return whether a request is a restore that destroys what is on the instance."""
+    return bool(request.fields and request.fields.get("overwrite_existing"))
+
+
+def ending_of(
+    request: Request[object], error: BaseException
+) -> Literal["failed", "unknown", "canceled"]:
+    """Return what became of a request that ended with an error."""
+    if isinstance(error, CancelledError | GeneratorExit):
+        return "canceled"
+    if not is_write(request):
+        return "failed"
+    if isinstance(error, CivoSnapshotsError) and not error.may_have_taken_effect:
+        return "failed"
+
+    return "unknown"
+
+
 class Write:
     """Logs one write.
 
@@ -36,7 +55,7 @@ class Write:
     def __init__(self, request: Request[object]) -> None:
         self._request = request
         self._verb = _EVENTS[request.call]
-        if request.fields and request.fields.get("overwrite_existing"):
+        if is_overwrite(request):
             self._verb = "overwrite"
 
     def __enter__(self) -> Self:
@@ -61,18 +80,17 @@ class Write:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        match error:
-            case None:
-                pass
-            case CancelledError():
-                self._log("canceled", "canceled while it ran, it may have been done")
-            case CivoSnapshotsError() if not error.may_have_taken_effect:
-                self._log("failed", "not done: %s: %s", type(error).__name__, error)
-            case CivoSnapshotsError():
-                self._log("unknown", "it may have been done: %s: %s", type(error).__name__, error)
-            case _:
-                # Not the text: it may be anything, a secret included.
-                self._log("unknown", "it may have been done: %s", type(error).__name__)
+        if error is None:
+            return
+        ending = ending_of(self._request, error)
+        if ending == "canceled":
+            self._log(ending, "canceled while it ran, it may have been done")
+        elif isinstance(error, CivoSnapshotsError):
+            what = "not done" if ending == "failed" else "it may have been done"
+            self._log(ending, f"{what}: %s: %s", type(error).__name__, error)
+        else:
+            # Not the text: it may be anything, a secret included.
+            self._log(ending, "it may have been done: %s", type(error).__name__)
 
     def _log(self, step: str, text: str, *args: object, seen: Snapshot | None = None) -> None:
         if is_logged(event := f"{self._verb}.{step}"):

@@ -37,6 +37,7 @@ class _OfPolls:
 class _Complete:
     """The snapshot, and every volume in it, is complete; a list alone does not prove it."""
 
+    name = "wait_until_complete"
     unmet = "was not complete"
     reads_volumes = True
 
@@ -59,6 +60,8 @@ class _Complete:
 class _Terminal(_Complete):
     """The snapshot is complete, or it has failed: both end a watch."""
 
+    name = "watch"
+
     def is_met(self, outcome: object) -> bool:
         return isinstance(outcome, Snapshot) and outcome.phase.is_terminal
 
@@ -66,6 +69,7 @@ class _Terminal(_Complete):
 class _Deleted(_OfPolls):
     """Civo says, by code, that the instance has no such snapshot."""
 
+    name = "wait_until_deleted"
     unmet = "was not seen to be gone"
 
     def is_met(self, outcome: object) -> bool:
@@ -77,6 +81,7 @@ class _Deleted(_OfPolls):
 class _Active(_OfPolls):
     """The instance is `ACTIVE`."""
 
+    name = "wait_until_active"
     unmet = "was not ACTIVE"
 
     def is_met(self, outcome: object) -> bool:
@@ -102,6 +107,10 @@ class HasStatus(_OfPolls):
     status: str
 
     @property
+    def name(self) -> str:
+        return "apply_restore"
+
+    @property
     def unmet(self) -> str:
         return f"was not {self.status}"
 
@@ -112,6 +121,7 @@ class HasStatus(_OfPolls):
 class _Gone(_OfPolls):
     """Civo says, by code, that the region has no such instance."""
 
+    name = "drill"
     unmet = "was not seen to be gone"
 
     def is_met(self, outcome: object) -> bool:
@@ -121,6 +131,7 @@ class _Gone(_OfPolls):
 class _Listed(_OfPolls):
     """The restored instance is in the list of instances."""
 
+    name = "wait_for_restored_instance"
     unmet = "was not listed"
 
     def is_met(self, outcome: object) -> bool:

@@ -12,10 +12,12 @@ from .._errors import AmbiguousInstanceError
 from .._http import endpoints
 from .._http.endpoints import Request
 from .._models import Instance, Restore
+from .._observers import Observers
 from .._policies import PollPolicy
 from . import alone
 from .goals import ACTIVE, GONE, LISTED, HasStatus
-from .wait import Goal, Target, Wait
+from .observed import observing
+from .wait import Goal, Wait
 
 T = TypeVar("T")
 
@@ -26,6 +28,11 @@ _MAX_PAGES = 100
 
 class Polls(Protocol):
     """What sends a request without retries: a `Caller`."""
+
+    @property
+    def observers(self) -> Observers | None:
+        """Those of its session."""
+        ...
 
     async def poll(self, request: Request[T], /) -> T:
         """Send it, and return what the response says."""
@@ -162,7 +169,9 @@ async def wait_until_listed(
     async def find() -> Instance | None:
         return mark.find(await _all_instances(caller, mark.region))
 
-    return await _until(LISTED, target, find, timeout=timeout, poll=poll, clock=clock)
+    wait: Wait[Instance] = Wait(target, LISTED, poll, timeout, clock.now())
+
+    return await _until_over(wait, find, clock, caller.observers)
 
 
 async def _until_goal(
@@ -181,25 +190,26 @@ async def _until_goal(
     )
     limit = None if timeout is None else max(timeout, 0.0)
 
-    return await _until(
-        goal, target, lambda: caller.poll(request), timeout=limit, poll=poll, clock=clock
-    )
+    wait: Wait[Instance] = Wait(target, goal, poll, limit, clock.now())
+
+    return await _until_over(wait, lambda: caller.poll(request), clock, caller.observers)
 
 
-async def _until(
-    goal: Goal,
-    target: Target,
+async def _until_over(
+    wait: Wait[Instance],
     fetch: Callable[[], Awaitable[Any]],
-    *,
-    timeout: float | None,
-    poll: PollPolicy,
     clock: Clock,
+    observers: Observers | None,
 ) -> Instance:
-    wait: Wait[Instance] = Wait(target, goal, poll, timeout, clock.now())
-    while not wait.is_over:
-        await alone.advance(wait, fetch, clock)
+    if observers is None:
+        while not wait.is_over:
+            await alone.advance(wait, fetch, clock)
+        return wait.result()
 
-    return wait.result()
+    with observing(observers, wait), observers.serving([wait]):
+        while not wait.is_over:
+            observers.report(wait, await alone.advance(wait, fetch, clock))
+        return wait.result()
 
 
 def _hostname_of(restore: Restore) -> str:

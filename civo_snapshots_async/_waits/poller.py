@@ -62,8 +62,10 @@ from .._errors import (
 from .._events import SnapshotEvent
 from .._http import endpoints
 from .._http.caller import Caller
+from .._http.endpoints import Request
 from .._log import About, log
 from .._models import Snapshot, SnapshotRef
+from .._observers import Observers
 from . import listing
 from .alone import no_response
 from .copies import copied
@@ -79,10 +81,13 @@ _MAX_AGE_OF_VOLUMES = 60.0
 class Poller:
     """Polls for all waits of one session, and wakes each when there is something new for it."""
 
-    def __init__(self, clock: Clock, caller: Caller, slots: int) -> None:
+    def __init__(
+        self, clock: Clock, caller: Caller, slots: int, observers: Observers | None = None
+    ) -> None:
         self._clock = clock
         self._caller = caller
         self._free = slots
+        self._observers = observers
         self._pools = Pools()
         self._in_flight: dict[Poll, None] = {}
         self._throttle = Throttle()
@@ -225,18 +230,10 @@ class Poller:
         poll.task.add_done_callback(partial(self._on_end, poll))
 
     async def _request(self, poll: Poll) -> object:
-        pool = poll.pool
-        if isinstance(poll.target, Topic):
-            ref = poll.target.ref
-            return await self._caller.poll(
-                endpoints.get_snapshot(SnapshotRef(ref.instance_id, ref.snapshot_id, ref.region))
-            )
-        if pool.is_of_account:
-            return await self._caller.poll(endpoints.list_account_snapshots(region=pool.region))
-
-        return await self._caller.poll(
-            endpoints.list_snapshots(pool.instance_id, region=pool.region)
-        )
+        if self._observers is None:
+            return await self._caller.poll(_request_of(poll))
+        with self._observers.serving([waiter.wait for waiter in poll.waiters]):
+            return await self._caller.poll(_request_of(poll))
 
     # ---- responses
 
@@ -397,10 +394,23 @@ class Poller:
         """Let a wait observe an outcome (invariant 6); wake its task, or let it sleep."""
         was_early = waiter.wait.is_early(sent_at)
         events = waiter.context.run(_observed, waiter, outcome, sent_at, now)
+        if events and self._observers is not None:
+            waiter.context.run(self._observers.report, waiter.wait, events)
         if waiter.is_woken_by(events):
             waiter.finish(events)
         elif waiter.place is None or not was_early:
             waiter.topic.pool.sleep(waiter, waiter.wait.due)
+
+
+def _request_of(poll: Poll) -> Request[Any]:
+    pool = poll.pool
+    if isinstance(poll.target, Topic):
+        ref = poll.target.ref
+        return endpoints.get_snapshot(SnapshotRef(ref.instance_id, ref.snapshot_id, ref.region))
+    if pool.is_of_account:
+        return endpoints.list_account_snapshots(region=pool.region)
+
+    return endpoints.list_snapshots(pool.instance_id, region=pool.region)
 
 
 def _observed(

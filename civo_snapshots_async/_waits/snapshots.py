@@ -1,6 +1,7 @@
 """Waiting until a snapshot is complete, and watching it: both drive one `Wait` to its end."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
 from inspect import isawaitable
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from .._models import Snapshot, SnapshotLike, SnapshotRef
 from .._policies import PollPolicy
 from . import alone
 from .goals import COMPLETE, DELETED, TERMINAL
+from .observed import Advance, observed, observed_watch
 from .poller import Poller
 from .saved import SavedWait
 from .wait import Goal, Wait
@@ -23,16 +25,6 @@ from .wait import Goal, Wait
 OnChange = Callable[[Snapshot, Snapshot], object]
 # All events that change what a wait has seen, as a change is reported with what was seen before.
 _CHANGES = (SnapshotSeen, StateChanged, DetailsChanged)
-
-
-class Advance(Protocol):
-    """What drives a wait until it is over, or until events of these types have come."""
-
-    def __call__(
-        self, wait: Wait[Snapshot], wakes_on: tuple[type, ...] = (), /
-    ) -> Awaitable[tuple[SnapshotEvent, ...]]:
-        """Poll when it is due, and return the events."""
-        ...
 
 
 class SnapshotSource(Protocol):
@@ -112,8 +104,13 @@ class SnapshotWaits(Poller):
     """The waits of one session for its snapshots, which share their polls."""
 
     def __init__(self, clock: Clock, caller: Caller, slots: int) -> None:
-        super().__init__(clock, caller, slots)
+        super().__init__(clock, caller, slots, caller.observers)
         self._ledger = caller.ledger
+
+    @property
+    def are_observed(self) -> bool:
+        """Whether observers follow them."""
+        return self._observers is not None
 
     def complete(
         self, ref: SnapshotRef, timeout: Seconds | None, poll: PollPolicy
@@ -132,6 +129,23 @@ class SnapshotWaits(Poller):
     ) -> Wait[Snapshot]:
         """Start a wait until the snapshot is gone."""
         return self._start(DELETED, ref, timeout, poll)
+
+    def follow(
+        self, wait: Wait[Snapshot], on_change: OnChange | None = None
+    ) -> Awaitable[Snapshot]:
+        """Drive a wait to its end as `until_complete` does; observers follow it."""
+        if self._observers is None:
+            return until_complete(wait, self.advance, on_change)
+        drive = partial(until_complete, wait, self.advance, on_change)
+
+        return observed(self._observers, wait, drive)
+
+    def watch(self, wait: Wait[Snapshot]) -> AsyncGenerator[SnapshotEvent, None]:
+        """Yield the events of a snapshot until it is terminal; observers follow it."""
+        if self._observers is None:
+            return watch(wait, self.advance)
+
+        return observed_watch(self._observers, wait, watch, self.advance)
 
     def save(self, ref: SnapshotRef, timeout: Seconds | None) -> SavedWait:
         """Return a wait that starts now, to be resumed."""

@@ -100,6 +100,11 @@ class Goal(Protocol):
     """What a wait waits for. It holds nothing: `goals` has one of each."""
 
     @property
+    def name(self) -> str:
+        """The session's method that waits for it, such as `wait_until_complete`."""
+        ...
+
+    @property
     def unmet(self) -> str:
         """The goal as a text of a wait that timed out, such as "was not complete"."""
         ...
@@ -194,6 +199,11 @@ class Wait(Generic[T]):
         self._end: Exception | None = None
 
     # ---- when
+
+    @property
+    def timeout(self) -> float | None:
+        """The seconds from the start to the deadline; `None` for no deadline."""
+        return self._timeout
 
     @property
     def deadline(self) -> float:

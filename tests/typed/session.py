@@ -1,7 +1,7 @@
 """The calls of a session, and what is built on them."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import aclosing, contextmanager
 from datetime import timedelta
 from ipaddress import IPv4Address
 from ssl import create_default_context
@@ -15,11 +15,14 @@ from civo_snapshots_async import (
     Batch,
     BatchOutcome,
     BatchResult,
+    CallEnded,
+    CallStarted,
     Clock,
     DrillReport,
     HttpOptions,
     Instance,
     LearnedPoll,
+    Observer,
     PollPolicy,
     PrunePlan,
     PruneResult,
@@ -32,6 +35,8 @@ from civo_snapshots_async import (
     SnapshotSession,
     SnapshotSource,
     SystemClock,
+    WaitEnded,
+    WaitStarted,
     http_ok,
     port_open,
     wait_until_complete,
@@ -66,6 +71,38 @@ HTTP = HttpOptions(
 RETRY = RetryPolicy(attempts=5, min_backoff=0.1, max_backoff=MINUTE, retry_updates=True, budget=100)
 
 
+class Follower:
+    """Writes down what happens: the shape of an observer."""
+
+    @contextmanager
+    def call(self, started: CallStarted) -> Generator[Callable[[CallEnded], None], None, None]:
+        """Use every field."""
+        assert_type(started.name, str)
+        assert_type(started.is_poll, bool)
+        print(started.method, started.url, started.instance_id, started.snapshot_id)
+        print(started.region, started.is_overwrite, started.waits)
+        yield lambda end: print(end.outcome, end.attempts, end.status, end.seconds, end.error)
+
+    @contextmanager
+    def wait(
+        self, started: WaitStarted
+    ) -> Generator[Callable[[SnapshotEvent | WaitEnded], None], None, None]:
+        """Use every field."""
+        print(started.name, started.instance_id, started.snapshot_id, started.region)
+        assert_type(started.timeout, float | None)
+        yield self.happened
+
+    def happened(self, event: SnapshotEvent | WaitEnded) -> None:
+        """Take an event, or the end."""
+        if isinstance(event, WaitEnded):
+            assert_type(event.snapshot, Snapshot | None)
+            print(event.outcome, event.polls, event.requests, event.seconds)
+            print(event.error, event.message)
+
+
+FOLLOWER: Observer = Follower()
+
+
 async def opening(http_session: aiohttp.ClientSession, clock: Clock) -> None:
     """Open one by hand, from the environment, and with everything that can be set."""
     async with SnapshotSession("token", region="LON1") as session:
@@ -83,6 +120,7 @@ async def opening(http_session: aiohttp.ClientSession, clock: Clock) -> None:
         retry=RETRY,
         resolve_timeout=MINUTE,
         http_session=http_session,
+        observers=[FOLLOWER],
         clock=clock,
     )
     session = SnapshotSession.from_env(
@@ -93,6 +131,7 @@ async def opening(http_session: aiohttp.ClientSession, clock: Clock) -> None:
         retry=None,
         resolve_timeout=0,
         http_session=http_session,
+        observers=(Follower(), FOLLOWER),
         clock=SystemClock(),
     )
     await session.aclose()

@@ -1,0 +1,189 @@
+"""The observers of one session, none of which can do harm.
+
+1. What an observer raises is logged, the first time, and goes no further, unless it is no
+   `Exception`: then it is raised, after all others have been left.
+2. An observer whose start has failed is not called for that call or wait again.
+3. Observers are left in reverse order, each after it has been given the end.
+"""
+
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from typing import Generic, TypeVar
+
+import attrs
+
+from ._clock import Clock
+from ._errors import CivoSnapshotsError
+from ._events import SnapshotEvent
+from ._log import About, log
+from ._observing import CallEnded, CallStarted, Observer, WaitEvent, WaitStarted
+
+T = TypeVar("T")
+
+
+class _Guarded:
+    """An observer whose errors are logged, the first one of them."""
+
+    __slots__ = ("_has_failed", "observer")
+
+    def __init__(self, observer: Observer) -> None:
+        self.observer = observer
+        self._has_failed = False
+
+    def run(self, step: Callable[..., object], *args: object) -> None:
+        """Call a function of the observer."""
+        try:
+            step(*args)
+        except Exception as error:  # noqa: BLE001 - an observer must not fail what it observes
+            self.note(error)
+
+    def note(self, error: Exception) -> None:
+        """Log an error of the observer, unless one was logged before."""
+        if self._has_failed:
+            return
+        self._has_failed = True
+        log(
+            "observer.failed",
+            About(),
+            "observer %s raised %s: %s; its further errors are not logged",
+            type(self.observer).__qualname__,
+            type(error).__name__,
+            error,
+        )
+
+
+class Observation(Generic[T]):
+    """One call or one wait, as the observers follow it."""
+
+    __slots__ = ("_entered",)
+
+    def __init__(self) -> None:
+        self._entered: list[
+            tuple[_Guarded, AbstractContextManager[object], Callable[[T], object]]
+        ] = []
+
+    def enter(
+        self,
+        guarded: _Guarded,
+        start: Callable[[Observer], AbstractContextManager[Callable[[T], object]]],
+    ) -> None:
+        """Let an observer start; one that can't takes no part."""
+        try:
+            manager = start(guarded.observer)
+            self._entered.append((guarded, manager, manager.__enter__()))
+        except Exception as error:  # noqa: BLE001 - as above
+            guarded.note(error)
+
+    def report(self, value: T) -> None:
+        """Give all of them what has happened."""
+        for guarded, _, given in self._entered:
+            guarded.run(given, value)
+
+    def close(self, end: T | None) -> None:
+        """Give each the end, if there is one, and leave it: the last one first."""
+        if not self._entered:
+            return
+        guarded, manager, given = self._entered.pop()
+        try:
+            if end is not None:
+                guarded.run(given, end)
+        finally:
+            try:
+                guarded.run(manager.__exit__, None, None, None)
+            finally:
+                self.close(end)
+
+
+@attrs.define(eq=False)
+class ObservedWait:
+    """A wait that is observed."""
+
+    started: WaitStarted
+    observation: Observation[WaitEvent]
+    requests: int = 0
+    """How many were sent for it."""
+
+
+# The waits for which the running code polls.
+_served: ContextVar[tuple[ObservedWait, ...]] = ContextVar("civo_snapshots_served", default=())
+
+
+class Observers:
+    """All observers of one session."""
+
+    def __init__(self, observers: Iterable[Observer], clock: Clock) -> None:
+        self.clock = clock
+        self._observers = tuple(map(_Guarded, observers))
+        self._waits: dict[object, ObservedWait] = {}
+
+    @staticmethod
+    def of(observers: Iterable[Observer], clock: Clock) -> "Observers | None":
+        """Check what a session is given; return `None` for no observers."""
+        given = tuple(observers)
+        for each in given:
+            # A class has the methods, too.
+            names = () if isinstance(each, type) else ("call", "wait")
+            if not (names and all(callable(getattr(each, name, None)) for name in names)):
+                raise TypeError(f"observers must be objects with `call` and `wait`, not {each!r}")
+
+        return Observers(given, clock) if given else None
+
+    def call(self, started: CallStarted) -> Observation[CallEnded]:
+        """Let all observers follow a call."""
+        return self._followed(lambda observer: observer.call(started))
+
+    @contextmanager
+    def waiting(self, wait: object, started: WaitStarted) -> Generator[ObservedWait, None, None]:
+        """Let all observers follow a wait, while it is inside."""
+        observation = self._followed(lambda observer: observer.wait(started))
+        observed = self._waits[wait] = ObservedWait(started, observation)
+        try:
+            yield observed
+        finally:
+            del self._waits[wait]
+
+    def report(self, wait: object, events: Iterable[SnapshotEvent]) -> None:
+        """Give the observers of a wait what has happened."""
+        for event in events:
+            self._waits[wait].observation.report(event)
+
+    @contextmanager
+    def serving(self, waits: Iterable[object]) -> Generator[None, None, None]:
+        """Note for whom the polls that are made inside are."""
+        token = _served.set(tuple(self._waits[wait] for wait in waits))
+        try:
+            yield
+        finally:
+            _served.reset(token)
+
+    def served(self) -> tuple[WaitStarted, ...]:
+        """Return for whom a poll is made, and count it as theirs."""
+        waits = _served.get()
+        for wait in waits:
+            wait.requests += 1
+
+        return tuple(wait.started for wait in waits)
+
+    def _followed(
+        self, start: Callable[[Observer], AbstractContextManager[Callable[[T], object]]]
+    ) -> Observation[T]:
+        observation: Observation[T] = Observation()
+        try:
+            for each in self._observers:
+                observation.enter(each, start)
+        except BaseException:
+            observation.close(None)
+            raise
+
+        return observation
+
+
+def error_name(error: BaseException | None) -> str:
+    """Return the class of an error, to be reported; empty for none."""
+    return "" if error is None else type(error).__name__
+
+
+def error_text(error: BaseException | None) -> str:
+    """Return the text of an error of ours, to be reported; any other may hold a secret."""
+    return str(error) if isinstance(error, CivoSnapshotsError) else ""
