@@ -156,12 +156,27 @@ class _JsonLines:
 
 
 class _Lines:
-    """Prints each event as a line of text, on stderr."""
+    """Prints each event as a line of text, on stderr.
+
+    A failed poll is printed when the wait has gone on after it: the last one ends the wait, as the
+    command's error. One that fails like the poll before is not printed again.
+    """
+
+    def __init__(self) -> None:
+        self._failure = ""
+        self._is_printed = True
 
     def report(self, event: SnapshotEvent) -> None:
         """Print an event, except the last one, which is the command's result."""
-        if not isinstance(event, SnapshotFinished):
-            say(in_words(event))
+        words = in_words(event)
+        if isinstance(event, PollFailed) and words == self._failure:
+            return
+        if not self._is_printed:
+            say(self._failure)
+        self._is_printed = not isinstance(event, PollFailed)
+        self._failure = "" if self._is_printed else words
+        if self._is_printed and not isinstance(event, SnapshotFinished):
+            say(words)
 
 
 def in_words(event: SnapshotEvent) -> str:

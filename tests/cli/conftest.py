@@ -36,8 +36,11 @@ def served(monkeypatch: pytest.MonkeyPatch, fake_clock: FakeClock) -> Iterator[F
 def run(
     time_passes_at_once: None,  # noqa: ARG001 - it gives every session the fake clock
     capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Run:
     """Return a function that runs the command, as the process would."""
+    # FakeCivo runs in another thread, which a loaded machine may not run for a while.
+    monkeypatch.setattr("civo_snapshots_async.testing._clock._BUSY_TURN", 0.02)
 
     def run_command(*arguments: str) -> Ended:
         capfd.readouterr()

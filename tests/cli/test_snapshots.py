@@ -147,6 +147,27 @@ class TestWaiting:
         assert ended.status == 5
         assert "snapshot snap-1 of instance web-1 failed: " in ended.err
 
+    def test_an_error_that_ends_it_is_printed_once(self, served: FakeCivo, run: Run) -> None:
+        """Not as a failed poll as well; the region is an option here."""
+        ended = run("wait", "no-such-instance", "snap-1")
+
+        (line,) = ended.err.splitlines()
+        assert (ended.status, kinds(served)) == (3, ["get"])
+        assert line.startswith("error: GET /v2/instances/no-such-instance/")
+        assert "pass --region" in line
+
+    def test_polls_that_fail_alike_are_one_line(self, served: FakeCivo, run: Run) -> None:
+        """It is printed when the wait has gone on."""
+        served.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=60))
+        served.inject("get", None, *[faults.status(503)] * 3, faults.status(502))
+
+        ended = run("wait", "web-1", "snap-1")
+
+        failed = [line for line in ended.err.splitlines() if "a poll failed" in line]
+        assert (ended.status, len(failed)) == (0, 2)
+        assert "503" in failed[0]
+        assert "502" in failed[1]
+
     def test_a_timeout_prints_how_to_wait_on(self, served: FakeCivo, run: Run) -> None:
         """The printed line is a command that works."""
         served.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=100))
