@@ -99,11 +99,16 @@ class AuditReport(Plain):
         return exposition(_gauges(self))
 
 
-def _lines(report: AuditReport) -> Iterator[str]:
-    total, wrong = len(report.entries), [entry for entry in report.entries if not entry.is_ok]
+def summary(report: AuditReport) -> str:
+    """Return how many instances are ok, as a line."""
+    total, ok = len(report.entries), sum(entry.is_ok for entry in report.entries)
     made_at = report.made_at.strftime("%Y-%m-%d %H:%M:%S %Z")
-    yield f"{report.region}, {made_at}: {total - len(wrong)} of {counted(total, 'instance')} ok"
-    yield from (f"  {entry}" for entry in wrong)
+
+    return f"{report.region}, {made_at}: {ok} of {counted(total, 'instance')} ok"
+
+
+def remarks(report: AuditReport) -> Iterator[str]:
+    """Return what there is to say besides the instances, line by line."""
     if report.orphans:
         count = counted(len(report.orphans), "snapshot")
         names = enumerated(named(each.name, each.id) for each in report.orphans)
@@ -112,6 +117,12 @@ def _lines(report: AuditReport) -> Iterator[str]:
         quota = report.quota
         yield f"quota: {quota.used} of {quota.limit} snapshots used, {quota.left} left"
     yield from (f"note: {on_one_line(note)}" for note in report.notes)
+
+
+def _lines(report: AuditReport) -> Iterator[str]:
+    yield summary(report)
+    yield from (f"  {entry}" for entry in report.entries if not entry.is_ok)
+    yield from remarks(report)
 
 
 def _gauges(report: AuditReport) -> Iterator[Gauge]:

@@ -1,4 +1,4 @@
-"""The commands over many instances: batch, prune, audit."""
+"""The commands over many instances: batch, prune."""
 
 import json
 import sys
