@@ -704,7 +704,7 @@ class TestAppliedBefore:
 
         assert len(caught.value.safety_snapshots) == 2
 
-    async def test_a_lost_restore_is_not_sent_again(
+    async def test_a_lost_restore_is_not_retried(
         self, civo: FakeCivo, session: SnapshotSession, plan: RestorePlan
     ) -> None:
         """It may have been done."""
@@ -777,7 +777,7 @@ class TestWithoutASafetySnapshot:
         assert outcomes == [Restore, *[RestoreAlreadyAppliedError] * 4]
         assert writes(civo) == ["restore"]
 
-    async def test_one_that_was_lost_is_not_sent_again(
+    async def test_one_that_was_lost_is_not_retried(
         self, civo: FakeCivo, session: SnapshotSession, plan: RestorePlan
     ) -> None:
         """By this session."""
@@ -790,7 +790,7 @@ class TestWithoutASafetySnapshot:
 
         assert writes(civo) == ["restore"]
 
-    async def test_one_that_was_canceled_is_not_sent_again(
+    async def test_one_that_was_canceled_is_not_retried(
         self, civo: FakeCivo, session: SnapshotSession, plan: RestorePlan
     ) -> None:
         """It may have been done."""
@@ -804,7 +804,7 @@ class TestWithoutASafetySnapshot:
 
         assert writes(civo) == ["restore"]
 
-    async def test_one_that_was_not_done_may_be_sent_again(
+    async def test_one_that_was_not_done_may_be_retried(
         self, civo: FakeCivo, session: SnapshotSession, web: FakeInstance, plan: RestorePlan
     ) -> None:
         """Civo has refused it."""

@@ -140,7 +140,7 @@ async def cancel_me() -> None:
     task.cancel()
 
 
-async def cancelled_at(step: int, session: SnapshotSession, case: Case) -> bool:
+async def canceled_at(step: int, session: SnapshotSession, case: Case) -> bool:
     """Apply a plan, and cancel that at a step; tell whether it got there."""
     steps = Steps(step, cancel_me)
 
@@ -188,10 +188,10 @@ def world(civo: FakeCivo, fake_clock: FakeClock) -> World:
     return World(civo, fake_clock)
 
 
-@pytest.fixture(params=["in process", "no refusal"])
-def _refusal(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=["in process", "no error response"])
+def _error_response(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a Civo that refuses two creations at once, and then one that does not."""
-    if request.param == "no refusal":
+    if request.param == "no error response":
         monkeypatch.setattr(_account, "_is_in_process", lambda _: False)
 
 
@@ -201,7 +201,7 @@ async def test_a_crash_at_each_await_and_another_process(world: World) -> None:
     for step in itertools.count():
         case = await world.new_case()
         async with world.process() as session:
-            was_reached = await cancelled_at(step, session, case)
+            was_reached = await canceled_at(step, session, case)
         by_first = world.overwrites(case)
 
         second = await world.apply(case)
@@ -221,7 +221,7 @@ async def test_a_crash_at_each_await_and_the_same_session(world: World) -> None:
     for step in itertools.count():
         case = await world.new_case()
         async with world.process() as session:
-            was_reached = await cancelled_at(step, session, case)
+            was_reached = await canceled_at(step, session, case)
             by_first = world.overwrites(case)
             has_claim = len(world.civo.snapshots(case.web.id)) > 1
 
@@ -236,7 +236,7 @@ async def test_a_crash_at_each_await_and_the_same_session(world: World) -> None:
     assert {(0, 1, False), (0, 0, True), (1, 1, True)} <= set(done)
 
 
-@pytest.mark.usefixtures("_refusal")
+@pytest.mark.usefixtures("_error_response")
 async def test_a_process_that_stalls_at_each_await_and_another_one(world: World) -> None:
     """It is not dead, and goes on after the other one has ended: no claim is handed on."""
     for step in itertools.count():
@@ -274,7 +274,7 @@ async def test_two_processes_that_stall_at_each_await(
         assert world.overwrites(case) == sum(isinstance(each, Restore) for each in outcomes)
 
 
-@pytest.mark.usefixtures("_refusal")
+@pytest.mark.usefixtures("_error_response")
 async def test_many_processes_at_one_moment(world: World) -> None:
     """At most one overwrites; which one, or whether any, is left to chance."""
     case = await world.new_case()

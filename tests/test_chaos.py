@@ -63,13 +63,13 @@ class Ledger:
     async def call(self, kind: str, done: str, awaitable: Awaitable[T]) -> T | None:
         """Make a call, and compare what it reports with its effects."""
         try:
-            answer = await awaitable
+            result = await awaitable
         except CivoSnapshotsError as error:
             self.judge(kind, error, self.effects(kind))
             return None
         assert self.effects(kind) == 1, f"{kind} returned without exactly one effect"
         self.came_to[done] += 1
-        return answer
+        return result
 
     def judge(self, kind: str, error: CivoSnapshotsError, effects: int) -> None:
         """Compare what an error reports with the effects of its call."""

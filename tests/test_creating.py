@@ -385,10 +385,10 @@ class TestTwoClocks:
             (-3600, "not it"),
             (-1.001, "not it"),
             (-1, "not it"),
-            (-0.999, "adopted"),
-            (0, "adopted"),
-            (0.999, "adopted"),
-            (1, "adopted"),
+            (-0.999, "resolved"),
+            (0, "resolved"),
+            (0.999, "resolved"),
+            (1, "resolved"),
             (1.001, "may be it"),
             (2, "may be it"),
             (30, "may be it"),
@@ -403,7 +403,7 @@ class TestTwoClocks:
 
         (outcome,) = await both(server.create(REQUEST, lose))
 
-        assert isinstance(outcome, Snapshot) == (became == "adopted")
+        assert isinstance(outcome, Snapshot) == (became == "resolved")
         if isinstance(outcome, OutcomeUnknownError):
             assert bool(outcome.candidates) == (became == "may be it")
 
@@ -626,10 +626,10 @@ class TestTwoAtOnce:
             await server.clock.sleep(after)
             return server.snapshots[0]
 
-        lost, answered = await both(server.create(REQUEST, lose), server.create(REQUEST, send))
+        lost, created = await both(server.create(REQUEST, lose), server.create(REQUEST, send))
 
         assert isinstance(lost, OutcomeUnknownError)
-        assert answered == server.snapshots[0]
+        assert created == server.snapshots[0]
 
     @pytest.mark.parametrize(
         "other",
@@ -653,11 +653,11 @@ class TestTwoAtOnce:
         """A batch gives the same name to a snapshot of each."""
         server.snapshots = [made(3600)]
         elsewhere = endpoints.create_snapshot("web-2", region="FAKE1", name="nightly")
-        under_way = asyncio.ensure_future(server.create(elsewhere, lambda: server.clock.sleep(900)))
+        in_flight = asyncio.ensure_future(server.create(elsewhere, lambda: server.clock.sleep(900)))
         await asyncio.sleep(0)
 
         assert (await server.create(REQUEST, lose)).id == "snap-1"
-        under_way.cancel()
+        in_flight.cancel()
 
     async def test_one_that_was_canceled_may_have_made_it(self, server: Server) -> None:
         """So the next one of that name does not take it for its own."""

@@ -133,7 +133,7 @@ class TestOnce:
 
         assert restores(civo) == 1
 
-    async def test_an_accepted_restore_is_not_sent_again(
+    async def test_an_accepted_restore_is_not_retried(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
         """Where its instance is not listed in time; a later call goes on waiting for it."""

@@ -138,11 +138,11 @@ def replies(
     """Reply to the questions of an example, to the first by its text; return what was asked."""
     asked: list[str] = []
 
-    def answer(question: str) -> str:
+    def respond(question: str) -> str:
         asked.append(question)
         return reply(question) if len(asked) == 1 else others[len(asked) - 2]
 
-    monkeypatch.setattr(builtins, "input", answer)
+    monkeypatch.setattr(builtins, "input", respond)
     return asked
 
 

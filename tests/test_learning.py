@@ -84,7 +84,7 @@ class TestMemory:
 
         assert learned.durations("web-1") == tuple(map(float, range(10, 30)))
 
-    def test_the_instance_learned_from_longest_ago_is_forgotten(self) -> None:
+    def test_the_oldest_instance_is_forgotten(self) -> None:
         """Where there are too many."""
         learned = LearnedPoll(max_instances=2)
         for instance_id in ("a", "b", "a", "c"):

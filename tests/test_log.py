@@ -528,7 +528,7 @@ async def resumed(session: SnapshotSession) -> None:
 
 
 async def resumed_late(session: SnapshotSession) -> None:
-    """Resume a wait whose time is up."""
+    """Resume a wait whose deadline has passed."""
     token = session.save_wait("web-1", "nothing", timeout=20)
     await session.clock.sleep(30)
     await session.resume(token)
@@ -634,7 +634,7 @@ class TestWaits:
         event: str,
         snapshot_id: str | None,
     ) -> None:
-        """For a deletion, for an instance, for a token whose time was up."""
+        """For a deletion, for an instance, for a saved wait after its deadline."""
         shown = {
             "id": "web-1",
             "hostname": "web-1",
@@ -840,7 +840,7 @@ class TestCheckpoints:
             (faults.status(409), "checkpoint.rollback_failed"),
             (faults.close(effect=True), "checkpoint.rollback_unknown"),
         ],
-        ids=["begun", "refused", "lost"],
+        ids=["started", "refused", "lost"],
     )
     async def test_a_rollback_has_a_record_of_its_own(
         self,

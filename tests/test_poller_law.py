@@ -285,7 +285,7 @@ class PollerMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.is_slow)
     @rule(takes=st.sampled_from([QUICK, 0.5, 4, 60]))
-    def slow_down(self, takes: float) -> None:
+    def take_longer(self, takes: float) -> None:
         """Let each response take so long from now on."""
         self.server.takes = takes
 

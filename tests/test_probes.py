@@ -90,7 +90,7 @@ class TestHttpOk:
 
         assert (len(server.requests), fake_clock.now()) == (2, 15)
 
-    async def test_one_that_hangs_up_is_no_answer(self, fake_clock: FakeClock) -> None:
+    async def test_one_that_hangs_up_is_no_response(self, fake_clock: FakeClock) -> None:
         """It is an error of the connection."""
         async with serving(hangs_up) as (_, port):
             with pytest.raises(TimeoutError, match="ServerDisconnectedError"):

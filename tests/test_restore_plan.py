@@ -181,7 +181,7 @@ class TestInWords:
         ["web-1 (ACTIVE).\nIt is safe to approve", "web\u202e-1", "web\r", "\x1b[2J"],
         ids=["line", "direction", "return", "escape"],
     )
-    def test_no_name_looks_like_a_sentence_of_the_plan(self, name: str) -> None:
+    def test_no_name_reads_as_a_sentence_of_the_plan(self, name: str) -> None:
         """What can't be printed on one line is shown escaped."""
         plan = attrs.evolve(PLAN, facts=attrs.evolve(FACTS, hostname=name, snapshot_name=name))
 

@@ -188,13 +188,13 @@ async def test_a_session_closed_before_a_retry_reports_the_attempt_before(
 
 async def test_the_response_has_what_each_attempt_got(fake_clock: FakeClock) -> None:
     """So that the error made of it has it."""
-    script = Script(fake_clock, respond(503), lost(sent=False), respond(429, "slow_down"), takes=2)
+    script = Script(fake_clock, respond(503), lost(sent=False), respond(429, "too_fast"), takes=2)
 
     response = await send(script)
 
     first, second = fake_clock.slept[1::2]
     assert [(each.outcome, each.may_have_arrived) for each in response.attempts] == [
-        ("503", True), ("lost", False), ("429 slow_down", False),
+        ("503", True), ("lost", False), ("429 too_fast", False),
     ]  # fmt: skip
     assert [each.elapsed for each in response.attempts] == pytest.approx(
         [2, 4 + first, 6 + first + second]

@@ -288,10 +288,10 @@ class TestWithACallersSession:
 
     async def test_its_pool_is_its_own(self) -> None:
         """A wait in it is not taken for a slow connection."""
-        answers = asyncio.Event()
+        may_respond = asyncio.Event()
 
         async def slowly(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await answers.wait()
+            await may_respond.wait()
             writer.write(http("200 OK", SNAPSHOT))
 
         connector = aiohttp.TCPConnector(limit=1)
@@ -300,7 +300,7 @@ class TestWithACallersSession:
             async with asyncio.TaskGroup() as group:
                 for _ in range(3):
                     group.create_task(get(session))
-                asyncio.get_running_loop().call_later(0.05, answers.set)
+                asyncio.get_running_loop().call_later(0.05, may_respond.set)
 
         assert len(server.requests) == 3
 

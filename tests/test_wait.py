@@ -148,7 +148,7 @@ def test_after_a_second_stall_there_is_none() -> None:
 
 
 @pytest.mark.parametrize("outcome", [PENDING, LOST, GONE], ids=["pending", "lost", "gone"])
-def test_a_wait_whose_time_was_up_polls_once(outcome: Snapshot | Exception) -> None:
+def test_a_wait_that_starts_after_its_deadline_polls_once(outcome: Snapshot | Exception) -> None:
     """And takes whatever time that takes."""
     wait = started(0)
 
@@ -205,7 +205,7 @@ def test_a_consumer_who_comes_back_in_time_changes_nothing() -> None:
 
 
 def test_a_consumer_who_takes_longer_than_the_interval_starts_a_new_one() -> None:
-    """Else a slow one would have the server polled without a pause."""
+    """Otherwise a slow consumer would make polls follow each other without an interval."""
     wait = started()
     polled(wait, 100.0, PENDING)
 

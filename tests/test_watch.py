@@ -65,10 +65,10 @@ class TestEvents:
         renamed = attrs.evolve(before, name="weekly")
         turned = make_snapshot("Pending", {"b": "", "a": ""})
 
-        told = make_snapshot("Pending", {"a": "", "b": ""}, message="in a queue")
+        after = make_snapshot("Pending", {"a": "", "b": ""}, message="in a queue")
 
         assert events_between(before, renamed) == (DetailsChanged(snapshot=renamed),)
-        assert events_between(before, told) == (DetailsChanged(snapshot=told),)
+        assert events_between(before, after) == (DetailsChanged(snapshot=after),)
         assert events_between(before, turned) == (DetailsChanged(snapshot=turned),)
         assert events_between(before, before) == ()
 

@@ -1,4 +1,4 @@
-"""One word for one thing: the package and the docs use the words that people search for."""
+"""One word for one thing: the package, its tests and docs use the words that people search for."""
 
 import re
 from pathlib import Path
@@ -13,6 +13,7 @@ PATHS = sorted(
     path
     for pattern in (
         "civo_snapshots_async/**/*.py",
+        "tests/**/*.py",
         "docs/**/*.md",
         "examples/*.py",
         "README.md",
@@ -20,7 +21,7 @@ PATHS = sorted(
         "CONTRIBUTING.md",
     )
     for path in ROOT.glob(pattern)
-    if "_build" not in path.parts
+    if "_build" not in path.parts and path != Path(__file__)
 )
 # What not to write, as a regular expression in any case, and what to write instead. A space stands
 # for a line break as well; an identifier's `_` ends a word.
@@ -53,8 +54,8 @@ SWAPPED: dict[str, str] = {
     r"his own|how manieth": "their own, how many",
     r"colou(r|rs|red)|behaviou(r|rs)|(?<!\.)cancell(ed|ing)": "color, behavior, canceled",
 }
-# Between two words: a space, or the end of a line, of a comment as well.
-BETWEEN = r"\s+(?:#\s+)?"
+# Between two words: a space, the end of a line, of a comment as well, or the `_` of a name.
+BETWEEN = r"(?:\s+(?:#\s+)?|_)"
 PATTERNS = {
     re.compile(rf"(?<![a-z])(?:{words.replace(' ', BETWEEN)})(?![a-z])", re.IGNORECASE): instead
     for words, instead in SWAPPED.items()
@@ -68,6 +69,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "repeat(chunk",
         "504 Gateway Time-out",
     ),
+    "tests/fake/test_faults_responses.py": ("504 Gateway Time-out",),
 }
 
 

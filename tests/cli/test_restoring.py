@@ -17,7 +17,7 @@ from civo_snapshots_async.testing import FakeCivo, FakeInstance, faults, scripts
 from .conftest import Ended, Run
 
 WRITES = {"create", "restore", "delete"}
-ERROR = ApiError("Civo answered 503", status=503, method="GET", path="/v2")
+ERROR = ApiError("Civo returned 503", status=503, method="GET", path="/v2")
 Types = Callable[[str], io.StringIO]
 
 
@@ -195,7 +195,7 @@ class TestOnATerminal:
         word = "web-1" if option == "--overwrite" else "yes"
         assert f"it, type {word}: " in shown.getvalue()
 
-    def test_a_name_that_can_not_be_typed_is_not_asked_for(
+    def test_a_name_that_can_not_be_typed_is_not_requested(
         self, served: FakeCivo, web: FakeInstance, run: Run, types: Types
     ) -> None:
         """The id is."""
@@ -298,7 +298,7 @@ class TestAPlan:
         assert web.disk == "release 1"
 
     @pytest.mark.parametrize("command", ["apply", "undo"])
-    def test_is_asked_for_without_a_terminal(
+    def test_is_requested_without_a_terminal(
         self, served: FakeCivo, web: FakeInstance, run: Run, tmp_path: Path, command: str
     ) -> None:
         """Applied or undone: each is a restore."""

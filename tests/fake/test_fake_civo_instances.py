@@ -211,10 +211,10 @@ async def test_an_instance_can_be_deleted(fake_clock: FakeClock, call: Caller, n
         talk = Caller(civo, call.session)
 
         reply = await talk("DELETE", name)
-        refusals = [(await talk("GET", path)).error for path in (name, f"{name}/snapshots")]
+        errors = [(await talk("GET", path)).error for path in (name, f"{name}/snapshots")]
 
     assert (reply.status, reply.document) == (200, {"result": "success"})
-    assert refusals == [(404, "database_instance_find")] * 2
+    assert errors == [(404, "database_instance_find")] * 2
     assert [(each.kind, each.instance_id, each.snapshot_id) for each in civo.effects] == [
         ("delete_instance", "web-1", "")
     ]

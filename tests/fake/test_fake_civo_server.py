@@ -200,10 +200,10 @@ async def main():
             civo.add_instance()
             url = civo.api_url + "/v2/instances/web-1/snapshots?region=FAKE1"
             headers = {"Authorization": "bearer " + civo.token}
-            async with session.post(url, headers=headers) as answer:
-                assert answer.status == 201
-            async with session.post(url, headers=headers) as answer:
-                assert answer.status == 409
+            async with session.post(url, headers=headers) as response:
+                assert response.status == 201
+            async with session.post(url, headers=headers) as response:
+                assert response.status == 409
 
 asyncio.run(main())
 """

@@ -35,11 +35,11 @@ async def test_serves_until_interrupted() -> None:
         *("curl", "-q", "-sS", "--noproxy", "*", *shlex.split(printed[-1])[1:]),
         stdout=asyncio.subprocess.PIPE,
     )
-    answer, _ = await curl.communicate()
+    response, _ = await curl.communicate()
     server.send_signal(signal.SIGINT)
     rest, errors = await server.communicate()
 
-    assert json.loads(answer)["name"] == "before-upgrade"
+    assert json.loads(response)["name"] == "before-upgrade"
     assert (server.returncode, rest, complaints(errors.decode())) == (0, b"", "")
 
 

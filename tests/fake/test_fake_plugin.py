@@ -20,8 +20,8 @@ async def test_restores(civo, fake_clock):
     async with aiohttp.ClientSession() as session:
         url = f"{civo.api_url}/v2/instances/web-1/snapshots?region={civo.region}"
         headers = {"Authorization": f"bearer {civo.token}"}
-        async with session.get(url, headers=headers) as answer:
-            assert [item["id"] for item in await answer.json()] == [snapshot.id]
+        async with session.get(url, headers=headers) as response:
+            assert [item["id"] for item in await response.json()] == [snapshot.id]
     assert civo.requests[0].at == fake_clock.now()
 """
 

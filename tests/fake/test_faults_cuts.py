@@ -193,7 +193,7 @@ async def test_another_injection_does_not_wait_for_it(civo: FakeCivo) -> None:
 
 
 async def test_hidden_resends_show(civo: FakeCivo, call: Caller) -> None:
-    """What aiohttp sends again on its own is recorded, and on which connection it came."""
+    """Retries that aiohttp makes by itself are recorded, each with its connection."""
     civo.inject("list", None, faults.stale())
 
     replies = [await call("GET", "web-1/snapshots") for _ in range(2)]

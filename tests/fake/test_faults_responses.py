@@ -60,10 +60,10 @@ async def test_what_the_response_is(
     """Status, type and body are as made up."""
     civo.inject("create", fault)
 
-    async with aiohttp.ClientSession() as session, post(session, civo) as answer:
-        got = await answer.read()
+    async with aiohttp.ClientSession() as session, post(session, civo) as response:
+        got = await response.read()
 
-    assert (answer.status, answer.content_type, got) == (status, content_type, body)
+    assert (response.status, response.content_type, got) == (status, content_type, body)
 
 
 @pytest.mark.parametrize(
@@ -77,10 +77,10 @@ async def test_gateways_respond_with_html(civo: FakeCivo, fault: Fault, title: s
     """The page of something in the way, that knows nothing of Civo's API."""
     civo.inject("create", fault)
 
-    async with aiohttp.ClientSession() as session, post(session, civo) as answer:
-        got = await answer.text()
+    async with aiohttp.ClientSession() as session, post(session, civo) as response:
+        got = await response.text()
 
-    assert (answer.status, answer.content_type) == (int(title[:3]), "text/html")
+    assert (response.status, response.content_type) == (int(title[:3]), "text/html")
     assert f"<h1>{title}</h1>" in got
 
 
@@ -157,8 +157,8 @@ async def test_headers_go_in_place_of_fakecivos_own(civo: FakeCivo) -> None:
     headers = {"date": "never", "content-type": "a/b", "X-Request-Id": "7"}
     civo.inject("create", faults.status(500, body="{}", headers=headers))
 
-    async with aiohttp.ClientSession() as session, post(session, civo) as answer:
-        got = answer.headers
+    async with aiohttp.ClientSession() as session, post(session, civo) as response:
+        got = response.headers
 
     assert [got.getall(name) for name in headers] == [["never"], ["a/b"], ["7"]]
 
@@ -237,12 +237,12 @@ async def test_a_huge_body_is_json_of_that_size(
     """Nothing but its size is wrong, whether the head declares it or not."""
     civo.inject("create", faults.huge(size, declared=declared))
 
-    async with aiohttp.ClientSession() as session, post(session, civo) as answer:
-        got = await answer.read()
+    async with aiohttp.ClientSession() as session, post(session, civo) as response:
+        got = await response.read()
 
     assert len(got) == size
     assert set(json.loads(got)) == {"name"}
-    assert answer.content_length == (size if declared else None)
+    assert response.content_length == (size if declared else None)
 
 
 @pytest.mark.parametrize("size", [12, 1_000_000, 10_000_000])
@@ -252,11 +252,11 @@ async def test_a_bomb_is_small_until_it_is_unpacked(civo: FakeCivo, size: int) -
 
     async with (
         aiohttp.ClientSession(auto_decompress=False) as session,
-        post(session, civo) as answer,
+        post(session, civo) as response,
     ):
-        got = await answer.read()
+        got = await response.read()
 
-    assert answer.headers["Content-Encoding"] == "gzip"
+    assert response.headers["Content-Encoding"] == "gzip"
     assert len(got) < 100 + size // 500
     assert len(unpacked := gzip.decompress(got)) == size
     assert set(json.loads(unpacked)) == {"name"}
@@ -266,8 +266,8 @@ async def test_a_bomb_goes_off(civo: FakeCivo) -> None:
     """A client that unpacks what comes gets all of it."""
     civo.inject("create", faults.bomb(10_000_000))
 
-    async with aiohttp.ClientSession() as session, post(session, civo) as answer:
-        got = await answer.read()
+    async with aiohttp.ClientSession() as session, post(session, civo) as response:
+        got = await response.read()
 
     assert len(got) == 10_000_000
 

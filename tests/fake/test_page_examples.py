@@ -136,11 +136,11 @@ async def test_the_node_update(page: FakeCivo) -> None:
     headers = {"Authorization": "Bearer 12345", "Content-Length": "0"}
     async with (
         aiohttp.ClientSession() as session,
-        session.put(url, headers=headers, skip_auto_headers=["Content-Type"]) as answer,
+        session.put(url, headers=headers, skip_auto_headers=["Content-Type"]) as response,
     ):
-        document = await answer.json()
+        document = await response.json()
 
-    assert (answer.status, document["name"]) == (200, before)
+    assert (response.status, document["name"]) == (200, before)
     assert page.requests[0].body == b""
     assert "Content-Type" not in page.requests[0].headers
 
@@ -155,8 +155,8 @@ async def test_the_ruby_update(page: FakeCivo) -> None:
 
     async with (
         aiohttp.ClientSession() as session,
-        session.put(url, data="name=instance-snapshot-something-here", headers=headers) as answer,
+        session.put(url, data="name=instance-snapshot-something-here", headers=headers) as response,
     ):
-        document = await answer.json()
+        document = await response.json()
 
-    assert (answer.status, document["name"]) == (200, "instance-snapshot-something-here")
+    assert (response.status, document["name"]) == (200, "instance-snapshot-something-here")
