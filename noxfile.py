@@ -119,6 +119,15 @@ def lowest(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or IN_PARALLEL))
 
 
+@nox.session(default=False)
+def programs(session: nox.Session) -> None:
+    """Run the programs that stand on other libraries, the web page in Chromium."""
+    if shutil.which("chromium") is None:
+        session.error("no Chromium on the PATH: `apt-get install chromium`")
+    session.install("--editable", ".", *dependency_group("programs"))
+    session.run("pytest", "tests/apps", *(session.posargs or IN_PARALLEL))
+
+
 @nox.session
 def install(session: nox.Session) -> None:
     """Run each command by which a page installs the project, in a fresh clone."""

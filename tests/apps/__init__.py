@@ -1,0 +1,1 @@
+"""Programs that stand on other libraries: `nox -s programs`; plain `pytest` leaves them out."""
