@@ -1,6 +1,7 @@
 """The architecture: which file imports which, and what is public."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ def imports(file: str) -> tuple[set[str], set[str]]:
 def test_every_file_has_its_place() -> None:
     """A new file is drawn into the picture."""
     paths = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py")]
-    above = {"testing", "cli", "__main__.py"}
+    above = {"testing", "telemetry", "cli", "__main__.py"}
     files = {".".join(path.with_suffix("").parts) for path in paths if path.parts[0] not in above}
 
     assert files == set(FILES)
@@ -128,6 +129,18 @@ def test_only_the_verbs_are_loaded_by_name() -> None:
 
     assert {file for file in FILES if "importlib" in imports(file)[1]} == {"_verbs"}
     assert drawn == {name: getattr(_verbs, name).__name__ for name in _verbs.__all__}
+
+
+@pytest.mark.parametrize(
+    ("file", "library"), [("opentelemetry", "opentelemetry"), ("prometheus", "prometheus_client")]
+)
+def test_an_observer_knows_public_names_and_one_library(file: str, library: str) -> None:
+    """It is what its users could write."""
+    ours, others = imports(f"telemetry.{file}")
+
+    # The package itself: mypy knows which of its names are public.
+    assert ours == {""}
+    assert others - sys.stdlib_module_names == {library}
 
 
 def test_public_names_are_those_of_the_package() -> None:

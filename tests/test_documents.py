@@ -26,6 +26,7 @@ from civo_snapshots_async import (
     testing,
 )
 from civo_snapshots_async._http import endpoints, retry, transport
+from civo_snapshots_async.telemetry import opentelemetry, prometheus
 from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, laws, pytest_plugin, scripts
 
 from .serving import serving
@@ -240,7 +241,16 @@ def test_the_reference_has_every_public_name() -> None:
     """Public means listed; neither a name that is missing nor one that is no more."""
     public = {
         f"{module.__name__}.{name}"
-        for module in (civo_snapshots_async, testing, scripts, faults, laws, pytest_plugin)
+        for module in (
+            civo_snapshots_async,
+            testing,
+            scripts,
+            faults,
+            laws,
+            pytest_plugin,
+            opentelemetry,
+            prometheus,
+        )
         for name in module.__all__
     } - {scripts.__name__, faults.__name__, laws.__name__}
 

@@ -13,10 +13,11 @@ import pytest
 
 import civo_snapshots_async
 from civo_snapshots_async import testing
+from civo_snapshots_async.telemetry import opentelemetry, prometheus
 from civo_snapshots_async.testing import faults, scripts
 
 TYPED = Path(__file__).parent / "typed"
-MODULES = (civo_snapshots_async, testing, faults, scripts)
+MODULES = (civo_snapshots_async, testing, faults, scripts, opentelemetry, prometheus)
 NAMES = [(module, name) for module in MODULES for name in module.__all__]
 
 

@@ -7,7 +7,7 @@ it: each test that keeps a promise of docs/explanation/reliability.md.
 import importlib
 import re
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ import pytest
 
 _PROMISES = Path(__file__).parents[2] / "docs" / "explanation" / "reliability.md"
 # All of it keeps promises, whether the page names the very test or not.
-_WHOLE_FILES = {"test_instrumented.py", "test_reliability.py"}
+_WHOLE_FILES = {"test_instrumented.py", "test_instrumented_aiohttp.py", "test_reliability.py"}
 
 
 @attrs.define
@@ -38,9 +38,17 @@ class Tool(Protocol):
         """Record what is requested inside."""
         ...
 
+    def switched_off(self) -> AbstractContextManager[None]:
+        """Leave aiohttp as it is, while inside."""
+        ...
+
 
 class OurOwn:
     """Does to aiohttp what they do, where none of them is installed."""
+
+    def switched_off(self) -> AbstractContextManager[None]:
+        """Do nothing: it is off."""
+        return nullcontext()
 
     @contextmanager
     def tracing(self) -> Iterator[Trace]:
@@ -101,3 +109,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def tracing(pytestconfig: pytest.Config) -> Callable[[], AbstractContextManager[Trace]]:
     """Return what records the requests that are made inside of it."""
     return pytestconfig.stash[_TOOL].tracing
+
+
+def switched_off(config: pytest.Config) -> AbstractContextManager[None]:
+    """Switch off what traces the whole run, while inside."""
+    return config.stash[_TOOL].switched_off()

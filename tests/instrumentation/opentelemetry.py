@@ -18,11 +18,18 @@ class OpenTelemetry:
 
     def __init__(self) -> None:
         self._exporter = InMemorySpanExporter()
-        provider = TracerProvider()
-        provider.add_span_processor(SimpleSpanProcessor(self._exporter))
+        self._provider = TracerProvider()
+        self._provider.add_span_processor(SimpleSpanProcessor(self._exporter))
         os.environ["OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST"] = ".*"
         os.environ["OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_RESPONSE"] = ".*"
-        AioHttpClientInstrumentor().instrument(tracer_provider=provider)
+        AioHttpClientInstrumentor().instrument(tracer_provider=self._provider)
+
+    @contextmanager
+    def switched_off(self) -> Iterator[None]:
+        """Leave aiohttp as it is, while inside."""
+        AioHttpClientInstrumentor().uninstrument()
+        yield
+        AioHttpClientInstrumentor().instrument(tracer_provider=self._provider)
 
     @contextmanager
     def tracing(self) -> Iterator[Trace]:

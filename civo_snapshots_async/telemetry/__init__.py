@@ -1,0 +1,1 @@
+"""Observers for `SnapshotSession(observers=…)`, each with an extra of its own."""
