@@ -123,7 +123,7 @@ class Scratch:
                 request = endpoints.get_instance(instance.id, region=self.region)
                 shown = await caller.call(request)
             except InstanceNotFoundError:
-                if not any(self._may_be(each, instance) for each in listed):
+                if self._is_gone(instance, listed):
                     return None
         except CivoSnapshotsError as error:
             if isinstance(error, SessionClosedError):
@@ -132,8 +132,11 @@ class Scratch:
 
         return tuple(self._against(instance, listed, shown))
 
-    def _may_be(self, listed: Instance, instance: Instance) -> bool:
-        return _key(listed.id) == _key(instance.id) or self._has_hostname(listed)
+    def _is_gone(self, own: Instance, listed: tuple[Instance, ...]) -> bool:
+        """Tell whether a list that is not cut (invariant 6) shows nothing that may be it."""
+        may_be = [x for x in listed if _key(x.id) == _key(own.id) or self._has_hostname(x)]
+
+        return not may_be and any(_with_id(self.source_id, listed))
 
     def _against(
         self, own: Instance, listed: tuple[Instance, ...], shown: Instance | None
@@ -141,7 +144,7 @@ class Scratch:
         """Say what speaks against deleting `own`, by a list and a get of it."""
         yield from self._against_id(own.id)
         if shown is None:
-            yield "a list shows it, or another one with its host name, and a get does not"
+            yield "a get does not show it"
         elif _key(shown.id) != _key(own.id):
             yield f"a get of it shows {shown}"
         elif not self._has_hostname(shown):

@@ -42,7 +42,9 @@ def on_one_line(text: str) -> str:
 
 
 def named(name: str, identifier: str) -> str:
-    """Return a name with its id, or the id alone if the name is the same or empty."""
+    """Return a name with its id, or one of them if the other is the same or empty."""
     name, identifier = on_one_line(name), on_one_line(identifier)
+    if not identifier:
+        return name
 
     return identifier if name in {"", identifier} else f"{name} ({identifier})"
