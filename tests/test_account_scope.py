@@ -70,7 +70,7 @@ async def test_a_name_is_searched_for_with_its_instance(
 
 
 async def test_one_alone_is_polled_by_gets(civo: FakeCivo, session: SnapshotSession) -> None:
-    """A list of the account would be large for it."""
+    """The account-wide list would be large for it."""
     await session.wait_until_complete("db-1", "snap-db-1", poll=ACCOUNT)
 
     assert kinds(civo) == {"get": 11}
@@ -85,7 +85,7 @@ async def test_without_a_list_of_the_account_lists_of_instances_serve(
     fault: faults.Fault,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Whatever is wrong with it: it is logged once, and requested no more."""
+    """Whatever is wrong with it: that is logged once, and it is requested no more."""
     civo.add_snapshot("db-1", "other", script=scripts.completes(takes=100))
     civo.inject("list_resource_snapshots", *[fault] * 99)
 
@@ -154,7 +154,7 @@ async def test_a_deadline_comes_as_for_any_wait(
     assert civo.requests[-1].kind == "get"
 
 
-async def test_a_batch_over_many_instances_requests_it_itself(
+async def test_a_batch_over_many_instances_uses_it_by_default(
     civo: FakeCivo, session: SnapshotSession
 ) -> None:
     """Over a few it does not, nor where another scope is set."""
@@ -170,7 +170,7 @@ async def test_a_batch_over_many_instances_requests_it_itself(
     [(10, PollPolicy(interval=10)), (30, PollPolicy(interval=10, scope="instance"))],
     ids=["few", "set"],
 )
-async def test_a_batch_does_not_where_it_should_not(
+async def test_a_batch_does_not_use_it_otherwise(
     civo: FakeCivo, session: SnapshotSession, count: int, poll: PollPolicy
 ) -> None:
     """A small batch is served well by lists of instances."""
@@ -198,11 +198,11 @@ class TestListed:
     def test_by_id_or_by_name_and_instance(
         self, instance_id: str, reference: str, found: Snapshot | None
     ) -> None:
-        """In any case."""
+        """In upper or lower case."""
         assert Listed([self.A, self.B]).find(instance_id, reference) == found
 
     def test_a_name_of_two_is_neither(self) -> None:
-        """A get finds out."""
+        """A get decides."""
         twin = make_snapshot(snapshot_id="c", name="x")
         namesake = make_snapshot(snapshot_id="d", name="a")
 

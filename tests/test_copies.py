@@ -61,7 +61,7 @@ ARGUMENTS: dict[type[CivoSnapshotsError], dict[str, Any]] = {
 
 
 class OfAUserError(TransportError):
-    """One that a user has made, and makes in a way of its own."""
+    """An error of a user, with an `__init__` of its own."""
 
     def __init__(self, host: str, *, port: int) -> None:
         super().__init__(f"{host} is down", **SENT)
@@ -122,7 +122,7 @@ def test_a_copy_has_the_same_text(error: Exception) -> None:
 
 
 @every_error
-def test_what_one_wait_adds_the_other_does_not_see(error: Exception) -> None:
+def test_one_wait_does_not_see_what_another_adds(error: Exception) -> None:
     """Neither a note, nor a cause, nor where it was raised."""
     one, other = copied(error), copied(error)
 
@@ -159,7 +159,7 @@ def test_a_context_that_is_shown_is_shown() -> None:
 
 
 def test_a_copy_shows_where_it_was_raised() -> None:
-    """Of a bug, that is all there is to go by."""
+    """For a bug, nothing else helps."""
     with pytest.raises(KeyError) as caught:
         dict[str, int]()["bug"]
 
@@ -168,7 +168,7 @@ def test_a_copy_shows_where_it_was_raised() -> None:
     assert "test_copies.py" in shown
 
 
-def test_what_a_wait_knew_is_its_own() -> None:
+def test_the_context_of_a_wait_is_its_own() -> None:
     """The context in words, and the last snapshot."""
     error = made(TransportError)
     one, other = copied(error), copied(error)
@@ -182,6 +182,6 @@ def test_what_a_wait_knew_is_its_own() -> None:
 
 
 @pytest.mark.parametrize("error", [OddError(code=5), WrongError(5)], ids=["odd", "wrong"])
-def test_one_that_cannot_be_copied_is_shared(error: Exception) -> None:
+def test_an_error_that_cannot_be_copied_is_shared(error: Exception) -> None:
     """Better one error for several waits than none, or another one."""
     assert copied(error) is error

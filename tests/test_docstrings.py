@@ -65,3 +65,22 @@ def test_code_in_a_docstring_stands_in_backticks(path: Path) -> None:
     ]
 
     assert bare == []
+
+
+@pytest.mark.parametrize(
+    ("head", "files"),
+    [("wait.py", ("wait.py",)), ("poller.py", ("poller.py", "pools.py"))],
+    ids=["wait", "poller"],
+)
+def test_each_invariant_is_named_where_it_is_kept(head: str, files: tuple[str, ...]) -> None:
+    """The head of the file lists them by number; comments name the numbers, and no other ones."""
+    room = PACKAGE / "_waits"
+    texts = {name: (room / name).read_text(encoding="utf-8") for name in files}
+    listed = re.findall(r"(?m)^(\d+)\. ", ast.get_docstring(ast.parse(texts[head])) or "")
+
+    named = {
+        number for text in texts.values() for number in re.findall(r"\(invariant (\d+)\)", text)
+    }
+
+    assert listed == [str(number) for number in range(1, len(listed) + 1)]
+    assert named == set(listed)

@@ -1,8 +1,8 @@
-"""The poller under whatever comes: random snapshots, waits, cancelings, limits and slow responses.
+"""The poller in random operation: snapshots, waits, cancellations, limits and slow responses.
 
-A state machine of hypothesis' drives one poller on a clock that takes no time. After each step the
-invariants at the head of the poller's file hold; at its end nothing is left, and each wait came to
-what it would have come to alone, no later.
+A state machine of hypothesis drives one poller on a clock that takes no time. After each step the
+invariants at the head of the poller's file hold: this file alone reads the bookkeeping behind them.
+At the end nothing is left, and each wait has ended as it would have alone, and no later.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ class World:
         self.timelines: dict[Place, list[tuple[float, str]]] = {}
 
     def change(self, place: Place, at: float, state: str) -> None:
-        """Let a snapshot be in a state from then on, unless it has come to its end."""
+        """Set the state of a snapshot from then on, unless it is terminal."""
         timeline = self.timelines.setdefault(place, [])
         if not timeline or timeline[-1][1] not in {"complete", "failed", "broken", "gone"}:
             timeline.append((at, state))
@@ -107,7 +107,7 @@ class Server:
         self.most_in_flight = 0
 
     async def poll(self, request: Request[Any]) -> Any:
-        """Respond, with what is so as the request comes."""
+        """Respond with the state at the time of the request."""
         target = request.instance_id, request.snapshot_id
         self.in_flight[target] += 1
         assert self.in_flight[target] == 1, "one request in flight for each target"
@@ -131,7 +131,7 @@ class Server:
         return self.shown(target, now)
 
     async def get(self, place: Place) -> Snapshot:
-        """Respond to a wait that is alone."""
+        """Respond to a get."""
         now = self.clock.now()
         await self.clock.sleep(QUICK)
         return self.shown(place, now)
@@ -146,7 +146,7 @@ class Server:
 
 @attrs.define(eq=False)
 class Started:
-    """A wait of the test's, and what became of it."""
+    """A wait, and how it ended."""
 
     place: Place
     goal: Goal
@@ -155,7 +155,7 @@ class Started:
     at: float
     wakes_on: tuple[type, ...] = ()
     task: "asyncio.Task[None] | None" = None
-    came_to: object = None
+    end: object = None
     ended_at: float = math.inf
 
     def wait(self, now: float) -> Wait[Snapshot]:
@@ -167,15 +167,15 @@ class Started:
         while not wait.is_over:
             await advance(wait)
         try:
-            self.came_to = wait.result()
+            self.end = wait.result()
         except Exception as error:  # noqa: BLE001 - whatever it is
-            self.came_to = error
+            self.end = error
         self.ended_at = clock.now()
 
     @property
     def kind(self) -> object:
-        """What it came to, to be compared."""
-        return type(self.came_to) if isinstance(self.came_to, Exception) else self.came_to
+        """How it ended, to be compared."""
+        return type(self.end) if isinstance(self.end, Exception) else self.end
 
 
 class PollerMachine(RuleBasedStateMachine):
@@ -211,7 +211,7 @@ class PollerMachine(RuleBasedStateMachine):
         trouble=st.sampled_from(["none", "none", "bare lists", "slow", "limited", "both"]),
     )
     def begin(self, slots: int, trouble: str) -> None:
-        """Begin, on a server that is well or on one that is slow, or refuses."""
+        """Start with a server that is fine, or slow, or limits requests."""
         self.slots = slots
         self.is_slow, self.is_limited = trouble in {"slow", "both"}, trouble in {"limited", "both"}
         self.server.has_bare_lists = trouble == "bare lists"
@@ -293,7 +293,7 @@ class PollerMachine(RuleBasedStateMachine):
 
     @invariant()
     def each_wait_is_in_one_place(self) -> None:
-        """Asleep, asking or in flight; the places know the same."""
+        """Asleep, queued or in flight; the places have the same waiters."""
         waiters = [waiter for pool in self.poller._pools for waiter in pool.waiters()]
         where = Counter[Waiter](
             waiter
@@ -339,7 +339,7 @@ class PollerMachine(RuleBasedStateMachine):
 
     @invariant()
     def whatever_is_due_has_a_timer(self) -> None:
-        """And nobody is kept who does not wait."""
+        """And nothing is kept that no wait needs."""
         for pool in self.poller._pools:
             times = [due.at for due in pool.due_times]
             awake = [waiter for waiter in pool.waiters() if isinstance(waiter.place, Poll)]
@@ -353,7 +353,7 @@ class PollerMachine(RuleBasedStateMachine):
             assert all(topic.waiters or topic.in_flight for topic in pool.topics.values())
 
     def teardown(self) -> None:
-        """Let all waits end; nothing is left, and each has come to what it would have alone."""
+        """Let all waits end; nothing is left, and each has ended as it would have alone."""
         self.server.limited_until = -math.inf
         tasks = [started.task for started in self.started if started.task]
         self.run(self.let_end(tasks))
@@ -377,31 +377,31 @@ class PollerMachine(RuleBasedStateMachine):
             await self.clock.sleep(1)
 
     def is_as_it_should_be(self, started: Started) -> None:
-        """Compare a wait with what it would have been."""
+        """Compare a wait with the same one alone."""
         if self.is_slow or self.is_limited:
             self.is_in_time(started)
         elif started.poll.interval is not None:
             self.is_as_alone(started)
 
     def is_in_time(self, started: Started) -> None:
-        """Whatever the server does, it ends: a queue and a slow response cost some seconds."""
-        assert isinstance(started.came_to, Snapshot | CivoSnapshotsError | None)
+        """Whatever the server does, it ends: a queue and a slow response add some seconds."""
+        assert isinstance(started.end, Snapshot | CivoSnapshotsError | None)
         assert started.ended_at <= started.at + started.timeout + 5 + 5 + 0.25 + 0.5 + SLACK
-        if isinstance(started.came_to, WaitTimeoutError):
-            waited = started.came_to.elapsed
-            assert started.came_to.polls or waited >= started.timeout + 5 - 1e-6
+        if isinstance(started.end, WaitTimeoutError):
+            waited = started.end.elapsed
+            assert started.end.polls or waited >= started.timeout + 5 - 1e-6
 
     def has_seen_more(self, shared: Started, by_itself: Started) -> bool:
-        """Tell whether others have shown a wait what came and went between two of its own polls."""
-        if shared.goal is DELETED and isinstance(shared.came_to, Snapshot):
+        """Tell whether others have shown a wait a state that its own polls missed."""
+        if shared.goal is DELETED and isinstance(shared.end, Snapshot):
             # It comes to what was last seen, which may be newer.
-            return isinstance(by_itself.came_to, Snapshot)
-        seen_by_itself = getattr(by_itself.came_to, "snapshot", None)
+            return isinstance(by_itself.end, Snapshot)
+        seen_by_itself = getattr(by_itself.end, "snapshot", None)
 
-        return isinstance(shared.came_to, SnapshotVanishedError) and seen_by_itself is None
+        return isinstance(shared.end, SnapshotVanishedError) and seen_by_itself is None
 
     def is_as_alone(self, started: Started) -> None:
-        """Compare it with what it would have come to alone: the same end, and no later."""
+        """Compare it with the same wait alone: the same end, and no later."""
         clock = FakeClock(started.at, sockets=False)
         server = Server(self.world, clock)
         by_itself = attrs.evolve(started)
@@ -413,7 +413,7 @@ class PollerMachine(RuleBasedStateMachine):
 
         assert started.kind == by_itself.kind or self.has_seen_more(started, by_itself)
         # A volume that fails before its snapshot says so may be seen up to a minute later.
-        if self.server.has_bare_lists and isinstance(started.came_to, SnapshotFailedError):
+        if self.server.has_bare_lists and isinstance(started.end, SnapshotFailedError):
             return
         assert started.ended_at <= by_itself.ended_at + SLACK
 
@@ -428,8 +428,8 @@ def places(pool: Pool) -> list[DueTime | Poll]:
 QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 
 
-def test_whatever_comes_it_keeps_its_invariants() -> None:
-    """And each wait comes to what it would have alone, no later, with nothing left behind."""
+def test_in_random_operation_it_keeps_its_invariants() -> None:
+    """Each wait ends as it would have alone, and no later; nothing is left."""
     few = settings(
         max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=QUIET
     )
@@ -438,7 +438,7 @@ def test_whatever_comes_it_keeps_its_invariants() -> None:
 
 
 @pytest.mark.slow
-def test_whatever_comes_for_longer_it_keeps_its_invariants() -> None:
+def test_in_long_random_operation_it_keeps_its_invariants() -> None:
     """The same, with ten times as many examples, twice as long."""
     many = settings(
         max_examples=400, stateful_step_count=50, deadline=None, suppress_health_check=QUIET

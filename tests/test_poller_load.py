@@ -31,7 +31,7 @@ LISTED = tuple(attrs.evolve(PENDING, id=f"snap-{n}", name=f"n-{n}") for n in ran
 
 @pytest.fixture(autouse=True)
 def _without_records(caplog: pytest.LogCaptureFixture) -> None:
-    """Spare the time that it takes to keep a record of each poll."""
+    """Save the time that the log records of polls take."""
     caplog.set_level(logging.CRITICAL, logger="civo_snapshots_async")
 
 
@@ -65,7 +65,7 @@ class Limited(Calls):
         self.refused = 0
 
     async def poll(self, request: Request[Any]) -> Any:
-        """Respond, or refuse what is one too many."""
+        """Respond, with a 429 to each request above the limit."""
         now = self.clock.now()
         gained = (now - self.counted_at) * self.per_second
         self.tokens, self.counted_at = min(self.per_second, self.tokens + gained), now
@@ -94,7 +94,7 @@ def waits(
 
 
 async def canceled(tasks: list["asyncio.Future[Any]"]) -> Counter[str]:
-    """Cancel all tasks, and count what they came to."""
+    """Cancel all tasks, and count how they ended."""
     for task in tasks:
         task.cancel()
     ends = await asyncio.gather(*tasks, return_exceptions=True)

@@ -60,7 +60,7 @@ async def another_process(civo: FakeCivo, clock: FakeClock) -> AsyncIterator[Sna
 
 
 class TestText:
-    """What is written is read, and nothing else is."""
+    """The text that was written can be read, and no other."""
 
     def test_it_is_one_line_of_json_that_anybody_can_read(self) -> None:
         """With no secret in it."""
@@ -138,8 +138,8 @@ class TestText:
         with pytest.raises(ValueError, match=says):
             SavedWait.from_json(bad)
 
-    def test_a_text_is_a_string(self) -> None:
-        """And not what was made of it."""
+    def test_only_a_string_is_read(self) -> None:
+        """No bytes, and no parsed JSON."""
         parsed: Any = {"version": 1}
 
         with pytest.raises(TypeError, match="a saved wait must be a string"):
@@ -147,7 +147,7 @@ class TestText:
 
     @given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
     def test_no_text_makes_it_crash(self, anything: str) -> None:
-        """ValueError is all that comes of it."""
+        """`ValueError` is all that is raised."""
         with pytest.raises(ValueError):  # noqa: PT011 - the words differ
             SavedWait.from_json(anything)
 
@@ -160,7 +160,7 @@ class TestMaking:
         [(600, NOON + timedelta(minutes=10)), (0.5, NOON + timedelta(seconds=0.5)), (None, None)],
     )
     def test_the_deadline_is_a_date(self, timeout: float | None, deadline: datetime | None) -> None:
-        """Or none at all, where that was written out."""
+        """Or `None`, if that was given."""
         saved = SavedWait.starting(REF, timeout=timeout, now=NOON)
 
         assert saved.deadline == deadline
@@ -186,15 +186,15 @@ class TestMaking:
     def test_a_saved_wait_is_checked_when_it_is_made(
         self, changed: dict[str, Any], error: type[Exception], says: str
     ) -> None:
-        """And not where it is used."""
+        """Before it is used."""
         fields: dict[str, Any] = {"ref": REF, "deadline": None}
 
         with pytest.raises(error, match=says):
             SavedWait(**fields | changed)
 
     @pytest.mark.parametrize(("later", "left"), [(0, 600), (599, 1), (600, 0), (86400, 0)])
-    def test_it_knows_what_is_left(self, later: float, left: float) -> None:
-        """Never less than nothing."""
+    def test_it_returns_the_time_that_is_left(self, later: float, left: float) -> None:
+        """Never less than 0."""
         saved = SavedWait.starting(REF, timeout=600, now=NOON)
 
         assert saved.remaining(NOON + timedelta(seconds=later)) == left
@@ -207,7 +207,7 @@ class TestMaking:
 
 
 class TestMoving:
-    """One process begins to wait, and another one goes on."""
+    """One process starts to wait, and another one continues."""
 
     async def test_resumes_with_the_time_that_is_left(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
@@ -228,7 +228,7 @@ class TestMoving:
         assert fake_clock.now() == 600
         assert caught.value.elapsed == 300
 
-    async def test_gives_the_snapshot_when_it_is_complete(
+    async def test_returns_the_snapshot_when_it_is_complete(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
         """With the options of any wait."""
@@ -247,7 +247,7 @@ class TestMoving:
     async def test_without_a_deadline_it_waits_forever(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """Through any number of hands."""
+        """Through any number of processes."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=100_000))
         saved = session.save_wait("web-1", "snap-1", timeout=None)
 
@@ -258,7 +258,7 @@ class TestMoving:
     async def test_a_wait_that_timed_out_can_be_given_more_time(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """The error has what was waited for."""
+        """The error has the address of the snapshot."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=90))
         with pytest.raises(WaitTimeoutError) as caught:
             await session.wait_until_complete("web-1", "snap-1", timeout=60)
@@ -271,7 +271,7 @@ class TestMoving:
         assert 90 <= fake_clock.now() <= 120
 
     async def test_the_region_goes_along(self, fake_clock: FakeClock) -> None:
-        """Whatever the region of the session that goes on."""
+        """Whatever the region of the session that resumes it."""
         async with FakeCivo(clock=fake_clock, other_regions=["FAKE2"]) as civo:
             civo.add_instance("db-1", region="FAKE2")
             civo.add_snapshot("db-1", "snap-1")
@@ -286,7 +286,7 @@ class TestMoving:
 
     @pytest.mark.parametrize("by", ["id", "name"])
     @pytest.mark.parametrize("late", [False, True], ids=["in time", "too late"])
-    async def test_it_is_as_strong_as_the_one_that_stayed(
+    async def test_a_resumed_wait_waits_for_the_same_volumes(
         self,
         civo: FakeCivo,
         session: SnapshotSession,
@@ -295,7 +295,7 @@ class TestMoving:
         *,
         late: bool,
     ) -> None:
-        """Elsewhere too, a volume that the creation named and that is not reported is pending."""
+        """A volume that the creation named and that is not reported is pending there too."""
         half = {"state": "Complete", "volumes": [{"id": "vol-1", "state": "Completed"}]}
         civo.script_next("web-1", scripts.timeline([(0.0, half)]))
         created = await session.create_snapshot("web-1", name="nightly")
@@ -315,10 +315,10 @@ class TestMoving:
         for error in (caught.value, caught_again.value):
             assert [volume.id for volume in error.pending_volumes] == ["vol-2"]
 
-    async def test_what_was_brought_is_brought_on_unseen(
+    async def test_the_volumes_are_saved_again_without_a_response(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """Also where the snapshot was not seen in between, as nothing responded."""
+        """Even if the process in between has not seen the snapshot."""
         created = await session.create_snapshot("web-1")
         saved = session.save_wait("web-1", created.id, timeout=1)
         civo.inject("get", *[faults.bad_gateway()] * 20)
@@ -333,7 +333,7 @@ class TestMoving:
     async def test_a_job_that_is_delivered_twice_makes_one_snapshot(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """With `ensure_snapshot`: at once, or again after the first one was through."""
+        """With `ensure_snapshot`: both at once, or one after the other."""
 
         async def job(session: SnapshotSession) -> Snapshot:
             snapshot = await session.ensure_snapshot("web-1", name="nightly-2026-03-01")
@@ -347,8 +347,8 @@ class TestMoving:
         assert [effect.kind for effect in civo.effects] == ["create"]
 
 
-class TestTimeIsUp:
-    """One that comes too late is worth one last poll."""
+class TestPassedDeadlines:
+    """A wait that is resumed after its deadline makes one last poll."""
 
     @pytest.fixture
     async def late(self, session: SnapshotSession, fake_clock: FakeClock) -> SavedWait:
@@ -358,10 +358,10 @@ class TestTimeIsUp:
 
         return saved
 
-    async def test_what_is_complete_by_then_is_complete(
+    async def test_a_snapshot_that_is_complete_by_then_counts(
         self, civo: FakeCivo, session: SnapshotSession, late: SavedWait
     ) -> None:
-        """The message may have lain in its queue for a while."""
+        """A message may wait in its queue for a while."""
         civo.add_snapshot("web-1", "snap-1")
         snapshot = await session.resume(late)
 
@@ -388,7 +388,7 @@ class TestTimeIsUp:
         ],
         ids=["pending", "failed"],
     )
-    async def test_what_is_not_complete_ends_as_a_wait_would(
+    async def test_a_pending_snapshot_is_a_timeout(
         self,
         civo: FakeCivo,
         session: SnapshotSession,
@@ -396,7 +396,7 @@ class TestTimeIsUp:
         script: scripts.Script,
         says: str,
     ) -> None:
-        """After exactly one poll, with what that showed."""
+        """After exactly one poll, with the snapshot that it showed."""
         civo.add_snapshot("web-1", "snap-1", script=script)
 
         with pytest.raises(WaitError) as caught:
@@ -407,7 +407,9 @@ class TestTimeIsUp:
         assert caught.value.snapshot is not None
         assert caught.value.polls == len(caught.value.timeline) == 1
 
-    async def test_what_is_gone_is_gone(self, session: SnapshotSession, late: SavedWait) -> None:
+    async def test_a_snapshot_that_is_gone_has_vanished(
+        self, session: SnapshotSession, late: SavedWait
+    ) -> None:
         """It has not timed out: it will never be complete."""
         with pytest.raises(SnapshotVanishedError) as caught:
             await session.resume(late)

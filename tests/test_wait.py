@@ -66,8 +66,8 @@ def test_the_next_one_is_due_after_the_interval() -> None:
     assert (wait.due, wait.is_final, wait.is_over) == (111, False, False)
 
 
-def test_the_jitter_leaves_room() -> None:
-    """For a time at which somebody else polls anyway."""
+def test_jitter_leaves_a_span_of_time() -> None:
+    """In which another wait may poll anyway."""
     wait = started(None, PollPolicy())
     wait.observe(200.0, PENDING, sent_at=200.0)
 
@@ -99,8 +99,8 @@ def test_a_last_poll_that_starts_late_may_take_as_long_as_the_one_before() -> No
     assert wait.cut_at(134.0) == 137.25
 
 
-def test_how_long_a_response_takes_counts_from_the_send() -> None:
-    """The time before, in a queue, is not what the last poll needs."""
+def test_the_time_of_a_response_counts_from_its_request() -> None:
+    """The time before, in the queue, does not make the last poll earlier."""
     wait = started()
     wait.observe(123.0, PENDING, sent_at=122.0)
     wait.schedule(123.0, soonest)
@@ -128,7 +128,7 @@ def test_a_wait_that_times_out_in_the_queue_counts_no_poll() -> None:
 
 
 def test_after_a_stall_past_the_deadline_there_is_one_more_poll() -> None:
-    """A process that did nothing for 5 s has seen nothing of what came meanwhile."""
+    """A process that was blocked for 5 s has not seen what happened meanwhile."""
     wait = started()
     wait.observe(135.0, LOST, sent_at=128.0)
     wait.schedule(135.0, soonest)
@@ -139,7 +139,7 @@ def test_after_a_stall_past_the_deadline_there_is_one_more_poll() -> None:
 
 
 def test_after_a_second_stall_there_is_none() -> None:
-    """It does not go on for ever."""
+    """It is not made for ever."""
     wait = started()
     wait.observe(135.0, LOST, sent_at=128.0)
     wait.observe(145.0, LOST, sent_at=135.0)
@@ -149,7 +149,7 @@ def test_after_a_second_stall_there_is_none() -> None:
 
 @pytest.mark.parametrize("outcome", [PENDING, LOST, GONE], ids=["pending", "lost", "gone"])
 def test_a_wait_that_starts_after_its_deadline_polls_once(outcome: Snapshot | Exception) -> None:
-    """And takes whatever time that takes."""
+    """However long that takes."""
     wait = started(0)
 
     assert wait.cut_at(100.0) == float("inf")
@@ -158,7 +158,7 @@ def test_a_wait_that_starts_after_its_deadline_polls_once(outcome: Snapshot | Ex
 
 
 def test_what_is_new_is_an_event() -> None:
-    """And what is the same is none."""
+    """A poll that shows nothing new emits none."""
     wait = started()
 
     assert polled(wait, 100.0, PENDING) == [SnapshotSeen]
@@ -180,7 +180,7 @@ def test_an_early_observation_shows_a_change_and_nothing_else() -> None:
 
 
 def test_a_strategy_counts_the_attempts_of_its_own_wait() -> None:
-    """However many polls others have made meanwhile."""
+    """However many polls were made for other waits meanwhile."""
     numbers: list[int] = []
 
     def strategy(state: tenacity.RetryCallState) -> float:
@@ -196,7 +196,7 @@ def test_a_strategy_counts_the_attempts_of_its_own_wait() -> None:
     assert numbers == [1, 2]
 
 
-def test_a_consumer_who_comes_back_in_time_changes_nothing() -> None:
+def test_a_consumer_that_returns_in_time_changes_nothing() -> None:
     """The next poll is due an interval after the response."""
     wait = started()
     polled(wait, 100.0, PENDING)
@@ -204,7 +204,7 @@ def test_a_consumer_who_comes_back_in_time_changes_nothing() -> None:
     assert not wait.is_overdue(109.0)
 
 
-def test_a_consumer_who_takes_longer_than_the_interval_starts_a_new_one() -> None:
+def test_a_consumer_that_takes_longer_than_the_interval_starts_a_new_one() -> None:
     """Otherwise a slow consumer would make polls follow each other without an interval."""
     wait = started()
     polled(wait, 100.0, PENDING)
@@ -214,8 +214,8 @@ def test_a_consumer_who_takes_longer_than_the_interval_starts_a_new_one() -> Non
     assert wait.due == 122
 
 
-def test_an_early_change_puts_off_no_poll_of_a_slow_consumer() -> None:
-    """It was due, and has not been made."""
+def test_an_early_change_delays_no_poll_of_a_slow_consumer() -> None:
+    """That poll was due before."""
     wait = started()
     polled(wait, 100.0, make_snapshot())
     wait.observe(105.0, PENDING, sent_at=104.0)
@@ -253,7 +253,7 @@ def test_a_strategy_that_raises_ends_its_wait() -> None:
 
 
 def test_an_early_end_is_an_end() -> None:
-    """Nobody waits longer for it than needed."""
+    """A wait does not poll again to see it itself."""
     wait = started()
     polled(wait, 100.0, PENDING)
     wait.observe(101.0, FAILED, sent_at=100.5)
@@ -262,7 +262,7 @@ def test_an_early_end_is_an_end() -> None:
         wait.result()
 
 
-def test_a_429_that_says_when_to_come_back_is_no_failure() -> None:
+def test_a_429_with_retry_after_is_no_failure() -> None:
     """However often it comes; it only lengthens the interval."""
     wait = started(None)
     for number in range(50):
@@ -271,8 +271,8 @@ def test_a_429_that_says_when_to_come_back_is_no_failure() -> None:
     assert (wait.is_over, wait.due) == (False, 1600)
 
 
-def test_a_429_that_does_not_say_is_one() -> None:
-    """As any other transient error, five in a row are tolerated."""
+def test_a_429_without_retry_after_is_a_failure() -> None:
+    """Five in a row are tolerated, as of any other transient error."""
     wait = started(None)
     for number in range(6):
         polled(wait, 100.0 + 10 * number, refused(RateLimitedError, status=429))
@@ -281,7 +281,7 @@ def test_a_429_that_does_not_say_is_one() -> None:
         wait.result()
 
 
-def test_success_starts_the_count_anew() -> None:
+def test_a_success_resets_the_count() -> None:
     """Of the failures in a row."""
     wait = started(None)
     for number in range(30):
@@ -308,10 +308,10 @@ def test_a_deletion_is_what_another_wait_calls_vanished() -> None:
     early=st.lists(st.booleans(), min_size=30, max_size=30),
     takes=st.lists(st.floats(0, 20), min_size=30, max_size=30),
 )
-def test_it_comes_to_one_end_and_in_time(
+def test_it_has_one_end_and_is_in_time(
     outcomes: list[Snapshot | Exception], early: list[bool], takes: list[float]
 ) -> None:
-    """A law: driven by anything, it never polls before it is due, and ends by its deadline."""
+    """A law: with any outcomes it never polls before it is due, and ends by its deadline."""
     wait = started(60)
     now = 100.0
     for outcome, is_early, seconds in zip(outcomes, early, takes, strict=False):

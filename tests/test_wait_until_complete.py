@@ -66,8 +66,8 @@ async def wait(script: Script, poll: PollPolicy = EVERY_10_S, **more: Any) -> Sn
     )
 
 
-async def test_a_source_that_waits_by_itself_does() -> None:
-    """With all that was given."""
+async def test_a_source_with_a_wait_of_its_own_uses_that() -> None:
+    """With all arguments."""
     given: list[object] = []
 
     class Waits:
@@ -96,7 +96,7 @@ async def test_a_source_that_waits_by_itself_does() -> None:
     [COMPLETE, SnapshotRef("web-1", "snap-1", region="FAKE1")],
     ids=["a snapshot", "a ref"],
 )
-async def test_what_names_a_snapshot_brings_its_region(snapshot: Snapshot | SnapshotRef) -> None:
+async def test_a_snapshot_or_a_ref_brings_its_region(snapshot: Snapshot | SnapshotRef) -> None:
     """To a source of yours as to a session."""
     given: list[object] = []
 
@@ -141,7 +141,7 @@ async def test_waits_no_longer_than_its_timeout(fake_clock: FakeClock) -> None:
 
 
 async def test_the_last_poll_counts(fake_clock: FakeClock) -> None:
-    """What is complete at the deadline is complete."""
+    """A snapshot that is complete at the deadline counts."""
     script = Script(fake_clock, PENDING, COMPLETE)
 
     assert await wait(script, PollPolicy(interval=500), timeout=30) is COMPLETE
@@ -160,7 +160,7 @@ async def test_the_last_poll_starts_so_that_it_ends_in_time(fake_clock: FakeCloc
 
 
 async def test_a_slow_server_takes_little_of_the_time(fake_clock: FakeClock) -> None:
-    """At most 5 s are kept back for a last poll, which is then cut a little late."""
+    """The last poll starts at most 5 s before the deadline, and may end a little after it."""
     script = Script(fake_clock, PENDING, takes=9)
 
     with pytest.raises(WaitTimeoutError) as caught:
@@ -170,8 +170,8 @@ async def test_a_slow_server_takes_little_of_the_time(fake_clock: FakeClock) -> 
     assert caught.value.elapsed == 30.25
 
 
-async def test_a_poll_that_hangs_is_cut_at_the_limit(fake_clock: FakeClock) -> None:
-    """The limit covers what is in flight when it comes."""
+async def test_a_poll_that_hangs_is_ended_at_the_deadline(fake_clock: FakeClock) -> None:
+    """The timeout bounds a request in flight as well."""
     script = Script(fake_clock, PENDING, takes=1e9)
 
     with pytest.raises(WaitTimeoutError, match="it was never seen; the last poll failed") as caught:
@@ -182,7 +182,7 @@ async def test_a_poll_that_hangs_is_cut_at_the_limit(fake_clock: FakeClock) -> N
     assert isinstance(caught.value.last_error, TransportTimeoutError)
 
 
-async def test_no_limit_has_to_be_written_out(fake_clock: FakeClock) -> None:
+async def test_only_timeout_none_is_no_limit(fake_clock: FakeClock) -> None:
     """With timeout=None a wait goes on for days."""
     script = Script(fake_clock, *[PENDING] * 200, COMPLETE)
 
@@ -235,8 +235,8 @@ async def test_a_failure_ends_it_at_once(fake_clock: FakeClock) -> None:
     ]
 
 
-async def test_a_timeout_names_how_far_it_got(fake_clock: FakeClock) -> None:
-    """It carries the last snapshot, and what it still waited for."""
+async def test_a_timeout_shows_how_far_the_wait_got(fake_clock: FakeClock) -> None:
+    """It has the last snapshot, and the volumes that were pending."""
     script = Script(fake_clock, PENDING)
 
     with pytest.raises(WaitTimeoutError) as caught:
@@ -253,7 +253,7 @@ async def test_a_timeout_names_how_far_it_got(fake_clock: FakeClock) -> None:
 
 
 async def test_the_timeline_shows_states_only(fake_clock: FakeClock) -> None:
-    """A message that changes with each poll is no state, and crowds none out."""
+    """A message that changes with each poll is no entry, and drops none."""
     reports = [make_snapshot("Pending", message=f"{done} % done") for done in range(3)]
     failed = make_snapshot("Failed", message="disk full")
     script = Script(fake_clock, *reports, failed)
@@ -291,7 +291,7 @@ async def test_reports_each_change_once(fake_clock: FakeClock) -> None:
     assert reported == [(make_snapshot(), PENDING), (PENDING, COMPLETE)]
 
 
-async def test_an_async_observer_is_awaited(fake_clock: FakeClock) -> None:
+async def test_an_async_on_change_is_awaited(fake_clock: FakeClock) -> None:
     """A bot can send a message before the next poll."""
     reported: list[float] = []
 
@@ -304,8 +304,8 @@ async def test_an_async_observer_is_awaited(fake_clock: FakeClock) -> None:
     assert reported == [13, 23]
 
 
-async def test_a_slow_observer_does_not_cost_the_last_poll(fake_clock: FakeClock) -> None:
-    """Its time counts, and what is complete at the deadline is complete all the same."""
+async def test_a_slow_on_change_does_not_prevent_the_last_poll(fake_clock: FakeClock) -> None:
+    """Its time counts, and a snapshot that is complete at the deadline counts too."""
 
     async def dawdle(_: Snapshot, __: Snapshot) -> None:
         await fake_clock.sleep(100)
@@ -317,7 +317,7 @@ async def test_a_slow_observer_does_not_cost_the_last_poll(fake_clock: FakeClock
 
 
 async def test_a_failure_is_reported_before_it_is_raised(fake_clock: FakeClock) -> None:
-    """The last change is a change."""
+    """`on_change` gets the last change as well."""
     reported: list[Snapshot] = []
 
     with pytest.raises(SnapshotFailedError):
@@ -328,7 +328,7 @@ async def test_a_failure_is_reported_before_it_is_raised(fake_clock: FakeClock) 
     assert reported == [FAILED]
 
 
-async def test_an_error_of_the_observer_comes_out(fake_clock: FakeClock) -> None:
+async def test_an_error_of_on_change_is_raised(fake_clock: FakeClock) -> None:
     """A bug of the caller's is not swallowed."""
     with pytest.raises(ZeroDivisionError):
         await wait(Script(fake_clock, PENDING, COMPLETE), on_change=lambda *_: 1 / 0)
@@ -382,7 +382,7 @@ async def test_the_sixth_failure_in_a_row_ends_it(fake_clock: FakeClock, error: 
     ],
     ids=lambda error: f"{type(error).__name__}",
 )
-async def test_what_no_poll_would_change_ends_it_at_once(
+async def test_an_error_that_no_poll_would_change_ends_it_at_once(
     fake_clock: FakeClock, error: CivoSnapshotsError
 ) -> None:
     """A refused token is not tried again, not even in a snapshot's first seconds."""
@@ -395,7 +395,7 @@ async def test_what_no_poll_would_change_ends_it_at_once(
     assert len(script.called_at) == 1
 
 
-async def test_a_bug_of_the_source_comes_out(fake_clock: FakeClock) -> None:
+async def test_a_bug_in_the_source_is_raised(fake_clock: FakeClock) -> None:
     """Only errors that can be named are caught."""
     with pytest.raises(KeyError):
         await wait(Script(fake_clock, KeyError("bug")))
@@ -405,7 +405,7 @@ async def test_a_bug_of_the_source_comes_out(fake_clock: FakeClock) -> None:
 async def test_retry_after_lengthens_the_next_interval(
     fake_clock: FakeClock, retry_after: float | None
 ) -> None:
-    """The one that follows is as ever."""
+    """The interval after it is the usual one."""
     busy = refused(RateLimitedError, status=429, retry_after=retry_after)
 
     await wait(Script(fake_clock, busy, PENDING, COMPLETE))
@@ -445,7 +445,7 @@ async def test_a_snapshot_may_take_a_while_to_be_found(
     assert await wait(script, PollPolicy(interval=2)) is COMPLETE
 
 
-async def test_a_snapshot_that_is_never_seen_is_given_up(fake_clock: FakeClock) -> None:
+async def test_a_snapshot_that_is_never_seen_ends_it(fake_clock: FakeClock) -> None:
     """After 30 s it is an error; the snapshot may be in another region."""
     script = Script(fake_clock, GONE)
 
@@ -470,7 +470,7 @@ async def test_a_404_without_a_code_is_not_taken_for_gone(fake_clock: FakeClock)
 
 
 async def test_the_grace_can_be_set(fake_clock: FakeClock) -> None:
-    """0 means: it must be there."""
+    """0 is for a snapshot that must exist."""
     script = Script(fake_clock, GONE)
 
     with pytest.raises(SnapshotVanishedError):
@@ -496,7 +496,7 @@ async def test_a_cancellation_stops_it_at_once(fake_clock: FakeClock, at: float)
 
 
 async def test_a_timeout_around_it_works(fake_clock: FakeClock) -> None:
-    """The one of asyncio, or whichever the caller uses."""
+    """That of asyncio, or any other."""
     script = Script(fake_clock, PENDING)
 
     with pytest.raises(TimeoutError) as caught:
@@ -507,10 +507,10 @@ async def test_a_timeout_around_it_works(fake_clock: FakeClock) -> None:
     assert script.called_at == [0, 10, 20]
 
 
-async def test_an_unknown_state_is_warned_of_once(
+async def test_an_unknown_state_is_logged_once(
     fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each word once in a wait, whether the snapshot's or a volume's."""
+    """Each state once in a wait, whether of the snapshot or of a volume."""
     odd = make_snapshot("Quiescing", {"vol-1": "Thawing", "vol-2": "in_progress"})
     script = Script(fake_clock, odd, PENDING, odd, COMPLETE)
 

@@ -90,10 +90,10 @@ async def test_waits_until_civo_does_not_know_it(fake_clock: FakeClock, seen: in
     ],
     ids=lambda error: type(error).__name__ if isinstance(error, Exception) else None,
 )
-async def test_nothing_else_is_taken_for_gone(
+async def test_no_other_error_is_taken_for_gone(
     fake_clock: FakeClock, error: CivoSnapshotsError, seen: list[Snapshot]
 ) -> None:
-    """What no poll would change comes out as it is, at once, with what was known."""
+    """An error that no poll would change is raised at once, with the last snapshot."""
     script = Script(fake_clock, *seen, error)
 
     with pytest.raises(type(error)) as caught:
@@ -115,7 +115,7 @@ async def test_a_404_without_a_code_is_not_taken_for_gone(fake_clock: FakeClock)
     assert caught.value is plain
 
 
-async def test_a_404_without_a_code_may_pass(fake_clock: FakeClock) -> None:
+async def test_a_404_without_a_code_may_be_temporary(fake_clock: FakeClock) -> None:
     """In the first seconds it is polled again, as in every wait; the code then decides."""
     script = Script(fake_clock, refused(NotFoundError), GONE)
 
@@ -170,7 +170,7 @@ async def test_a_timeout_without_any_response(fake_clock: FakeClock) -> None:
 
 
 async def test_the_last_poll_counts(fake_clock: FakeClock) -> None:
-    """What is gone at the deadline is gone."""
+    """A snapshot that is gone at the deadline counts as gone."""
     script = Script(fake_clock, THERE, GONE)
 
     await wait(script, timeout=30, poll=PollPolicy(interval=500))
@@ -203,7 +203,7 @@ async def test_a_cancellation_stops_it_at_once(fake_clock: FakeClock) -> None:
     assert script.called_at == [0, 10]
 
 
-async def test_a_bug_comes_out(fake_clock: FakeClock) -> None:
+async def test_a_bug_is_raised(fake_clock: FakeClock) -> None:
     """Only errors that can be named are caught."""
     with pytest.raises(KeyError):
         await wait(Script(fake_clock, KeyError("bug")))

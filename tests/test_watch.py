@@ -45,7 +45,7 @@ async def collect(session: SnapshotSession, **more: Any) -> list[SnapshotEvent]:
 
 
 class TestEvents:
-    """Values for what is different, which give the later report again."""
+    """Events describe what is different, and turn the earlier report into the later one."""
 
     def test_each_change_is_one_event(self) -> None:
         """The snapshot's own first, then each volume's; what is the same is left out."""
@@ -59,7 +59,7 @@ class TestEvents:
             "volume d: (not reported) -> Pending",
         ]
 
-    def test_what_is_no_state_is_a_detail(self) -> None:
+    def test_a_change_of_no_state_is_a_detail(self) -> None:
         """Such as a new name, a message, or another order of the volumes."""
         before = make_snapshot("Pending", {"a": "", "b": ""})
         renamed = attrs.evolve(before, name="weekly")
@@ -90,8 +90,8 @@ class TestEvents:
 
         assert apply_events(reports[0], *events) == reports[-1]
 
-    def test_what_changes_nothing_changes_nothing(self) -> None:
-        """A failed poll, a stall and an unknown word are about the watching."""
+    def test_an_event_about_the_watch_changes_nothing(self) -> None:
+        """A failed poll, a stall and an unknown state."""
         snapshot = make_snapshot("Odd")
         error = WaitTimeoutError("no", instance_id="web-1", snapshot_id="snap-1")
 
@@ -125,7 +125,7 @@ class TestWatching:
     async def test_from_the_first_sight_to_the_end(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """Each change once, and what the events come to is what the end is."""
+        """Each change is emitted once, and the events give the last snapshot."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=40))
 
         events = await collect(session)
@@ -148,10 +148,8 @@ class TestWatching:
         assert apply_events(seen.snapshot, *rest) == finished.snapshot
         assert finished.snapshot.is_complete
 
-    async def test_a_failure_is_an_end_like_another(
-        self, civo: FakeCivo, session: SnapshotSession
-    ) -> None:
-        """It is an event, not raised: a bot has to report it anyway."""
+    async def test_a_failure_is_an_event(self, civo: FakeCivo, session: SnapshotSession) -> None:
+        """It is not raised: a bot has to report it anyway."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.fails("vol-2", after=7))
 
         finished = (await collect(session))[-1]
@@ -173,7 +171,7 @@ class TestWatching:
     async def test_an_unknown_state_is_reported_once(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """Each word once."""
+        """Each state once."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.reports("Quiescing", until=60))
 
         events = await collect(session)
@@ -204,7 +202,7 @@ class TestWatching:
         ("script", "error"),
         [(scripts.stuck(), WaitTimeoutError), (scripts.vanishes(20), SnapshotVanishedError)],
     )
-    async def test_what_is_no_end_is_raised(
+    async def test_an_error_that_is_no_end_is_raised(
         self,
         civo: FakeCivo,
         session: SnapshotSession,
@@ -244,7 +242,7 @@ class TestWatching:
     async def test_a_slow_consumer_loses_no_change(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """It is not polled in vain, and what has changed meanwhile is reported afterwards."""
+        """Nothing is polled meanwhile, and what has changed is reported afterwards."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=40))
         events = []
 
@@ -259,7 +257,7 @@ class TestWatching:
     async def test_leaving_early_ends_the_polls(
         self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
     ) -> None:
-        """There and then, with `aclosing`."""
+        """At once, with `aclosing`."""
         civo.add_snapshot("web-1", "snap-1", script=scripts.stuck())
 
         async with aclosing(session.watch("web-1", "snap-1", poll=EVERY_5_S)) as events:
@@ -303,7 +301,7 @@ class TestWatching:
     async def test_two_watches_on_one_instance_share_a_list(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
-        """What it calls the end is confirmed by a get, for each."""
+        """A get for each confirms the end."""
         for number in (1, 2):
             civo.add_snapshot("web-1", f"snap-{number}", script=scripts.completes(takes=10))
 
