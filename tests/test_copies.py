@@ -15,6 +15,7 @@ from civo_snapshots_async import (
     CivoSnapshotsError,
     ConfigurationError,
     DecodeError,
+    DrillFailedError,
     Instance,
     InstanceFailedError,
     OutcomeUnknownError,
@@ -52,6 +53,7 @@ ARGUMENTS: dict[type[CivoSnapshotsError], dict[str, Any]] = {
     RestorePlanChangedError: {**PLANNED, "differences": ("it is gone",)},
     RestoreAlreadyAppliedError: {**PLANNED, "safety_snapshots": (make_snapshot(),)},
     UndoRefusedError: PLANNED,
+    DrillFailedError: {"instance_id": "web-1", "reason": "no row"},
     WaitError: {**WAITED, "polls": 3},
     InstanceFailedError: {
         "instance_id": "web-1", "instance": INSTANCE, "polls": 3, "elapsed": 1.0,
