@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from ._drill_report import DrillReport
     from ._probes import http_ok, port_open
     from ._pruning import PruneOutcome, PruneResult
+    from ._pruning_many import InstancePrune, PruneReport
     from ._restore_plan import RestoreFacts, RestorePlan
     from ._retention import PruneEntry, PrunePlan, plan_prune
 
@@ -113,6 +114,7 @@ __all__ = [
     "Instance",
     "InstanceFailedError",
     "InstanceNotFoundError",
+    "InstancePrune",
     "InvalidRequestError",
     "LearnedPoll",
     "NotFoundError",
@@ -125,6 +127,7 @@ __all__ = [
     "PruneEntry",
     "PruneOutcome",
     "PrunePlan",
+    "PruneReport",
     "PruneResult",
     "QuotaExceededError",
     "RateLimitedError",
@@ -189,9 +192,11 @@ _LATER = {
     "BatchOutcome": "batch",
     "BatchResult": "batch",
     "DrillReport": "drill_report",
+    "InstancePrune": "pruning_many",
     "PruneEntry": "retention",
     "PruneOutcome": "pruning",
     "PrunePlan": "retention",
+    "PruneReport": "pruning_many",
     "PruneResult": "pruning",
     "RestoreFacts": "restore_plan",
     "RestorePlan": "restore_plan",

@@ -19,6 +19,7 @@ from ._models import Snapshot
 from ._plain import Plain
 from ._public import public
 from ._retention import PrunePlan
+from ._sentences import counted, named
 
 
 @public
@@ -33,6 +34,13 @@ class PruneOutcome(Plain):
     After an `OutcomeUnknownError` it may have been deleted.
     """
 
+    def __str__(self) -> str:
+        what = named(self.snapshot.name, self.snapshot.id)
+        if isinstance(self.error, OutcomeUnknownError):
+            return f"may or may not have deleted {what}: {self.error}"
+
+        return f"did not delete {what}: {self.error}" if self.error else f"deleted {what}"
+
     @property
     def is_deleted(self) -> bool:
         """Whether the snapshot is gone, by this deletion or by an earlier one."""
@@ -46,6 +54,9 @@ class PruneResult(Plain):
 
     outcomes: tuple[PruneOutcome, ...] = ()
     """One for each snapshot to delete, in the order of the plan."""
+
+    def __str__(self) -> str:
+        return f"{len(self.deleted)} of {counted(len(self.outcomes), 'snapshot')} deleted"
 
     @property
     def deleted(self) -> tuple[Snapshot, ...]:

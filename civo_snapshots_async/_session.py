@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
+from datetime import timedelta
 from ipaddress import IPv4Address
 
 from . import _checks as check
@@ -336,6 +337,40 @@ class SnapshotSession(RestoreCalls):
         Raises `ValueError`, before any request, for a plan of several instances or regions.
         """
         return await verbs.pruning.prune(self, plan)
+
+    async def prune_many(
+        self,
+        instance_ids: Iterable[str],
+        *,
+        keep_last: int | None = None,
+        keep_within: timedelta | None = None,
+        name_prefix: str | None = None,
+        dry_run: bool = False,
+        max_concurrent: int = 10,
+        region: str | None = None,
+    ) -> "verbs.pruning_many.PruneReport":
+        """Plan which snapshots of each instance to delete, and delete them, some instances at once.
+
+        The rules are those of `plan_prune`. With `dry_run=True`, nothing is deleted, and the report
+        has the plans. An error of one instance is its outcome and does not affect the others,
+        unless they would get the same error: a rejected token, an unknown region. An instance with
+        an unreadable snapshot is not pruned. A cancellation stops all deletions at once.
+
+        Invalid rules and ids, and an instance that is given twice, raise `ValueError` or
+        `TypeError` before any request.
+        """
+        rules = verbs.pruning_many.PruneRules(
+            keep_last=keep_last, keep_within=keep_within, name_prefix=name_prefix
+        )
+
+        return await verbs.pruning_many.prune_many(
+            self,
+            instance_ids,
+            rules,
+            dry_run=dry_run,
+            max_concurrent=max_concurrent,
+            region=self._in(region),
+        )
 
     async def audit(
         self,

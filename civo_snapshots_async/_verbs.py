@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from . import _planning as planning
     from . import _probes as probes
     from . import _pruning as pruning
+    from . import _pruning_many as pruning_many
     from . import _restore_plan as restore_plan
     from . import _retention as retention
     from ._waits import instances as instance_waits
@@ -43,6 +44,7 @@ __all__ = [
     "planning",
     "probes",
     "pruning",
+    "pruning_many",
     "restore_plan",
     "retention",
 ]

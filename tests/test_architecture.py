@@ -37,6 +37,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "verbs": (
         "_batch", "_checkpoint", "_creating", "_deleting", "_instances", "_audit", "_pruning",
+        "_pruning_many",
         "_restoring", "_planning", "_applying", "_ensuring", "_scratch", "_drilling", "_probes",
     ),
     "face": ("_verbs", "_calls", "_restore_calls", "_session"),

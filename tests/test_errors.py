@@ -33,6 +33,7 @@ from civo_snapshots_async import (
     HttpOptions,
     Instance,
     InstanceFailedError,
+    InstancePrune,
     LearnedPoll,
     OutcomeUnknownError,
     Phase,
@@ -41,6 +42,7 @@ from civo_snapshots_async import (
     PruneEntry,
     PruneOutcome,
     PrunePlan,
+    PruneReport,
     PruneResult,
     Restore,
     RestoreAlreadyAppliedError,
@@ -82,6 +84,7 @@ SNAPSHOT = make_snapshot("Pending", {"vol-1": "Failed"}, included=("vol-1",))
 INSTANCE = Instance(id="i-1", hostname="web-1", status="ERROR")
 ENTRY = PruneEntry(snapshot=SNAPSHOT, is_deletion=True, reason="it is old")
 OUTCOME = PruneOutcome(snapshot=SNAPSHOT)
+PRUNED = InstancePrune(instance_id="i-1", result=PruneResult(outcomes=(OUTCOME,)))
 VIOLATION = AuditViolation(kind="too_old", reason="it is old", instance_id="i-1", snapshot=SNAPSHOT)
 AUDITED = AuditEntry(instance_id="i-1", newest=SNAPSHOT, violations=(VIOLATION,))
 LEFTOVER = DrillLeftover(kind="instance", name="drill-7f3a", id="i-2", reason="it is left")
@@ -100,6 +103,8 @@ MODELS = [
     PrunePlan(entries=(ENTRY,)),
     OUTCOME,
     PruneResult(outcomes=(OUTCOME,)),
+    PRUNED,
+    PruneReport(instances=(PRUNED,)),
     FACTS,
     RestorePlan(
         region="LON1",

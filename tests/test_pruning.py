@@ -61,6 +61,17 @@ class Deleter:
             raise self.errors[snapshot.id]
 
 
+def test_an_unknown_outcome_reads_as_one() -> None:
+    """It is no failure that could be done again without a thought."""
+    error = OutcomeUnknownError(
+        "lost", action="delete_snapshot", instance_id="web-1", region="R", requested={}
+    )
+
+    outcome = PruneOutcome(snapshot=made(1), error=error)
+
+    assert str(outcome) == "may or may not have deleted day-1: lost"
+
+
 class TestDoingIt:
     """The plan's deletions, all of them, and nothing else."""
 
@@ -74,6 +85,8 @@ class TestDoingIt:
         assert session.calls == [("web-1", "day-5", "FAKE1"), ("web-1", "day-4", "FAKE1")]
         assert result.deleted == shown.to_delete
         assert result.failed == ()
+        assert str(result) == "2 of 2 snapshots deleted"
+        assert str(result.outcomes[0]) == "deleted day-5"
         result.raise_for_failures()
 
     async def test_does_not_decide_again(self) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from datetime import timedelta
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,13 +12,16 @@ from .. import (
     Batch,
     BatchOutcome,
     BatchResult,
-    PrunePlan,
+    InstancePrune,
+    PruneEntry,
+    PruneReport,
     PruneResult,
     SnapshotSession,
     plan_prune,
 )
 from .._plain import to_plain
 from ._common import Common, Waiting
+from ._durations import Duration
 from ._exits import Exit, Stop
 from ._printing import print_table, print_values, say
 
@@ -129,7 +132,7 @@ async def prune(
     /,
     *more: str,
     keep_last: int | None = None,
-    keep_days: float | None = None,
+    keep_within: Duration | None = None,
     name_prefix: str | None = None,
     apply: Flag = False,
     common: Common = Common(),
@@ -140,58 +143,53 @@ async def prune(
     ----------
     keep_last
         Keep this number of the newest complete snapshots.
-    keep_days
-        Keep the snapshots created in the last days, this number of them.
+    keep_within
+        Keep the snapshots created within this time, such as 36h or 30d.
     name_prefix
         Keep all snapshots whose name begins otherwise.
     apply
         Delete the others.
     """
-    failed = False
     async with common.session() as session:
-        for each in (instance, *more):
-            plan = plan_prune(
-                await session.list_snapshots(each),
-                keep_last=keep_last,
-                keep_within=None if keep_days is None else timedelta(days=keep_days),
-                name_prefix=name_prefix,
-                now=session.clock.utcnow(),
-            )
-            _print_plan(common, each, plan)
-            if apply:
-                failed = await _apply(common, session, each, plan) or failed
-    if not apply and not common.quiet:
-        say("nothing was deleted; to delete them, add --apply")
+        report = await session.prune_many(
+            (instance, *more),
+            keep_last=keep_last,
+            keep_within=keep_within,
+            name_prefix=name_prefix,
+            dry_run=not apply,
+        )
+    _print_report(common, report)
+    for each in report.failed:
+        for problem in each.failed or (each,):
+            say(f"{problem}")
+    if not common.quiet:
+        say(str(report) if apply else "nothing was deleted; to delete them, add --apply")
 
-    return Exit.PARTLY_FAILED if failed else Exit.DONE
+    return Exit.PARTLY_FAILED if report.exit_code else Exit.DONE
 
 
-def _print_plan(common: Common, instance: str, plan: PrunePlan) -> None:
+def _print_report(common: Common, report: PruneReport) -> None:
     if common.output != "table":
-        print_values(common, plan.entries)
+        print_values(common, report.instances)
         return
     rows = [
-        (
-            instance,
-            entry.snapshot.name,
-            entry.snapshot.id,
-            "delete" if entry.is_deletion else "keep",
-            entry.reason,
-        )
-        for entry in plan.entries
+        (each.instance_id, entry.snapshot.name, entry.snapshot.id, what, entry.reason)
+        for each in report.instances
+        for entry, what in _done(each)
     ]
     print_table(("INSTANCE", "SNAPSHOT", "ID", "DO", "WHY"), rows)
 
 
-async def _apply(common: Common, session: SnapshotSession, instance: str, plan: PrunePlan) -> bool:
-    """Delete the snapshots of a plan; return whether any deletion failed."""
-    result = await session.prune(plan)
-    for outcome in result.failed:
-        say(f"not deleted: {outcome.snapshot.name}: {outcome.error}")
-    if not common.quiet:
-        say(f"{instance}: deleted {len(result.deleted)} of {len(plan.to_delete)}")
-
-    return bool(result.failed)
+def _done(each: InstancePrune) -> Iterator[tuple[PruneEntry, str]]:
+    """Return what the plan says of each snapshot, and what was done."""
+    failed = {outcome.snapshot.id for outcome in each.failed}
+    for entry in () if each.plan is None else each.plan.entries:
+        if not entry.is_deletion:
+            yield entry, "keep"
+        elif each.result is None:
+            yield entry, "delete"
+        else:
+            yield entry, "failed" if entry.snapshot.id in failed else "deleted"
 
 
 async def _prune_one(session: SnapshotSession, instance: str, keep_last: int) -> PruneResult:

@@ -115,16 +115,15 @@ class TestPrune:
         ended = run("prune", "web-1", "--keep-last=1", *more)
 
         assert ended.status == 0
-        assert [line.split()[3] for line in ended.out.splitlines()[1:]] == [
-            "delete", "delete", "keep",
-        ]  # fmt: skip
+        word = "deleted" if deleted else "delete"
+        assert [line.split()[3] for line in ended.out.splitlines()[1:]] == [word, word, "keep"]
         assert kinds(served).count("delete") == deleted
 
     def test_a_rule_is_needed(self, served: FakeCivo, run: Run) -> None:
         """Nothing is deleted by default."""
         ended = run("prune", "web-1", "--apply")
 
-        assert (ended.status, kinds(served)) == (2, ["list"])
+        assert (ended.status, kinds(served)) == (2, [])
 
     def test_a_deletion_that_fails_has_a_status_of_its_own(
         self, served: FakeCivo, run: Run
@@ -137,18 +136,34 @@ class TestPrune:
         ended = run("prune", "web-1", "--keep-last=1", "--apply")
 
         assert ended.status == 9
-        assert ended.err.startswith("not deleted: ")
-        assert ended.err.endswith("web-1: deleted 1 of 2\n")
+        assert ended.err.startswith("did not delete snapshot-3 (old-3): DELETE ")
+        assert ended.err.endswith("1 of 2 snapshots deleted, 1 of 1 instance failed\n")
+        assert [line.split()[3] for line in ended.out.splitlines()[1:]] == [
+            "failed", "deleted", "keep",
+        ]  # fmt: skip
 
-    def test_programs_read_the_plan(self, served: FakeCivo, run: Run) -> None:
-        """Quietly, one entry a line."""
+    def test_an_instance_that_can_not_be_listed_hides_no_other(
+        self, served: FakeCivo, run: Run
+    ) -> None:
+        """It is named."""
         for number in (1, 2):
             served.add_snapshot("web-1", f"old-{number}", age=number * DAY)
 
-        ended = run("prune", "web-1", "--keep-days=1.5", "--apply", "-q", "-o", "jsonl")
+        ended = run("prune", "gone", "web-1", "--keep-last=1", "--apply")
 
-        entries = [json.loads(line) for line in ended.out.splitlines()]
-        assert [each["is_deletion"] for each in entries] == [True, False]
+        assert (ended.status, kinds(served).count("delete")) == (9, 1)
+        assert ended.err.startswith("gone: not pruned: GET ")
+
+    def test_programs_read_the_plan(self, served: FakeCivo, run: Run) -> None:
+        """Quietly, one instance a line."""
+        for number in (1, 2):
+            served.add_snapshot("web-1", f"old-{number}", age=number * DAY)
+
+        ended = run("prune", "web-1", "--keep-within=36h", "--apply", "-q", "-o", "jsonl")
+
+        (one,) = [json.loads(line) for line in ended.out.splitlines()]
+        assert [each["is_deletion"] for each in one["plan"]["entries"]] == [True, False]
+        assert [each["error"] for each in one["result"]["outcomes"]] == [None]
         assert (ended.status, ended.err) == (0, "")
 
 

@@ -21,10 +21,12 @@ from civo_snapshots_async import (
     DrillReport,
     HttpOptions,
     Instance,
+    InstancePrune,
     LearnedPoll,
     Observer,
     PollPolicy,
     PrunePlan,
+    PruneReport,
     PruneResult,
     Restore,
     RetryPolicy,
@@ -311,6 +313,18 @@ async def around_other_work(session: SnapshotSession, plan: PrunePlan) -> None:
     ):
         pass
     assert_type(await session.prune(plan), PruneResult)
+    report = await session.prune_many(
+        ["web-1"],
+        keep_last=7,
+        keep_within=MINUTE,
+        name_prefix="nightly-",
+        dry_run=True,
+        max_concurrent=5,
+        region="LON1",
+    )
+    assert_type(report, PruneReport)
+    assert_type(report.failed, tuple[InstancePrune, ...])
+    assert_type(report.exit_code, int)
 
 
 async def auditing(session: SnapshotSession, instances: list[Instance]) -> None:
