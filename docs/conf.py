@@ -68,6 +68,9 @@ nitpick_ignore = {
     ("py:class", "civo_snapshots_async.testing._calendar.Clock"),
     ("py:class", "civo_snapshots_async.testing._clock._Scheduled"),
     ("py:class", "civo_snapshots_async.testing._exchange.Exchange"),
+    # What a machine runs returns anything, and what it draws is hypothesis's.
+    ("py:class", "civo_snapshots_async.testing.machine.T"),
+    ("py:class", "hypothesis.strategies.SearchStrategy"),
     # Tenacity documents its functions, and not this argument of them.
     ("py:class", "tenacity.RetryCallState"),
 }

@@ -6,10 +6,9 @@ only the plan's text, applies it then.
 
 import asyncio
 import itertools
-import types
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import attrs
 import pytest
@@ -24,38 +23,10 @@ from civo_snapshots_async import (
     SnapshotSession,
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock, FakeInstance, _account, faults
+from civo_snapshots_async.testing._steps import Steps, cancel_me
 
-T = TypeVar("T")
 # A snapshot takes 2 s: it is polled three times.
 POLL = PollPolicy(interval=1.5)
-
-
-class Steps:
-    """Runs a coroutine; at the n-th point at which it waits for anything, `then` is awaited."""
-
-    def __init__(self, at: int, then: Callable[[], Awaitable[None]]) -> None:
-        self.at = at
-        self.then = then
-        self.was_reached = False
-
-    @types.coroutine
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
-        """Run it as `await` does, but for that point."""
-        caught: BaseException | None = None
-        for step in itertools.count():
-            try:
-                future = coroutine.throw(caught) if caught else coroutine.send(None)
-            except StopIteration as stop:
-                return cast("T", stop.value)
-            caught = None
-            try:
-                if step == self.at:
-                    self.was_reached = True
-                    yield from self.then().__await__()
-                yield future
-            except BaseException as error:  # noqa: BLE001 - it is thrown into the coroutine
-                caught = error
-        raise AssertionError
 
 
 @attrs.frozen
@@ -131,13 +102,6 @@ async def outcome_of(session: SnapshotSession, case: Case) -> object:
         return await session.apply_restore(case.plan, poll=POLL)
     except (CivoSnapshotsError, asyncio.CancelledError) as error:
         return error
-
-
-async def cancel_me() -> None:
-    """Cancel the task that runs this, as from outside."""
-    task = asyncio.current_task()
-    assert task is not None
-    task.cancel()
 
 
 async def canceled_at(step: int, session: SnapshotSession, case: Case) -> bool:

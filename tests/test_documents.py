@@ -27,7 +27,15 @@ from civo_snapshots_async import (
 )
 from civo_snapshots_async._http import endpoints, retry, transport
 from civo_snapshots_async.telemetry import opentelemetry, prometheus
-from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, laws, pytest_plugin, scripts
+from civo_snapshots_async.testing import (
+    FakeCivo,
+    FakeClock,
+    faults,
+    laws,
+    machine,
+    pytest_plugin,
+    scripts,
+)
 
 from .serving import serving
 from .test_chaos import SEEDS
@@ -37,6 +45,7 @@ from .test_retry import MEETS, REQUESTS
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[1]
+PARTS = (scripts, faults, laws, machine)
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts),
@@ -244,15 +253,13 @@ def test_the_reference_has_every_public_name() -> None:
         for module in (
             civo_snapshots_async,
             testing,
-            scripts,
-            faults,
-            laws,
+            *PARTS,
             pytest_plugin,
             opentelemetry,
             prometheus,
         )
         for name in module.__all__
-    } - {scripts.__name__, faults.__name__, laws.__name__}
+    } - {module.__name__ for module in PARTS}
 
     shown = re.findall(r"^\.\. (?!automodule)\w+:: (\S+)$", reference(), re.MULTILINE)
 

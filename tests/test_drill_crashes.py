@@ -24,9 +24,9 @@ from civo_snapshots_async import (
     SnapshotSession,
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock, FakeInstance, laws
+from civo_snapshots_async.testing._steps import Steps, cancel_me
 
 from .make import session_on
-from .test_applying_crashes import Steps, cancel_me
 
 # A restore takes 2 s, and so does a snapshot.
 POLL = PollPolicy(interval=1.5)

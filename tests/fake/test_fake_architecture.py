@@ -7,7 +7,7 @@ from types import FunctionType, ModuleType
 import pytest
 
 from civo_snapshots_async import testing
-from civo_snapshots_async.testing import faults, laws, pytest_plugin, scripts
+from civo_snapshots_async.testing import faults, laws, machine, pytest_plugin, scripts
 
 FILES = sorted(Path(testing.__file__).parent.glob("*.py"))
 
@@ -24,7 +24,7 @@ def test_nothing_of_the_client_is_imported(file: Path) -> None:
     assert not any(name.startswith("civo_snapshots_async") for name in absolute)
 
 
-@pytest.mark.parametrize("module", [testing, faults, laws, scripts, pytest_plugin])
+@pytest.mark.parametrize("module", [testing, faults, laws, machine, scripts, pytest_plugin])
 def test_public_names_are_sorted_and_exist(module: ModuleType) -> None:
     """Public means listed."""
     names = module.__all__
@@ -33,7 +33,7 @@ def test_public_names_are_sorted_and_exist(module: ModuleType) -> None:
     assert all(hasattr(module, name) for name in names)
 
 
-@pytest.mark.parametrize("module", [testing, faults, laws, scripts, pytest_plugin])
+@pytest.mark.parametrize("module", [testing, faults, laws, machine, scripts, pytest_plugin])
 def test_public_names_have_the_public_path(module: ModuleType) -> None:
     """Wherever they are defined: pickles, tracebacks and `help` show where to import them from."""
     for name in module.__all__:
