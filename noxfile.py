@@ -128,6 +128,16 @@ def programs(session: nox.Session) -> None:
     session.run("pytest", "tests/apps", *(session.posargs or IN_PARALLEL))
 
 
+@nox.session(default=False)
+def workers(session: nox.Session) -> None:
+    """Run the example with several workers on a PostgreSQL server of its own."""
+    servers = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    if shutil.which("initdb") is None and not any(servers):
+        session.error("no PostgreSQL server: `apt-get install postgresql`")
+    session.install("--editable", ".", *dependency_group("workers"))
+    session.run("pytest", "tests/workers", *(session.posargs or IN_PARALLEL))
+
+
 @nox.session
 def install(session: nox.Session) -> None:
     """Run each command by which a page installs the project, in a fresh clone."""
