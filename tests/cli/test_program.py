@@ -8,7 +8,8 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import pytest
 
@@ -43,6 +44,19 @@ def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, **more},
         timeout=_PATIENCE,
     )
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Start the command in pipes; whatever a test finds, it does not outlive that test."""
+    program = subprocess.Popen(
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with program:
+        try:
+            yield program
+        finally:
+            program.kill()
 
 
 def react(program: subprocess.Popen[bytes], terminal: int, typed: str) -> None:
@@ -87,6 +101,14 @@ def run_on_a_terminal(*arguments: str, typed: str = "", **more: str) -> tuple[in
 
 def test_in_a_pipe_a_line_comes_for_each_change(live: FakeCivo) -> None:
     """Without color, and the result alone on stdout."""
+    pending, complete = scripts.stuck(), scripts.completed()
+
+    def after_two_polls(elapsed: float, volumes: Sequence[str]) -> Mapping[str, object] | None:
+        polls = sum(request.kind == "get" for request in live.requests)
+        return (complete if polls > 2 else pending)(elapsed, volumes)
+
+    live.script_next("web-1", after_two_polls)
+
     ended = run("create", "web-1", "--name=nightly", "--wait", "--interval=0.05")
 
     assert ended.returncode == 0, ended.stderr
@@ -159,16 +181,13 @@ def test_no_color_is_obeyed(live: FakeCivo) -> None:
 def test_interrupted_it_prints_how_to_wait_on(live: FakeCivo) -> None:
     """The line is a command that works."""
     live.add_snapshot("web-1", "snap-1", script=scripts.stuck())
-    program = subprocess.Popen(
-        [*COMMAND, "wait", "web-1", "snap-1", "--interval=0.05"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert program.stderr is not None
-    program.stderr.readline()
-    program.send_signal(signal.SIGINT)
-    _, err = program.communicate(timeout=_PATIENCE)
+    with started("wait", "web-1", "snap-1", "--interval=0.05") as program:
+        assert program.stderr is not None
+        # Development mode may write lines of its own first.
+        while not program.stderr.readline().startswith("snapshot "):
+            pass
+        program.send_signal(signal.SIGINT)
+        _, err = program.communicate(timeout=_PATIENCE)
 
     assert program.returncode == 130
     assert "Traceback" not in err
@@ -189,13 +208,11 @@ def test_the_demo_does_the_main_job() -> None:
 
 def test_fake_serve_serves_until_it_is_interrupted() -> None:
     """For other programs."""
-    program = subprocess.Popen(
-        [*COMMAND, "fake", "serve", "--instance=db-1"], stdout=subprocess.PIPE, text=True
-    )
-    assert program.stdout is not None
-    greeting = program.stdout.readline()
-    program.send_signal(signal.SIGINT)
-    program.communicate(timeout=_PATIENCE)
+    with started("fake", "serve", "--instance=db-1") as program:
+        assert program.stdout is not None
+        greeting = program.stdout.readline()
+        program.send_signal(signal.SIGINT)
+        program.communicate(timeout=_PATIENCE)
 
     assert greeting == "FakeCivo serves db-1 until Ctrl-C.\n"
     assert program.returncode == 0
