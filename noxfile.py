@@ -50,7 +50,7 @@ PYTHONS = [version for version in SUPPORTED if runs(version)] or [RUNNING]
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the tests, with full coverage asked for."""
+    """Run the tests, which must reach full coverage."""
     session.install("--editable", ".", *dependency_group("test"))
     session.run("pytest", *(session.posargs or [*IN_PARALLEL, "--cov", "--cov-report=term"]))
 

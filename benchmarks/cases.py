@@ -39,7 +39,7 @@ def _in_flight(callers: int, calls: int, *, with_peers: bool = False) -> Case:
         if call is None:
             return None
 
-        return _repeated(call, calls) if callers == 1 else _by_many(call, callers, calls)
+        return _in_series(call, calls) if callers == 1 else _by_many(call, callers, calls)
 
     return Case(
         name=f"get {callers}", sample=sample, calls=calls, callers=callers, with_peers=with_peers
@@ -50,7 +50,7 @@ def _listed(items: int, calls: int, *, with_peers: bool = False) -> Case:
     def sample(client: Client, calls: int) -> Awaitable[object] | None:
         list_of = client.list_of
 
-        return None if list_of is None else _repeated(lambda: list_of(items), calls)
+        return None if list_of is None else _in_series(lambda: list_of(items), calls)
 
     return Case(name=f"list {items}", sample=sample, calls=calls, with_peers=with_peers)
 
@@ -62,16 +62,16 @@ def _polled(polls: int) -> Case:
     return Case(name="poll", sample=sample, calls=polls, with_peers=True)
 
 
-def _repeating(name: str, of: Callable[[Client], Call | None], calls: int) -> Case:
+def _series(name: str, of: Callable[[Client], Call | None], calls: int) -> Case:
     def sample(client: Client, calls: int) -> Awaitable[object] | None:
         call = of(client)
 
-        return None if call is None else _repeated(call, calls)
+        return None if call is None else _in_series(call, calls)
 
     return Case(name=name, sample=sample, calls=calls)
 
 
-async def _repeated(call: Call, calls: int) -> None:
+async def _in_series(call: Call, calls: int) -> None:
     for _ in range(calls):
         await call()
 
@@ -79,7 +79,7 @@ async def _repeated(call: Call, calls: int) -> None:
 async def _by_many(call: Call, callers: int, calls: int) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(callers):
-            group.create_task(_repeated(call, calls // callers))
+            group.create_task(_in_series(call, calls // callers))
 
 
 CASES = (
@@ -93,6 +93,6 @@ CASES = (
     _listed(1000, 3),
     _listed(10_000, 1),
     _polled(50),
-    _repeating("create", lambda client: client.create, 25),
-    _repeating("restore", lambda client: client.restore, 15),
+    _series("create", lambda client: client.create, 25),
+    _series("restore", lambda client: client.restore, 15),
 )

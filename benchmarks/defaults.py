@@ -61,13 +61,13 @@ async def measure(opened: Opener, url: str) -> Default | None:
         # What a client asks for once, at its first request, is not the wait's.
         await client.get()
         before, gave_up_after = _requests_so_far(url), None
-        with _passing() as passing:
+        with _time_that_jumps() as time_:
             try:
                 await client.wait()
             except _OverError:
                 pass
             except Exception:  # noqa: BLE001 - each raises an error of its own when it gives up
-                gave_up_after = passing.passed
+                gave_up_after = time_.passed
         requests = _requests_so_far(url) - before
         if gave_up_after is None:
             # The one that would see the end.
@@ -77,14 +77,14 @@ async def measure(opened: Opener, url: str) -> Default | None:
 
 
 @contextmanager
-def _passing() -> Generator[_Time]:
-    passing = _Time()
+def _time_that_jumps() -> Generator[_Time]:
+    time_ = _Time()
     with (
-        mock.patch("time.sleep", passing.sleep),
-        mock.patch("time.time", passing.time),
-        mock.patch("asyncio.sleep", passing.sleep_in_a_task),
+        mock.patch("time.sleep", time_.sleep),
+        mock.patch("time.time", time_.time),
+        mock.patch("asyncio.sleep", time_.sleep_in_a_task),
     ):
-        yield passing
+        yield time_
 
 
 def _requests_so_far(url: str) -> int:

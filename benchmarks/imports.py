@@ -14,9 +14,9 @@ from .rounds import BARE, CONTROL, Round, shuffled
 _PROGRAM = """
 import sys, time
 sys.modules |= dict.fromkeys({}, None)
-begun = time.process_time()
+started = time.process_time()
 import {}
-print(time.process_time() - begun)
+print(time.process_time() - started)
 """
 
 

@@ -158,7 +158,7 @@ class Plan:
             (many, many, 0, "account"),
             (many, many, 60, "account"),
         ):
-            _progress(f"requests: {waits} on {instances}, begun over {over} s, by {scope}")
+            _progress(f"requests: {waits} on {instances}, started over {over} s, by {scope}")
             yield Requests(**_only("requests", instances, waits, over, scope))
 
     def _defaults(self) -> Iterator[tuple[str, Default]]:

@@ -18,7 +18,7 @@ TAKES = 300.0
 
 @attrs.frozen(kw_only=True)
 class Requests:
-    """What waits of five minutes asked for."""
+    """The requests of waits of five minutes."""
 
     instances: int
     waits: int
@@ -46,9 +46,9 @@ async def measure(instances: int, waits: int, over: float, scope: Scope) -> Requ
                 await clock.sleep(over * number / waits)
                 instance, snapshot = f"web-{number % instances}", f"snap-{number}"
                 civo.add_snapshot(instance, snapshot, script=scripts.completes(TAKES))
-                begun = clock.now()
+                started = clock.now()
                 await session.wait_until_complete(instance, snapshot, poll=poll)
-                late.append(clock.now() - begun - TAKES)
+                late.append(clock.now() - started - TAKES)
 
             async with asyncio.TaskGroup() as group:
                 for number in range(waits):

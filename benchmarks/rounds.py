@@ -2,7 +2,7 @@
 
 Two processes of the very same client differ by a quarter for as long as they live: in where their
 objects lie, in what their dicts collide on. So all clients are in one process, each round measures
-every one of them, and what counts is the ratio within the round; the rounds are then repeated in
+every one of them, and what counts is the ratio within the round; the rounds are then run again in
 several processes.
 """
 
@@ -36,7 +36,7 @@ async def measure(
         if (case.with_peers or not client.is_peer) and await case.warm_up(client)
     ]
     gc.collect()
-    # What stands is not looked at again: a collection costs each client what it has made itself.
+    # Existing objects are not scanned again: a collection costs each client only what it has made.
     gc.freeze()
     try:
         return [
@@ -57,11 +57,11 @@ async def cpu_of_a_call(case: Case, client: Client) -> float:
     gc.collect()
     await case.warm_up(client)
     sample = case.sample(client, case.calls)
-    begun = time.process_time()
+    started = time.process_time()
     if sample is not None:
         await sample
 
-    return (time.process_time() - begun) / case.calls
+    return (time.process_time() - started) / case.calls
 
 
 def shuffled(names: Collection[str]) -> list[str]:

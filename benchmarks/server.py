@@ -1,7 +1,7 @@
-"""A server in a process of its own that answers from prepared bytes.
+"""A server in a process of its own that responds with prepared bytes.
 
-It is no stand-in for Civo, as FakeCivo is: it does as little as a server can, and answers all
-clients alike. What is asked for decides what it answers:
+It is no stand-in for Civo, as FakeCivo is: it does as little as a server can, and treats all
+clients alike. The names in a request decide how it responds:
 
 - whatever is called `pending-…` is pending for ever, `after-N-…` for N requests, and then complete
   (`N000000` and on where an id is a number); anything else is complete;
@@ -39,15 +39,15 @@ _HEAD = (
 )
 
 
-class Answers:
-    """What is answered to which request; each response is made once and kept, but for creates."""
+class Responses:
+    """The responses to requests; each is made once and kept, except those to creates."""
 
     def __init__(self) -> None:
         self._kept: dict[bytes, bytes] = {}
         self._left: dict[str, int] = {}
         self._requests = 0
 
-    def answer(self, head: bytes, body: bytes) -> bytes:
+    def to(self, head: bytes, body: bytes) -> bytes:
         """Return the response to a request."""
         line = head.partition(b" HTTP/1.1\r\n")[0]
         if line == b"GET /requests":
@@ -79,18 +79,18 @@ class Answers:
 class Connection(asyncio.Protocol):
     """One client's connection: a request in, a response out."""
 
-    def __init__(self, answers: Answers) -> None:
-        self._answers = answers
+    def __init__(self, responses: Responses) -> None:
+        self._responses = responses
         self._received = b""
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport to answer on."""
+        """Keep the transport to respond on."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type checkers
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answer every request that is complete."""
+        """Respond to every request that is complete."""
         assert self._transport is not None  # noqa: S101 - for the type checkers
         self._received += data
         while _END in self._received:
@@ -101,7 +101,7 @@ class Connection(asyncio.Protocol):
             if len(self._received) < ends:
                 return
             body, self._received = self._received[begins:ends], self._received[ends:]
-            self._transport.write(self._answers.answer(head, body))
+            self._transport.write(self._responses.to(head, body))
 
 
 @contextmanager
@@ -121,13 +121,13 @@ def served() -> Generator[str]:
 
 
 def _response(asked: str, *, pending: bool) -> bytes:
-    for pattern, answer in ROUTES.items():
+    for pattern, body_of in ROUTES.items():
         if matched := re.fullmatch(pattern, asked):
-            body = answer(matched, pending)
+            body = body_of(matched, pending)
             status = b"201 Created" if asked.startswith("POST /v2") else b"200 OK"
             return _http(body if isinstance(body, bytes) else compact(body), status)
 
-    # No client takes this for an answer, not even one that looks at no status.
+    # No client takes this for a response, not even one that checks no status.
     return _http(asked.encode(), b"404 Not Found")
 
 
@@ -139,8 +139,8 @@ def _http(body: bytes, status: bytes = b"200 OK") -> bytes:
 
 async def _main() -> None:
     loop = asyncio.get_running_loop()
-    answers = Answers()
-    server = await loop.create_server(lambda: Connection(answers), "127.0.0.1", 0, backlog=2048)
+    responses = Responses()
+    server = await loop.create_server(lambda: Connection(responses), "127.0.0.1", 0, backlog=2048)
     port = server.sockets[0].getsockname()[1]
     print(f"http://127.0.0.1:{port}", flush=True)
     async with server:

@@ -99,8 +99,8 @@ def requests(measured: Sequence[Requests]) -> list[str]:
     """Return how many requests waits of five minutes make."""
     rows: list[Row] = [("", "requests", "a wait", "seconds late")]
     for each in measured:
-        begun = f"begun over {each.over:.0f} s" if each.over else "begun together"
-        what = f"{each.waits:,} on {each.instances:,}, {begun}, by {each.scope}"
+        started = f"started over {each.over:.0f} s" if each.over else "started together"
+        what = f"{each.waits:,} on {each.instances:,}, {started}, by {each.scope}"
         rows.append(
             (what, f"{each.requests:,}", f"{each.requests / each.waits:,.2f}", f"{each.late:.1f}")
         )

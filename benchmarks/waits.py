@@ -64,7 +64,7 @@ class Waits:
     poll: float
     """The CPU of a further poll."""
     cancel: float
-    """The CPU of its end, cancelled."""
+    """The CPU of its end, canceled."""
     get: float
     """The CPU of a get by the same session, 100 in flight."""
 
@@ -79,27 +79,27 @@ class Tasks:
 
     async def begin(self) -> float:
         """Return the CPU seconds that each takes until it waits."""
-        begun = time.process_time()
+        started = time.process_time()
         self._tasks = [asyncio.create_task(self._make(each)) for each in range(self._count)]
 
-        return (await _idle() - begun) / self._count
+        return (await _idle() - started) / self._count
 
     async def after(self, event: Callable[[], object]) -> float:
         """Return the CPU seconds that each takes for something that concerns all of them."""
-        begun = time.process_time()
+        started = time.process_time()
         event()
 
-        return (await _idle() - begun) / self._count
+        return (await _idle() - started) / self._count
 
     async def cancel(self) -> float:
-        """Return the CPU seconds that each takes to end, cancelled."""
-        begun = time.process_time()
+        """Return the CPU seconds that each takes to end, canceled."""
+        started = time.process_time()
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks)
         self._tasks = []
 
-        return (time.process_time() - begun) / self._count
+        return (time.process_time() - started) / self._count
 
     async def held(self) -> float:
         """Return the bytes that each holds while it waits, of what is traced."""
@@ -115,9 +115,9 @@ async def measure(layout: str, count: int, url: str) -> Waits:
     """Return what each of so many waits costs."""
     await _prepare(layout, count, url)
     async with _opened(url) as (session, clock):
-        begun = time.process_time()
+        started = time.process_time()
         await _get(session, 20)
-        get = (time.process_time() - begun) / (20 * _CONNECTIONS)
+        get = (time.process_time() - started) / (20 * _CONNECTIONS)
         waits = Tasks(_waiting(session, layout, count), count)
         start = await waits.begin()
         polls = [await waits.after(lambda: clock.pass_by(HeldClock.LONG)) for _ in range(3)]
@@ -189,7 +189,7 @@ async def _get(session: SnapshotSession, times: int) -> None:
 
 
 async def _prepare(layout: str, count: int, url: str) -> None:
-    """Let the server make its long answers now, while nothing is measured."""
+    """Let the server make its long responses now, while nothing is measured."""
     wait = LAYOUTS[layout](0, count)
     places = (
         f"/v2/instances/{wait.instance_id}/snapshots?region={wait.region}",

@@ -16,6 +16,8 @@ PATHS = sorted(
         "tests/**/*.py",
         "docs/**/*.md",
         "examples/*.py",
+        "benchmarks/**/*.py",
+        "noxfile.py",
         "README.md",
         "CHANGELOG.md",
         "CONTRIBUTING.md",

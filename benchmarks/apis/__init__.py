@@ -1,1 +1,1 @@
-"""What each provider's API answers, one file each, in its own shape and of about its own size."""
+"""The responses of each provider's API, one file each, in its own shape and about its size."""

@@ -25,11 +25,11 @@ def _item(snapshot_id: str, *, pending: bool) -> str:
     return _ITEM.format(snapshot_id, status, CREATED_AT, progress)
 
 
-def _one(asked: re.Match[str], pending: bool) -> bytes:  # noqa: FBT001 - as every answer takes it
+def _one(asked: re.Match[str], pending: bool) -> bytes:  # noqa: FBT001 - as every body takes it
     return _ENVELOPE.format(_item(asked[1], pending=pending)).encode()
 
 
-def _many(asked: re.Match[str], pending: bool) -> bytes:  # noqa: FBT001 - as every answer takes it
+def _many(asked: re.Match[str], pending: bool) -> bytes:  # noqa: FBT001 - as every body takes it
     ids = (f"snap-{number:017x}" for number in range(int(asked[1])))
 
     return _ENVELOPE.format("".join(_item(each, pending=pending) for each in ids)).encode()

@@ -36,7 +36,7 @@ _VERSION = {
 }
 
 ROUTES: Routes = {
-    # Its client looks for the version first, once.
+    # Its client requests the version first, once.
     "GET /volume/v3/?": lambda _, __: {"version": _VERSION},
     r"GET /volume/v3/snapshots/([^/?]+)": (
         lambda asked, pending: {"snapshot": _snapshot(asked[1], pending=pending)}

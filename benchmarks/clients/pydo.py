@@ -9,7 +9,7 @@ from .client import Client
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncGenerator[Client]:
-    """Open a client; it sends its token to plain http only when it is told to, call by call."""
+    """Open a client; it sends its token to plain http only if each call says so."""
     pydo = import_module("pydo.aio")
     async with pydo.Client("0123456789", endpoint=url) as client:
         snapshots = client.snapshots
