@@ -14,7 +14,7 @@
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from inspect import isawaitable
@@ -48,6 +48,9 @@ from ._scratch import Scratch
 from ._sentences import counted, named, spoken
 from ._waits.instances import Mark, follow_until_active, wait_until_listed
 from ._waits.snapshots import SnapshotWaits, until_complete
+
+# No source says what becomes of them; the restore has made them with the instance.
+_OF_VOLUMES = "volumes of the scratch instance may be left: what Civo does with them is not known"
 
 Check = Callable[[Instance], Awaitable[object] | object]
 """What is to be true of the restored instance."""
@@ -111,7 +114,7 @@ class _FailedError(Exception):
 
 
 @contextmanager
-def _failing(what: str) -> Iterator[None]:
+def _failing(what: str) -> Generator[None, None, None]:
     """Let an error of the library fail the drill."""
     try:
         yield
@@ -333,6 +336,8 @@ class _Drill:
         )
         if scratch.why:
             log("drill.not_deleted", self._about(), "%s: %s: %s", self, scratch, scratch.why)
+        else:
+            self._notes.append(_OF_VOLUMES)
 
     def _left_behind(self) -> tuple[DrillLeftover, ...]:
         scratch = None if self._scratch is None else self._scratch.leftover

@@ -127,6 +127,9 @@ class TestPassing:
         report = await drilled(session, delete_scratch=True)
 
         assert (report.passed, report.left_behind) == (True, ())
+        assert report.notes == (
+            "volumes of the scratch instance may be left: what Civo does with them is not known",
+        )
         assert writes(civo) == ["restore", "delete_instance"]
         assert report.scratch is not None
         assert civo.effects[-1].instance_id == report.scratch.id
