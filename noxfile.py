@@ -89,6 +89,15 @@ def docs(session: nox.Session) -> None:
     session.run("pytest", "tests/test_reference.py")
 
 
+@nox.session(default=False)
+def site(session: nox.Session) -> None:
+    """Check each page of the site in Chromium: its width, links, console and accessibility."""
+    if shutil.which("chromium") is None:
+        session.error("no Chromium on the PATH: `apt-get install chromium`")
+    session.install("--editable", ".", *dependency_group("site"))
+    session.run("pytest", "-p", "no:randomly", *(session.posargs or ["tests/site"]))
+
+
 @nox.session
 def package(session: nox.Session) -> None:
     """Build the wheel, install it, and run the tests with the source tree out of reach."""

@@ -19,6 +19,7 @@ author = "the authors of civo-snapshots-async"
 version = release = __version__
 
 extensions = [
+    "accessible",
     "command",
     "myst_parser",
     "sources",
@@ -55,6 +56,10 @@ intersphinx_mapping = {
         "https://docs.aiohttp.org/en/stable",
         "_inventories/aiohttp.inv",
     ),
+    "opentelemetry": (
+        "https://opentelemetry-python.readthedocs.io/en/latest",
+        "_inventories/opentelemetry.inv",
+    ),
 }
 # Others' classes name the private file in which they are written.
 PUBLIC_NAMES = {
@@ -71,6 +76,8 @@ nitpick_ignore = {
     # What a machine runs returns anything, and what it draws is hypothesis's.
     ("py:class", "civo_snapshots_async.testing.machine.T"),
     ("py:class", "hypothesis.strategies.SearchStrategy"),
+    # Its documentation has no reference.
+    ("py:class", "prometheus_client.registry.CollectorRegistry"),
     # Tenacity documents its functions, and not this argument of them.
     ("py:class", "tenacity.RetryCallState"),
 }
@@ -83,6 +90,8 @@ viewcode_line_numbers = True
 
 html_theme = "furo"
 html_title = f"{project} {release}"
+html_favicon = "_static/favicon.svg"
+html_theme_options = {"top_of_page_buttons": []}
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 # The default one underlines modules, as if they were links.

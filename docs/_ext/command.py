@@ -26,6 +26,8 @@ def sections() -> str:
     text = _app.build().generate_docs("markdown")
     # Cyclopts takes `python -m sphinx` for the name of a command's program.
     text = text.replace(" -m sphinx ", " ")
+    # Its links to the commands of a command lead to anchors that MyST lacks.
+    text = re.sub(r"\[(`[^`]+`)\]\(#[^)]*\)", r"\1", text)
     each = re.split(r"^#+ civo-snapshots (?=[\w-])", text, flags=re.MULTILINE)
     shown = [section for section in each[1:] if not section.startswith("--")]
 
