@@ -37,6 +37,7 @@ LEVELS: Mapping[str, int] = {
     "wait.unknown_state": _WARNING,
     "wait.failed": _WARNING,
     "wait.timed_out": _WARNING,
+    "wait.left": _INFO,
     "wait.fell_back": _WARNING,
     "observer.failed": _WARNING,
     "prune.started": _INFO,
@@ -169,7 +170,10 @@ def _on_one_line(value: object) -> object:
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
-def log_end_of_wait(about: About, error: CivoSnapshotsError) -> None:
-    """Log the error that a wait ended with."""
+def log_end_of_wait(about: About, error: CivoSnapshotsError, *, is_part: bool) -> None:
+    """Log the error that a wait ended with; of a part of a wait, a timeout is none."""
     event = "wait.timed_out" if isinstance(error, WaitTimeoutError) else "wait.failed"
+    if is_part and isinstance(error, WaitTimeoutError):
+        log("wait.left", about.seen(error.snapshot), "left, to be resumed: %s", error)
+        return
     log(event, about.seen(error.snapshot), "%s: %s", type(error).__name__, error)

@@ -37,7 +37,8 @@ class WaitEnded(Plain):
     """A wait has ended."""
 
     outcome: WaitOutcome
-    """`canceled` if its task was, if the session was closed, or if a watch was left early."""
+    """`canceled` if its task was, if the session was closed, if a watch was left early, or if a
+    resumed wait was left after `for_at_most`."""
     polls: int
     """The number of polls that it observed, failed ones and those made for other waits included."""
     requests: int

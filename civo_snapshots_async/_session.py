@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import timedelta
 from ipaddress import IPv4Address
+from typing import overload
 
 from . import _checks as check
 from . import _verbs as verbs
@@ -108,20 +109,42 @@ class SnapshotSession(RestoreCalls):
         """
         return self._waits.save(self._ref(instance_id, snapshot_id, region), timeout)
 
+    @overload
     async def resume(
         self,
         saved: SavedWait,
         *,
+        for_at_most: None = None,
         poll: PollPolicy = PollPolicy(),
         on_change: OnChange | None = None,
-    ) -> Snapshot:
+    ) -> Snapshot: ...
+
+    @overload
+    async def resume(
+        self,
+        saved: SavedWait,
+        *,
+        for_at_most: Seconds,
+        poll: PollPolicy = PollPolicy(),
+        on_change: OnChange | None = None,
+    ) -> Snapshot | SavedWait: ...
+
+    async def resume(
+        self,
+        saved: SavedWait,
+        *,
+        for_at_most: Seconds | None = None,
+        poll: PollPolicy = PollPolicy(),
+        on_change: OnChange | None = None,
+    ) -> Snapshot | SavedWait:
         """Continue a saved wait for the time that is left, in its region.
 
         After the deadline there is one last poll. The errors are those of `wait_until_complete`.
-        """
-        wait = self._waits.resumed(saved, poll)
 
-        return await self._waits.follow(wait, on_change)
+        A job whose time is limited passes `for_at_most`, in seconds or as a `timedelta`. When that
+        has passed before the deadline, the saved wait is returned, to be put back into the queue.
+        """
+        return await self._waits.resume(saved, poll, for_at_most, on_change)
 
     async def restore_when_complete(
         self,

@@ -393,6 +393,16 @@ class TestWaits:
         assert recorder.end_of_wait().outcome == "canceled"
         assert task.cancelled() or task.exception() is not None
 
+    async def test_a_part_of_a_resumed_wait_is_no_timeout(
+        self, civo: FakeCivo, observed: SnapshotSession, recorder: Recorder
+    ) -> None:
+        """It is left, and resumed later."""
+        civo.add_snapshot("web-1", "slow", script=scripts.stuck())
+
+        await observed.resume(observed.save_wait("web-1", "slow"), for_at_most=30)
+
+        assert recorder.end_of_wait().outcome == "canceled"
+
     async def test_waits_that_share_a_request_are_all_served_by_it(
         self, civo: FakeCivo, observed: SnapshotSession, recorder: Recorder
     ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import pickle
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from civo_snapshots_async import (
     SavedWait,
     ServerError,
     Snapshot,
+    SnapshotFailedError,
     SnapshotRef,
     SnapshotSession,
     SnapshotVanishedError,
@@ -345,6 +347,101 @@ class TestMoving:
 
         assert {done.result().id for done in jobs} == {late.id}
         assert [effect.kind for effect in civo.effects] == ["create"]
+
+
+class TestParts:
+    """A job whose time is limited waits for a part of the time."""
+
+    async def test_in_time_it_returns_the_snapshot(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """As without a limit."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=50))
+        saved = session.save_wait("web-1", "snap-1")
+
+        result = await session.resume(saved, for_at_most=timedelta(seconds=240))
+
+        assert isinstance(result, Snapshot)
+        assert result.is_complete
+        assert fake_clock.now() < 240
+
+    @pytest.mark.parametrize("timeout", [3600, None])
+    async def test_else_it_returns_what_to_put_back(
+        self,
+        civo: FakeCivo,
+        session: SnapshotSession,
+        fake_clock: FakeClock,
+        timeout: float | None,
+    ) -> None:
+        """After one last poll, and as often as it takes."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=500))
+        saved = session.save_wait("web-1", "snap-1", timeout=timeout)
+        parts = 0
+        result: Snapshot | SavedWait = saved
+        while isinstance(result, SavedWait):
+            parts += 1
+            result = await session.resume(SavedWait.from_json(result.to_json()), for_at_most=240)
+
+        assert (parts, result.is_complete) == (3, True)
+        assert 480 < fake_clock.now() < 520
+
+    async def test_its_deadline_stays(
+        self, civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """The part that reaches it times out there, as any wait."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.stuck())
+        saved = session.save_wait("web-1", "snap-1", timeout=300)
+
+        assert await session.resume(saved, for_at_most=240) == saved
+        with pytest.raises(WaitTimeoutError):
+            await session.resume(saved, for_at_most=240)
+
+        assert fake_clock.now() == 300
+
+    async def test_a_part_that_ends_is_no_warning(
+        self, civo: FakeCivo, session: SnapshotSession, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Nothing is wrong."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.stuck())
+
+        await session.resume(session.save_wait("web-1", "snap-1"), for_at_most=30)
+
+        left = [record for record in caplog.records if record.civo_event == "wait.left"]  # type: ignore[attr-defined]
+        assert [record.levelname for record in left] == ["INFO"]
+        assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+    async def test_a_failure_ends_it(self, civo: FakeCivo, session: SnapshotSession) -> None:
+        """It is raised, not put back."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.fails(after=10))
+
+        with pytest.raises(SnapshotFailedError):
+            await session.resume(session.save_wait("web-1", "snap-1"), for_at_most=240)
+
+    async def test_a_timeout_of_a_callback_is_its_own(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """It does not pass for the end of the part."""
+        civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=50))
+        inner = WaitTimeoutError.__new__(WaitTimeoutError)
+
+        def fail(*_: object) -> None:
+            raise inner
+
+        with pytest.raises(WaitTimeoutError) as caught:
+            await session.resume(
+                session.save_wait("web-1", "snap-1"), for_at_most=240, on_change=fail
+            )
+        assert caught.value is inner
+
+    @pytest.mark.parametrize("for_at_most", [0, -1, math.nan])
+    async def test_a_part_is_some_time(
+        self, civo: FakeCivo, session: SnapshotSession, for_at_most: float
+    ) -> None:
+        """Before anything is sent."""
+        with pytest.raises(ValueError, match="for_at_most"):
+            await session.resume(session.save_wait("web-1", "snap-1"), for_at_most=for_at_most)
+
+        assert kinds(civo) == []
 
 
 class TestPassedDeadlines:

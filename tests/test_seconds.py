@@ -159,6 +159,9 @@ RULES: dict[str, Call] = {
     },
     "SnapshotSession.audit(max_age)": lambda s, v: s.audit(max_age=v),
     "SnapshotSession.audit(max_pending)": lambda s, v: s.audit(max_age=60, max_pending=v),
+    "SnapshotSession.resume(for_at_most)": lambda s, v: s.resume(
+        s.save_wait("web-1", "snap-1"), for_at_most=v
+    ),
 }
 # Here 0 is "not at all".
 GRACES: dict[str, Call] = {

@@ -23,6 +23,7 @@ class _OfPolls:
     """A goal that any poll may show to be met, a list's as well."""
 
     reads_volumes = False
+    is_part = False
 
     def needs_get(self, _: Snapshot, /) -> bool:
         return False
@@ -40,6 +41,7 @@ class _Complete:
     name = "wait_until_complete"
     unmet = "was not complete"
     reads_volumes = True
+    is_part = False
 
     def needs_get(self, listed: Snapshot, /) -> bool:
         return listed.phase.is_terminal
@@ -55,6 +57,12 @@ class _Complete:
             return wait.error(SnapshotFailedError, f"failed ({wait.effort}): {wait.last_seen}")
 
         return _vanished(wait, outcome)
+
+
+class _PartOfComplete(_Complete):
+    """The same, for a part of the time that a saved wait has left."""
+
+    is_part = True
 
 
 class _Terminal(_Complete):
@@ -160,6 +168,7 @@ def _vanished(wait: Wait[Any], outcome: object) -> SnapshotVanishedError | None:
 
 
 COMPLETE = _Complete()
+PART_OF_COMPLETE = _PartOfComplete()
 TERMINAL = _Terminal()
 DELETED = _Deleted()
 ACTIVE = _Active()

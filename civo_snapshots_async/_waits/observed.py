@@ -117,7 +117,7 @@ def _outcome(wait: Wait[Any], error: BaseException | None) -> WaitOutcome:
             has_failed = wait.goal is TERMINAL and wait.seen is not None and wait.seen.is_failed
             return "failed" if has_failed else "done"
         case WaitTimeoutError():
-            return "timed_out"
+            return "canceled" if wait.goal.is_part else "timed_out"
         case CancelledError() | GeneratorExit() | SessionClosedError():
             return "canceled"
         case _:

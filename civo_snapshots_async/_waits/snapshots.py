@@ -10,13 +10,13 @@ import attrs
 from .. import _checks as check
 from .._checks import Seconds
 from .._clock import Clock, SystemClock
-from .._errors import SnapshotFailedError
+from .._errors import SnapshotFailedError, WaitTimeoutError
 from .._events import DetailsChanged, SnapshotEvent, SnapshotFinished, SnapshotSeen, StateChanged
 from .._http.caller import Caller
 from .._models import Snapshot, SnapshotLike, SnapshotRef
 from .._policies import PollPolicy
 from . import alone
-from .goals import COMPLETE, DELETED, TERMINAL
+from .goals import COMPLETE, DELETED, PART_OF_COMPLETE, TERMINAL
 from .observed import Advance, observed, observed_watch
 from .poller import Poller
 from .saved import SavedWait
@@ -156,13 +156,32 @@ class SnapshotWaits(Poller):
             included_volumes=self._ledger.volumes_named(ref),
         )
 
-    def resumed(self, saved: SavedWait, poll: PollPolicy) -> Wait[Snapshot]:
-        """Resume a saved wait with the time that it has left."""
+    async def resume(
+        self,
+        saved: SavedWait,
+        poll: PollPolicy,
+        for_at_most: Seconds | None,
+        on_change: OnChange | None,
+    ) -> Snapshot | SavedWait:
+        """Resume a saved wait; return it when `for_at_most` has passed and it has time left."""
+        limit = None if for_at_most is None else check.seconds("for_at_most", for_at_most)
+        wait = self._resumed(saved, poll, limit)
+        try:
+            return await self.follow(wait, on_change)
+        except WaitTimeoutError as error:
+            if not (wait.goal.is_part and wait.has_ended_with(error)):
+                raise
+            return saved
+
+    def _resumed(self, saved: SavedWait, poll: PollPolicy, limit: float | None) -> Wait[Snapshot]:
         self._ledger.bring(saved.ref, saved.included_volumes)
         left = saved.remaining(self._clock.utcnow())
         if poll.learned is not None:
             # How long the snapshot has taken until now is not known.
             poll = attrs.evolve(poll, learned=None)
+
+        if limit is not None and (left is None or limit < left):
+            return Wait(saved.ref, PART_OF_COMPLETE, poll, limit, self._clock.now())
 
         return Wait(saved.ref, COMPLETE, poll, left, self._clock.now())
 

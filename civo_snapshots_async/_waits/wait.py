@@ -114,6 +114,11 @@ class Goal(Protocol):
         """Whether the state of a volume may end the wait."""
         ...
 
+    @property
+    def is_part(self) -> bool:
+        """Whether a timeout ends a part of a longer wait, which is resumed later."""
+        ...
+
     def needs_get(self, listed: Snapshot, /) -> bool:
         """Tell whether a list, as a summary, does not prove this state of a snapshot."""
         ...
@@ -382,7 +387,11 @@ class Wait(Generic[T]):
 
     def log_end(self, error: CivoSnapshotsError) -> None:
         """Log an end without what was waited for."""
-        log_end_of_wait(self._about, error)
+        log_end_of_wait(self._about, error, is_part=self.goal.is_part)
+
+    def has_ended_with(self, error: Exception) -> bool:
+        """Tell whether it is this wait's own end, and not raised by a callback."""
+        return self._end is error
 
     def _failed(self, error: CivoSnapshotsError) -> tuple[SnapshotEvent, ...]:
         self._last_error = error

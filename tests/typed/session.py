@@ -223,6 +223,7 @@ async def waiting(session: SnapshotSession, snapshot: Snapshot, ref: SnapshotRef
     )
     saved = session.save_wait("web-1", snapshot, timeout=MINUTE, region="LON1")
     assert_type(await session.resume(saved, poll=FIXED, on_change=changed), Snapshot)
+    assert_type(await session.resume(saved, for_at_most=240), Snapshot | SavedWait)
 
 
 async def watching(session: SnapshotSession, snapshot: Snapshot, ref: SnapshotRef) -> None:
