@@ -13,6 +13,7 @@
    a note of what is left. Nothing is deleted on its way.
 """
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from ._creating import Creations
 from ._drill_report import DrillReport
 from ._ensuring import EnsuredRestores
 from ._errors import (
+    AmbiguousInstanceError,
     CivoSnapshotsError,
     DecodeError,
     OutcomeUnknownError,
@@ -267,8 +269,12 @@ class _Drill:
             hostname=self._name,
             description=f"scratch instance of a {self}",
         )
-        instance = await self._listed(endpoints.for_snapshot(request, snapshot), scratch)
-        scratch.found(instance)
+        try:
+            instance = await self._listed(endpoints.for_snapshot(request, snapshot), scratch)
+            scratch.found(instance)
+        except AmbiguousInstanceError as error:
+            scratch.why = f"it was not identified: {error}"
+            raise
         instance = await follow_until_active(
             self._by.caller,
             endpoints.get_instance(instance.id, region=order.region),
@@ -309,13 +315,20 @@ class _Drill:
 
     async def _checked(self, instance: Instance) -> None:
         clock, limit = self._by.clock, self._order.check_timeout
-        started = clock.now()
+        started, cancellations = clock.now(), _cancellations()
+        late = f"the check did not end within {spoken(limit)}"
         try:
             async with clock.timeout(limit):
                 reason = await _verdict(self._order.check, instance)
         except TimeoutError:
-            reason = f"the check did not end within {spoken(limit)}"
+            reason = late
         self._check_seconds = clock.now() - started
+        # A check may catch what was not meant for it: neither a cancellation nor the end of its
+        # time is lost by that.
+        if _cancellations() > cancellations:
+            raise asyncio.CancelledError("the check has caught a cancellation")
+        if not reason and self._check_seconds >= limit:
+            reason = late
         if reason:
             raise _FailedError(reason)
 
@@ -370,6 +383,12 @@ class _Drill:
         about = About(instance_id=self._source.id, region=self._order.region)
 
         return about.seen(self._snapshot)
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+
+    return 0 if task is None else task.cancelling()
 
 
 async def _verdict(check: Check, instance: Instance) -> str:

@@ -58,7 +58,9 @@ class CallStarted(Plain):
     """A request is about to be sent, with all of its retries; or a poll, which has none."""
 
     name: str
-    """The session's method that it is for, such as `create_snapshot`."""
+    """The session's method that it is for, such as `create_snapshot`; or `delete_instance`, which
+    is a step of `drill`.
+    """
     method: str
     """The HTTP method."""
     url: str

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -491,6 +492,24 @@ class TestCheck:
         assert report.reason == "the check did not end within 3 min"
         assert report.check_seconds == 180
 
+    async def test_a_verdict_that_comes_too_late_is_none(
+        self, session: SnapshotSession, fake_clock: FakeClock
+    ) -> None:
+        """Of a check that swallows the end of its time, or one that blocks the loop."""
+
+        async def swallows(_: Instance) -> bool:
+            with suppress(asyncio.CancelledError):
+                await asyncio.get_running_loop().create_future()
+            return True
+
+        def blocks(_: Instance) -> bool:
+            fake_clock.advance(61)
+            return True
+
+        for check in (swallows, blocks):
+            report = await drilled(session, check, check_timeout=60)
+            assert report.reason == "the check did not end within 60 s"
+
     async def test_its_own_timeout_is_its_own_error(self, session: SnapshotSession) -> None:
         """It is not taken for the drill's."""
 
@@ -612,6 +631,17 @@ class TestFailing:
         assert caught.value.left_behind == report.left_behind
         assert f"Left behind: {report.left_behind[0]}" in str(caught.value)
         assert isinstance(caught.value.__cause__, OutcomeUnknownError)
+
+    async def test_its_report_is_ready_for_json(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """With the error and what that carries."""
+        civo.inject("restore", faults.reset("before", effect=False))
+
+        document = json.loads(json.dumps((await drilled(session)).to_dict()))
+
+        assert (document["passed"], document["rto"]) == (False, None)
+        assert document["error"]["type"] == "OutcomeUnknownError"
 
     async def test_it_is_logged_as_a_warning(
         self, session: SnapshotSession, caplog: pytest.LogCaptureFixture

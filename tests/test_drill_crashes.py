@@ -233,6 +233,48 @@ async def test_a_bug_of_a_callers_passes_through_with_a_note(
     assert [effect.kind for effect in civo.effects] == ["restore"]
 
 
+async def test_a_cancellation_that_the_check_swallows_still_ends_it(
+    civo: FakeCivo, session: SnapshotSession
+) -> None:
+    """A check with an `except BaseException` hides it from the drill; nothing is deleted."""
+    civo.add_snapshot("web-1", name="nightly")
+    running = asyncio.Event()
+
+    async def check(_: Instance) -> bool:
+        running.set()
+        try:
+            await asyncio.get_running_loop().create_future()
+        except BaseException:  # noqa: BLE001 - as careless as a check may be
+            return True
+        return False
+
+    drill = asyncio.create_task(session.drill("web-1", check=check, delete_scratch=True, poll=POLL))
+    await running.wait()
+    drill.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await drill
+
+    assert "instance drill-" in caught.value.__notes__[0]
+    assert [effect.kind for effect in civo.effects] == ["restore"]
+
+
+async def test_a_check_may_end_a_cancellation_of_its_own(
+    civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
+) -> None:
+    """As a timeout inside it: that is none of the drill's."""
+    civo.add_snapshot("web-1", name="nightly")
+
+    async def check(_: Instance) -> bool:
+        with suppress(TimeoutError):
+            async with fake_clock.timeout(5):
+                await asyncio.get_running_loop().create_future()
+        return True
+
+    report = await session.drill("web-1", check=check, delete_scratch=True, poll=POLL)
+
+    assert (report.passed, report.left_behind) == (True, ())
+
+
 async def test_a_timeout_around_it_ends_it(
     civo: FakeCivo, session: SnapshotSession, fake_clock: FakeClock
 ) -> None:

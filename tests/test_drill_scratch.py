@@ -373,6 +373,7 @@ class TestAfterTheRestore:
         assert isinstance(report.error, AmbiguousInstanceError)
         assert "2 instances have the host name drill-" in report.reason
         assert report.left_behind[0].id == ""
+        assert report.left_behind[0].reason.startswith("it was not identified: 2 instances have")
         assert (requested_deletions(civo), seen) == (0, [])
 
     async def test_another_instance_in_its_place_is_not_checked(
