@@ -1,7 +1,7 @@
 """The poller in random operation: snapshots, waits, cancellations, limits and slow responses.
 
 A state machine of hypothesis drives one poller on a clock that takes no time. After each step the
-invariants at the head of the poller's file hold: this file alone reads the bookkeeping behind them.
+invariants at the head of the poller's file hold: only this file reads the places behind them.
 At the end nothing is left, and each wait has ended as it would have alone, and no later.
 """
 
@@ -45,10 +45,11 @@ from civo_snapshots_async._http.message import Request
 from civo_snapshots_async._waits import alone
 from civo_snapshots_async._waits.goals import COMPLETE, DELETED
 from civo_snapshots_async._waits.poller import Poller
-from civo_snapshots_async._waits.pools import DueTime, Poll, Pool, Topic, Waiter
+from civo_snapshots_async._waits.pools import DueTime, Poll, Pool, Queue, Topic, Waiter
 from civo_snapshots_async._waits.wait import Goal, Wait
 from civo_snapshots_async.testing import FakeClock
 
+from .holding import held_by, is_idle
 from .make import make_snapshot, refused
 
 GONE = refused(SnapshotNotFoundError, code="database_snapshot_not_found")
@@ -291,15 +292,22 @@ class PollerMachine(RuleBasedStateMachine):
 
     # ---- what holds
 
+    @property
+    def pools(self) -> list[Pool]:
+        """The pools that the poller holds."""
+        return held_by(self.poller, Pool)
+
+    @property
+    def in_flight(self) -> set[Poll]:
+        """The requests that it holds."""
+        return {poll for poll in held_by(self.poller, Poll) if poll.task is not None}
+
     @invariant()
     def each_wait_is_in_one_place(self) -> None:
         """Asleep, queued or in flight; the places have the same waiters."""
-        waiters = [waiter for pool in self.poller._pools for waiter in pool.waiters()]
+        waiters = [waiter for pool in self.pools for waiter in pool.waiters()]
         where = Counter[Waiter](
-            waiter
-            for pool in self.poller._pools
-            for place in places(pool)
-            for waiter in place.waiters
+            waiter for pool in self.pools for place in places(pool) for waiter in place.waiters
         )
 
         assert where == Counter(waiters)
@@ -311,25 +319,23 @@ class PollerMachine(RuleBasedStateMachine):
     @invariant()
     def requests_have_slots(self) -> None:
         """One for each target, and no more than there are slots."""
-        poller = self.poller
-        polls = {
-            place for pool in poller._pools for place in places(pool) if isinstance(place, Poll)
-        }
+        polls = {place for pool in self.pools for place in places(pool) if isinstance(place, Poll)}
         in_flight = {poll for poll in polls if poll.task is not None}
+        (queue,) = held_by(self.poller, Queue)
 
-        assert set(poller._in_flight) == in_flight
+        assert self.in_flight == in_flight
         # The last subscriber to leave cancels it.
         assert all(poll.waiters or poll.task.cancelling() for poll in in_flight if poll.task)
-        assert poller._free + len(in_flight) == self.slots
+        assert len(in_flight) <= self.slots
         assert self.server.most_in_flight <= self.slots
         queued = {poll for poll in polls - in_flight if poll.target.in_flight is None}
-        assert len(poller._pools.queue) == len(queued)
-        assert poller._free == 0 or not queued
+        assert len(queue) == len(queued)
+        assert len(in_flight) == self.slots or not queued, "no slot is lost"
 
     @invariant()
     def only_its_own_polls_count(self) -> None:
         """Reschedule a wait by a request alone that was sent when it was due, or later."""
-        for waiter in [waiter for pool in self.poller._pools for waiter in pool.waiters()]:
+        for waiter in [waiter for pool in self.pools for waiter in pool.waiters()]:
             wait, target = waiter.wait, waiter.wait.target
             was_due = self.due.setdefault(wait, wait.due)
             if wait.due != was_due:
@@ -340,7 +346,7 @@ class PollerMachine(RuleBasedStateMachine):
     @invariant()
     def whatever_is_due_has_a_timer(self) -> None:
         """And nothing is kept that no wait needs."""
-        for pool in self.poller._pools:
+        for pool in self.pools:
             times = [due.at for due in pool.due_times]
             awake = [waiter for waiter in pool.waiters() if isinstance(waiter.place, Poll)]
             cuts = [cast("Poll", waiter.place).cut_of(waiter) for waiter in awake]
@@ -363,8 +369,7 @@ class PollerMachine(RuleBasedStateMachine):
 
         assert all(task.done() for task in tasks), "each wait ends"
         assert not self.clock._wake, "no timer is left"
-        assert not self.poller._in_flight
-        assert (len(self.poller._pools), len(self.poller._pools.queue)) == (0, 0)
+        assert is_idle(self.poller)
         for started in self.started:
             if started.task and not started.task.cancelled():
                 self.is_as_it_should_be(started)
@@ -372,7 +377,7 @@ class PollerMachine(RuleBasedStateMachine):
     async def let_end(self, tasks: list["asyncio.Task[None]"]) -> None:
         """Wait for the waits, and for the requests that they have canceled, but not for ever."""
         for _ in range(80):
-            if all(task.done() for task in tasks) and not self.poller._in_flight:
+            if all(task.done() for task in tasks) and not self.in_flight:
                 return
             await self.clock.sleep(1)
 
