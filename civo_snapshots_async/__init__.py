@@ -68,7 +68,6 @@ from ._models import (
     Verdict,
     VolumeStatus,
 )
-from ._observing import CallEnded, CallStarted, Observer, WaitEnded, WaitStarted
 from ._policies import HttpOptions, PollPolicy, RetryPolicy
 from ._session import SnapshotSession
 from ._version import __version__
@@ -80,6 +79,7 @@ if TYPE_CHECKING:
     from ._audit_report import AuditEntry, AuditReport
     from ._batch import Batch, BatchOutcome, BatchResult
     from ._drill_report import DrillReport
+    from ._observing import CallEnded, CallStarted, Observer, WaitEnded, WaitStarted
     from ._probes import http_ok, port_open
     from ._pruning import PruneOutcome, PruneResult
     from ._pruning_many import InstancePrune, PruneReport
@@ -191,8 +191,11 @@ _LATER = {
     "Batch": "batch",
     "BatchOutcome": "batch",
     "BatchResult": "batch",
+    "CallEnded": "observing",
+    "CallStarted": "observing",
     "DrillReport": "drill_report",
     "InstancePrune": "pruning_many",
+    "Observer": "observing",
     "PruneEntry": "retention",
     "PruneOutcome": "pruning",
     "PrunePlan": "retention",
@@ -200,6 +203,8 @@ _LATER = {
     "PruneResult": "pruning",
     "RestoreFacts": "restore_plan",
     "RestorePlan": "restore_plan",
+    "WaitEnded": "observing",
+    "WaitStarted": "observing",
     "http_ok": "probes",
     "plan_prune": "retention",
     "port_open": "probes",

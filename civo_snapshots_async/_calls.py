@@ -20,10 +20,7 @@ from ._http import endpoints
 from ._http.caller import Caller
 from ._http.config import DEFAULT_API_URL, Account, Token, checked_account, find_account
 from ._http.endpoints import Request
-from ._http.observed import ObservedCaller
 from ._models import Instance, Restore, Snapshot, SnapshotLike, SnapshotRef
-from ._observers import Observers
-from ._observing import Observer
 from ._policies import HttpOptions, RetryPolicy
 from ._restoring import restore_complete, restore_once
 from ._waits.snapshots import SnapshotWaits
@@ -44,7 +41,7 @@ class SnapshotCalls:
         retry: RetryPolicy | None = RetryPolicy(),
         resolve_timeout: Seconds = 60.0,
         http_session: aiohttp.ClientSession | None = None,
-        observers: Iterable[Observer] = (),
+        observers: "Iterable[verbs.observing.Observer]" = (),
         clock: Clock = SystemClock(),
     ) -> None:
         # The text is deleted at once: a traceback may show the locals of this frame.
@@ -56,11 +53,13 @@ class SnapshotCalls:
         )
         self._clock = clock
         self._resolve_timeout = check.seconds_or_none_at_all("resolve_timeout", resolve_timeout)
-        given = Observers.of(observers, clock)
+        given = tuple(observers)
         self._caller = (
-            Caller.open(self._account, http, retry, clock, http_session)
-            if given is None
-            else ObservedCaller.open_observed(self._account, http, retry, http_session, given)
+            verbs.observed_calls.open_observed(
+                self._account, http, retry, http_session, observers=given, clock=clock
+            )
+            if given
+            else Caller.open(self._account, http, retry, clock, http_session)
         )
         self._creations = Creations(self._caller, clock, self._resolve_timeout)
         self._waits = SnapshotWaits(clock, self._caller, http.max_connections)
@@ -76,7 +75,7 @@ class SnapshotCalls:
         retry: RetryPolicy | None = RetryPolicy(),
         resolve_timeout: Seconds = 60.0,
         http_session: aiohttp.ClientSession | None = None,
-        observers: Iterable[Observer] = (),
+        observers: "Iterable[verbs.observing.Observer]" = (),
         clock: Clock = SystemClock(),
     ) -> Self:
         """Create a session with the configuration of the official tools.

@@ -112,22 +112,15 @@ _served: ContextVar[tuple[ObservedWait, ...]] = ContextVar("civo_snapshots_serve
 class Observers:
     """All observers of one session."""
 
-    def __init__(self, observers: Iterable[Observer], clock: Clock) -> None:
-        self.clock = clock
-        self._observers = tuple(map(_Guarded, observers))
-        self._waits: dict[object, ObservedWait] = {}
-
-    @staticmethod
-    def of(observers: Iterable[Observer], clock: Clock) -> "Observers | None":
-        """Check what a session is given; return `None` for no observers."""
-        given = tuple(observers)
-        for each in given:
+    def __init__(self, observers: tuple[Observer, ...], clock: Clock) -> None:
+        for each in observers:
             # A class has the methods, too.
             names = () if isinstance(each, type) else ("call", "wait")
             if not (names and all(callable(getattr(each, name, None)) for name in names)):
                 raise TypeError(f"observers must be objects with `call` and `wait`, not {each!r}")
-
-        return Observers(given, clock) if given else None
+        self.clock = clock
+        self._observers = tuple(map(_Guarded, observers))
+        self._waits: dict[object, ObservedWait] = {}
 
     def call(self, started: CallStarted) -> Observation[CallEnded]:
         """Let all observers follow a call."""

@@ -12,11 +12,13 @@ import attrs
 from ._events import SnapshotEvent
 from ._models import Snapshot
 from ._plain import Plain
+from ._public import public
 
 CallOutcome = Literal["done", "resolved", "failed", "unknown", "canceled"]
 WaitOutcome = Literal["done", "failed", "timed_out", "canceled"]
 
 
+@public
 @attrs.frozen(kw_only=True, eq=False)
 class WaitStarted(Plain):
     """A wait of a session has started. Each wait has a value of its own: it equals no other one."""
@@ -32,6 +34,7 @@ class WaitStarted(Plain):
     """Seconds; `None` for a wait without a timeout."""
 
 
+@public
 @attrs.frozen(kw_only=True)
 class WaitEnded(Plain):
     """A wait has ended."""
@@ -53,6 +56,7 @@ class WaitEnded(Plain):
     """The text of the error if it is one of this library; it shows no token."""
 
 
+@public
 @attrs.frozen(kw_only=True)
 class CallStarted(Plain):
     """A request is about to be sent, with all of its retries; or a poll, which has none."""
@@ -81,6 +85,7 @@ class CallStarted(Plain):
         return bool(self.waits)
 
 
+@public
 @attrs.frozen(kw_only=True)
 class CallEnded(Plain):
     """A call has ended."""
@@ -103,6 +108,7 @@ class CallEnded(Plain):
 WaitEvent = SnapshotEvent | WaitEnded
 
 
+@public
 class Observer(Protocol):
     """Follows the calls and the waits of a session, for traces or metrics: see `observers=`.
 

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from . import _drilling as drilling
     from . import _ensuring as ensuring
     from . import _instances as instances
+    from . import _observing as observing
     from . import _planning as planning
     from . import _probes as probes
     from . import _pruning as pruning
     from . import _pruning_many as pruning_many
     from . import _restore_plan as restore_plan
     from . import _retention as retention
+    from ._http import observed as observed_calls
     from ._waits import instances as instance_waits
 
 __all__ = [
@@ -41,6 +43,8 @@ __all__ = [
     "ensuring",
     "instance_waits",
     "instances",
+    "observed_calls",
+    "observing",
     "planning",
     "probes",
     "pruning",
@@ -49,13 +53,15 @@ __all__ = [
     "retention",
 ]
 
+_IN_ROOMS = {"instance_waits": "_waits.instances", "observed_calls": "_http.observed"}
+
 # Type checkers would take it for one that has every name.
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        file = "_waits.instances" if name == "instance_waits" else f"_{name}"
+        file = _IN_ROOMS.get(name, f"_{name}")
         # Kept: Python asks this function only for what is not there.
         module = globals()[name] = import_module(f".{file}", __package__)
 

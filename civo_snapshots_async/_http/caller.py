@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import aiohttp
 import attrs
@@ -14,7 +14,6 @@ from .._attempts import Attempt
 from .._clock import Clock
 from .._errors import DecodeError
 from .._models import Snapshot, SnapshotRef
-from .._observers import Observers
 from .._policies import NO_RETRIES, HttpOptions, RetryPolicy
 from .config import Account
 from .ledger import Ledger
@@ -23,6 +22,9 @@ from .retry import RetryingTransport
 from .scope import Scope
 from .transport import AiohttpTransport
 from .writes import Write, is_write
+
+if TYPE_CHECKING:
+    from .._observers import Observers
 
 T = TypeVar("T")
 
@@ -46,7 +48,7 @@ class Listing:
 class Caller:
     """Makes the calls of one session. Whatever needs to call holds this, and not the session."""
 
-    observers: Observers | None = None
+    observers: "Observers | None" = None
     """Those of the session: it has an `ObservedCaller` then."""
 
     def __init__(

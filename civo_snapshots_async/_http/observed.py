@@ -6,15 +6,16 @@ the same request is a part of the call that is open.
 
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import aiohttp
 import attrs
 
 from .._attempts import Attempt
+from .._clock import Clock
 from .._models import Snapshot
 from .._observers import Observers, error_name, error_text
-from .._observing import CallEnded, CallOutcome, CallStarted, WaitStarted
+from .._observing import CallEnded, CallOutcome, CallStarted, Observer, WaitStarted
 from .._policies import NO_RETRIES, HttpOptions, RetryPolicy
 from .caller import Caller, Listing
 from .config import Account
@@ -84,30 +85,6 @@ class ObservedCaller(Caller):
         self._account = account
         self._calls = calls
 
-    @classmethod
-    def open_observed(
-        cls,
-        account: Account,
-        options: HttpOptions,
-        retry: RetryPolicy | None,
-        http_session: aiohttp.ClientSession | None,
-        observers: Observers,
-    ) -> Self:
-        """Make one that calls over HTTP, by the clock of the observers."""
-        clock = observers.clock
-        counting = _Counting(AiohttpTransport(account, options, clock, http_session))
-        retrying = RetryingTransport(counting, NO_RETRIES if retry is None else retry, clock)
-
-        return cls(
-            counting,
-            retrying,
-            Ledger(),
-            options.call_timeout,
-            account=account,
-            observers=observers,
-            calls=counting.calls,
-        )
-
     async def call(self, request: Request[T]) -> T:
         """Do what a `Caller` does."""
         with self.observed(request):
@@ -171,6 +148,29 @@ class ObservedCaller(Caller):
             is_overwrite=is_overwrite(request),
             waits=waits,
         )
+
+
+def open_observed(
+    account: Account,
+    options: HttpOptions,
+    retry: RetryPolicy | None,
+    http_session: aiohttp.ClientSession | None,
+    *,
+    observers: tuple[Observer, ...],
+    clock: Clock,
+) -> ObservedCaller:
+    """Make one that calls over HTTP; it opens connections when they are needed."""
+    counting = _Counting(AiohttpTransport(account, options, clock, http_session))
+
+    return ObservedCaller(
+        counting,
+        RetryingTransport(counting, NO_RETRIES if retry is None else retry, clock),
+        Ledger(),
+        options.call_timeout,
+        account=account,
+        observers=Observers(observers, clock),
+        calls=counting.calls,
+    )
 
 
 def _ended(

@@ -1,7 +1,7 @@
 """Following a restore by the instance that it makes or overwrites: nothing else shows it."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import attrs
 
@@ -12,12 +12,13 @@ from .._errors import AmbiguousInstanceError
 from .._http import endpoints
 from .._http.endpoints import Request
 from .._models import Instance, Restore
-from .._observers import Observers
 from .._policies import PollPolicy
 from . import alone
 from .goals import ACTIVE, GONE, LISTED, HasStatus
-from .observed import observing
 from .wait import Goal, Wait
+
+if TYPE_CHECKING:
+    from .._observers import Observers
 
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ class Polls(Protocol):
     """What sends a request without retries: a `Caller`."""
 
     @property
-    def observers(self) -> Observers | None:
+    def observers(self) -> "Observers | None":
         """Those of its session."""
         ...
 
@@ -199,12 +200,14 @@ async def _until_over(
     wait: Wait[Instance],
     fetch: Callable[[], Awaitable[Any]],
     clock: Clock,
-    observers: Observers | None,
+    observers: "Observers | None",
 ) -> Instance:
     if observers is None:
         while not wait.is_over:
             await alone.advance(wait, fetch, clock)
         return wait.result()
+
+    from .observed import observing  # noqa: PLC0415 - few sessions have observers
 
     with observing(observers, wait), observers.serving([wait]):
         while not wait.is_over:

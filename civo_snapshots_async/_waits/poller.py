@@ -47,7 +47,7 @@ import math
 from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
-from typing import Any, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from .._clock import Clock
 from .._errors import (
@@ -65,13 +65,15 @@ from .._http.caller import Caller
 from .._http.endpoints import Request
 from .._log import About, log
 from .._models import Snapshot, SnapshotRef
-from .._observers import Observers
 from . import listing
 from .alone import no_response
 from .copies import copied
 from .pools import Poll, Pool, Pools, Topic, Waiter
 from .throttle import Throttle
 from .wait import Wait
+
+if TYPE_CHECKING:
+    from .._observers import Observers
 
 # A volume may fail before its snapshot does: where lists leave the volumes out, a get shows them at
 # least this often, in seconds.
@@ -82,7 +84,7 @@ class Poller:
     """Polls for all waits of one session, and wakes each when there is something new for it."""
 
     def __init__(
-        self, clock: Clock, caller: Caller, slots: int, observers: Observers | None = None
+        self, clock: Clock, caller: Caller, slots: int, observers: "Observers | None" = None
     ) -> None:
         self._clock = clock
         self._caller = caller

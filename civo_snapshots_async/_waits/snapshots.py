@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from inspect import isawaitable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
@@ -17,10 +17,12 @@ from .._models import Snapshot, SnapshotLike, SnapshotRef
 from .._policies import PollPolicy
 from . import alone
 from .goals import COMPLETE, DELETED, PART_OF_COMPLETE, TERMINAL
-from .observed import Advance, observed, observed_watch
 from .poller import Poller
 from .saved import SavedWait
 from .wait import Goal, Wait
+
+if TYPE_CHECKING:
+    from .observed import Advance
 
 OnChange = Callable[[Snapshot, Snapshot], object]
 # All events that change what a wait has seen, as a change is reported with what was seen before.
@@ -80,7 +82,7 @@ async def wait_until_complete(
     return await until_complete(wait, _polling(source, ref, time), on_change)
 
 
-def _polling(source: SnapshotSource, ref: SnapshotRef, clock: Clock) -> Advance:
+def _polling(source: SnapshotSource, ref: SnapshotRef, clock: Clock) -> "Advance":
     """Drive a wait by the polls of a source, shared with no other wait."""
     where = {"region": ref.region} if ref.region else {}
 
@@ -136,6 +138,8 @@ class SnapshotWaits(Poller):
         """Drive a wait to its end as `until_complete` does; observers follow it."""
         if self._observers is None:
             return until_complete(wait, self.advance, on_change)
+        from .observed import observed  # noqa: PLC0415 - few sessions have observers
+
         drive = partial(until_complete, wait, self.advance, on_change)
 
         return observed(self._observers, wait, drive)
@@ -144,6 +148,8 @@ class SnapshotWaits(Poller):
         """Yield the events of a snapshot until it is terminal; observers follow it."""
         if self._observers is None:
             return watch(wait, self.advance)
+
+        from .observed import observed_watch  # noqa: PLC0415 - as above
 
         return observed_watch(self._observers, wait, watch, self.advance)
 
@@ -192,7 +198,7 @@ class SnapshotWaits(Poller):
 
 
 async def until_complete(
-    wait: Wait[Snapshot], advance: Advance, on_change: OnChange | None = None
+    wait: Wait[Snapshot], advance: "Advance", on_change: OnChange | None = None
 ) -> Snapshot:
     """Drive a wait to its end, and report each change of a state."""
     wakes_on = () if on_change is None else _CHANGES
@@ -208,7 +214,7 @@ async def until_complete(
     return wait.result()
 
 
-async def watch(wait: Wait[Snapshot], advance: Advance) -> AsyncGenerator[SnapshotEvent, None]:
+async def watch(wait: Wait[Snapshot], advance: "Advance") -> AsyncGenerator[SnapshotEvent, None]:
     """Yield the events of a snapshot until it is terminal."""
     while not wait.is_over:
         for event in await advance(wait, (object,)):
