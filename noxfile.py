@@ -90,6 +90,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def record(session: nox.Session) -> None:
+    """Run the demo on a pseudo-terminal, and record it as the picture that the pages show."""
+    session.install("--editable", ".[cli]", "pyte>=0.8.2")
+    session.run("python", "docs/record_demo.py")
+
+
+@nox.session(default=False)
 def site(session: nox.Session) -> None:
     """Check each page of the site in Chromium: its width, links, console and accessibility."""
     if shutil.which("chromium") is None:
