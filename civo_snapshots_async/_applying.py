@@ -246,12 +246,12 @@ class Applications:
 
 
 def _claimed(plan: RestorePlan, claim: _Claim, reading: Reading) -> Snapshot | None:
-    """Return the safety snapshot to go on with (invariant 6), or `None` where there is none yet."""
+    """Return the safety snapshot to continue with (invariant 6); `None` where there is none yet."""
     if not reading.safety:
         _require_same(plan, reading)
         return None
     first = reading.safety[0]
-    # Others' are not gone on with (invariant 2), nor one of ours that is over.
+    # Not with that of another apply (invariant 2), nor with one of ours that is terminal.
     if reading.safety[1:] or first.name not in claim.names or first.phase.is_terminal:
         raise _already(plan, reading.safety)
 
@@ -264,7 +264,7 @@ def _require_same(plan: RestorePlan, reading: Reading) -> None:
 
 
 def _require_alone(plan: RestorePlan, reading: Reading, own: Snapshot) -> None:
-    """Go on only if one's own safety snapshot is there, and no other one (invariant 3)."""
+    """Continue only if our own safety snapshot is there, and no other one (invariant 3)."""
     others = tuple(each for each in reading.safety if each.id != own.id)
     if others:
         raise _already(plan, others)

@@ -1,13 +1,13 @@
-"""Restoring into a new instance at most once: it is there by its host name, or it is made.
+"""Restoring into a new instance at most once: it is found by its host name, or it is made.
 
-1. The host name is the mark: an instance of that name, which is not the snapshot's own, is the one
-   that was restored, whoever has restored it. Nothing in Civo's API shows what it was made from.
-2. In a session, those who ensure one host name wait for each other until the instance is listed. A
+1. The host name identifies it: an instance of that name that is not the snapshot's own is the
+   restored one, no matter which program restored it. Nothing in Civo's API shows its origin.
+2. In a session, calls for one host name wait for each other until the instance is listed. A
    restore that Civo has accepted is not retried, even if its instance is not listed in time.
-3. A restore is sent at most once a call. If its response is lost, the list shows what became of it.
-4. Between processes it rests on Civo's error response to a host name that is taken, and after it on
-   the list, as Civo's page says nothing of either. What slips through is several instances of that
-   name, which is an error and never a guess.
+3. A restore is sent at most once a call. If its response is lost, the list shows if it was done.
+4. Between processes it relies on Civo's error response to a host name that is taken, and then on
+   the list; Civo's page describes neither. If that fails, there are several instances of that name,
+   which is an error and never a guess.
 """
 
 import asyncio

@@ -406,7 +406,7 @@ class Instance(Plain):
     private_ip: str | None = None
     public_ip: str | None = None
     network_id: str | None = None
-    """The Civo network that it stands in; `None` where Civo does not show it."""
+    """The Civo network that it is in; `None` where Civo does not show it."""
     region: str = ""
     """The region, as the call that returned this instance named it."""
     reported_region: str | None = None

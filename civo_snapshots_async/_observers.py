@@ -143,7 +143,7 @@ class Observers:
 
     @contextmanager
     def serving(self, waits: Iterable[object]) -> Generator[None, None, None]:
-        """Note for whom the polls that are made inside are."""
+        """Note which waits the polls that are made inside are for."""
         token = _served.set(tuple(self._waits[wait] for wait in waits))
         try:
             yield
@@ -151,7 +151,7 @@ class Observers:
             _served.reset(token)
 
     def served(self) -> tuple[WaitStarted, ...]:
-        """Return for whom a poll is made, and count it as theirs."""
+        """Return the waits that a poll is made for, and count it as theirs."""
         waits = _served.get()
         for wait in waits:
             wait.requests += 1

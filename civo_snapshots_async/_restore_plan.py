@@ -1,15 +1,15 @@
-"""A restore as a plan: what it rests on and what it does, as one value that a person can approve.
+"""A restore as a plan: its facts and what it does, as one value that a person can approve.
 
-A plan is made by reading, approved by somebody else perhaps, and applied in another process. What
-has to be the same by then are its *facts*:
+A plan is made by reads only. Another person may approve it, and another process may apply it. Its
+*facts* have to be the same by then:
 
-1. Whatever the text of a plan says of Civo is a fact, and nothing else is. Who approves the text
-   approves the facts; what it does not say can't make it untrue.
+1. What the text of a plan says about Civo is a fact, and nothing else is. To approve the text is to
+   approve the facts; a change of anything else does not make the text untrue.
 2. Of an overwrite: the instance's id, host name and status; the snapshot's id, name, date, the ids
    of its volumes, and that it is complete; the ids of the snapshots that are not older than it. So
-   a newer snapshot is a change: whoever approved "2 newer snapshots are not used" may want it.
+   a newer snapshot is a change: a person who approved "2 newer snapshots are not used" may want it.
 3. Of a restore into a new instance: the source's id, host name and network, in which the new one
-   will stand; the snapshot, as above; the ids of the instances that have the new host name already.
+   will be; the snapshot, as above; the ids of the instances that have the new host name already.
    Nothing is destroyed, so that neither the status nor a newer snapshot matters.
 4. No facts are: how a state is spelled, and what a snapshot's creation named (one process knows
    it, another one does not); its description and message; snapshots that are older; what is on the
@@ -37,7 +37,7 @@ from ._strict_json import parse_versioned
 _VERSION = 1
 # A thousand newer snapshots are well below it.
 _MAX_CHARACTERS = 256 * 1024
-# As long as git's: with what stands around it, a label of at most 63 characters.
+# As long as git's: with its prefix and suffix, a name of at most 63 characters.
 _FINGERPRINT_DIGITS = 40
 _SHOWN_DIGITS = 6
 _DAY = 86400

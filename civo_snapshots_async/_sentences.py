@@ -10,7 +10,7 @@ _MAX_NAMED = 5
 def spoken(seconds: float) -> str:
     """Return a span of time as `90 s`, `5 min`, `37 h` or `4 days`: the coarsest unit that fits.
 
-    It is cut, not rounded; one below zero, which two clocks may come to, is `0 s`.
+    It is cut, not rounded. A negative one, which two clocks may show, is `0 s`.
     """
     whole = max(int(seconds), 0)
     if whole < 2 * _MINUTE:

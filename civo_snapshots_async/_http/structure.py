@@ -90,7 +90,7 @@ def _flat(model: type[M], payload: Mapping[str, Any], address: dict[str, str]) -
 def find_problems(
     model: type[M], payload: object, address: dict[str, str], at: str = ""
 ) -> list[str]:
-    """Read it again with a converter that goes on after a problem, and locates each."""
+    """Read it once more, with a converter that continues after a problem and locates each."""
     problems: list[str] = []
     flat = payload
     if isinstance(payload, dict):

@@ -49,7 +49,7 @@ class Exit(IntEnum):
 class Stop(Exception):  # noqa: N818 - it ends a command, and is no error of the library
     """Ends a command with a status and a sentence.
 
-    `again` is the option with which the same command would go on; it is printed with it, to copy.
+    `again` is the option with which the same command continues; the command is printed, to copy.
     """
 
     def __init__(self, status: Exit, sentence: str = "", *, again: str | None = None) -> None:

@@ -212,7 +212,7 @@ def _name_of(plan: RestorePlan) -> str:
 
 @attrs.frozen(kw_only=True)
 class Restored(Plain):
-    """What a restore came to."""
+    """The result of a restore."""
 
     restore: Restore
     instance: Instance | None

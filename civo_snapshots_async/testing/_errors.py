@@ -55,13 +55,13 @@ def region_not_found(region: str) -> CivoError:
 
 def instance_not_found(name: str) -> CivoError:
     """Refuse an instance that the region does not have."""
-    # The official Go client's code: `database_instance_not_found` stands in no source of Civo's.
+    # The official Go client's code: `database_instance_not_found` is in no source of Civo's.
     return CivoError(404, "database_instance_find", f"Failed to find instance '{name}'")
 
 
 def create_instance_not_found(name: str) -> CivoError:
     """Refuse to create a snapshot of an instance that the region does not have."""
-    # The official Go client has this code beside the other one, and only a create can be meant by
+    # The official Go client has this code in addition to the other one, and only a create can mean
     # it. That Civo sends it here, and with 404, is our inference.
     return CivoError(
         404, "database_snapshot_create_instance_not_found", f"Failed to find instance '{name}'"
