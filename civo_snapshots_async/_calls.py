@@ -21,7 +21,7 @@ from ._http.caller import Caller
 from ._http.config import DEFAULT_API_URL, Account, Token, checked_account, find_account
 from ._http.endpoints import Request
 from ._models import Instance, Restore, Snapshot, SnapshotLike, SnapshotRef
-from ._policies import HttpOptions, RetryPolicy
+from ._policies import HttpOptions, Limiter, RetryPolicy
 from ._restoring import restore_complete, restore_once
 from ._waits.snapshots import SnapshotWaits
 
@@ -41,6 +41,7 @@ class SnapshotCalls:
         retry: RetryPolicy | None = RetryPolicy(),
         resolve_timeout: Seconds = 60.0,
         http_session: aiohttp.ClientSession | None = None,
+        limiter: Limiter | None = None,
         observers: "Iterable[verbs.observing.Observer]" = (),
         clock: Clock = SystemClock(),
     ) -> None:
@@ -54,12 +55,13 @@ class SnapshotCalls:
         self._clock = clock
         self._resolve_timeout = check.seconds_or_none_at_all("resolve_timeout", resolve_timeout)
         given = tuple(observers)
+        args = (self._account, http, retry)
         self._caller = (
             verbs.observed_calls.open_observed(
-                self._account, http, retry, http_session, observers=given, clock=clock
+                *args, http_session, limiter=limiter, observers=given, clock=clock
             )
             if given
-            else Caller.open(self._account, http, retry, clock, http_session)
+            else Caller.open(*args, clock, http_session, limiter=limiter)
         )
         self._creations = Creations(self._caller, clock, self._resolve_timeout)
         self._waits = SnapshotWaits(clock, self._caller, http.max_connections)
@@ -75,6 +77,7 @@ class SnapshotCalls:
         retry: RetryPolicy | None = RetryPolicy(),
         resolve_timeout: Seconds = 60.0,
         http_session: aiohttp.ClientSession | None = None,
+        limiter: Limiter | None = None,
         observers: "Iterable[verbs.observing.Observer]" = (),
         clock: Clock = SystemClock(),
     ) -> Self:
@@ -83,9 +86,8 @@ class SnapshotCalls:
         `token`, `region` and `api_url` come from the arguments, then from the environment
         (`CIVO_TOKEN`, `CIVO_REGION`, `CIVO_API_URL`), then from the official CLI's file
         (`CIVO_CONFIG`, by default `~/.civo.json`). The other arguments are those of
-        `SnapshotSession`.
-
-        Raises `ConfigurationError`, with the places searched, if there is no token or no region.
+        `SnapshotSession`. Raises `ConfigurationError`, with the places searched, if there is no
+        token or no region.
         """
         held = Token.of(token)
         del token
@@ -93,7 +95,6 @@ class SnapshotCalls:
         account = find_account(
             token=held, region=region, api_url=api_url, allow_insecure_http=is_insecure
         )
-
         return cls(
             cast("str", account.token),
             region=account.region,
@@ -102,6 +103,7 @@ class SnapshotCalls:
             retry=retry,
             resolve_timeout=resolve_timeout,
             http_session=http_session,
+            limiter=limiter,
             observers=observers,
             clock=clock,
         )

@@ -5,6 +5,7 @@ import math
 import random
 import ssl
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Literal
 
 import attrs
@@ -15,6 +16,9 @@ from . import _checks as check
 from ._learning import LearnedPoll
 
 WaitStrategy = Callable[[tenacity.RetryCallState], float | int]
+
+Limiter = AbstractAsyncContextManager[object]
+"""What each request waits for before it is sent."""
 
 
 class _Default(float):

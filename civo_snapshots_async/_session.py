@@ -38,6 +38,9 @@ class SnapshotSession(RestoreCalls):
       credentials, cookies, headers and timeouts are not used. Its pool reuses connections, so that
       a create or restore may get one that the server has just closed, and its outcome is then
       unknown. Without `http_session`, each create and restore has a fresh connection.
+    - `limiter`: what each request waits for, retries and polls included: anything that can be
+      entered with `async with`, such as a rate limiter that several processes share. It is entered
+      and left before the request is sent. `HttpOptions.requests_per_second` is the built-in case.
     - `observers`: what follows the calls and waits, such as a tracer; see `Observer`.
     - `clock`: the clock to wait by; tests pass `civo_snapshots_async.testing.FakeClock`.
 

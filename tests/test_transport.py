@@ -41,6 +41,7 @@ from .calls import SIX_CALLS, Call
 from .lateness import lateness
 from .make import caller_to, session_on, split_options
 from .raw_server import RawServer, hangs, hangs_up, http, raw_server, resets, responds
+from .recording import Recorder
 from .secrets import shown_by
 
 TOKEN = "canary-token-0123456789"
@@ -483,6 +484,88 @@ class TestPace:
 
         with pytest.raises(ConfigurationError, match=r"pip install aiolimiter$"):
             SnapshotSession(TOKEN, region="LON1", http=HttpOptions(requests_per_second=5))
+
+
+class Turnstile:
+    """A limiter that counts, and lets through while its gate is open."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.entered = 0
+        self.error = error
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def __aenter__(self) -> None:
+        self.entered += 1
+        if self.error is not None:
+            raise self.error
+        await self.gate.wait()
+
+    async def __aexit__(self, *_: object) -> None:
+        return
+
+
+class TestLimiter:
+    """Each request waits for a limiter of the caller's."""
+
+    async def test_each_attempt_enters_it(self, civo: FakeCivo, fake_clock: FakeClock) -> None:
+        """Retries as well."""
+        limiter = Turnstile()
+        civo.inject("list", faults.status(503), faults.status(503))
+
+        async with session_on(civo, fake_clock, limiter=limiter) as session:
+            await session.list_snapshots("web-1")
+
+        assert limiter.entered == len(civo.requests) == 3
+
+    async def test_with_observers_as_well(self, civo: FakeCivo, fake_clock: FakeClock) -> None:
+        """They count what is sent."""
+        limiter = Turnstile()
+
+        async with session_on(civo, fake_clock, limiter=limiter, observers=[Recorder()]) as session:
+            await session.list_snapshots("web-1")
+
+        assert limiter.entered == 1
+
+    async def test_nothing_is_sent_until_it_lets_through(self) -> None:
+        """A call that times out before has sent nothing."""
+        limiter = Turnstile()
+        limiter.gate.clear()
+
+        async with talking_to(
+            responds(http("200 OK", SNAPSHOT)), limiter=limiter, call_timeout=0.05
+        ) as (session, server):
+            with pytest.raises(TransportTimeoutError) as caught:
+                await get(session)
+
+        assert not caught.value.may_have_taken_effect
+        assert (limiter.entered, server.requests) == (1, [])
+
+    async def test_an_error_of_it_is_raised_and_nothing_sent(
+        self, civo: FakeCivo, fake_clock: FakeClock
+    ) -> None:
+        """Its database may be gone."""
+        limiter = Turnstile(ConnectionError("no database"))
+
+        async with session_on(civo, fake_clock, limiter=limiter) as session:
+            with pytest.raises(ConnectionError, match="no database"):
+                await session.create_snapshot("web-1", name="nightly")
+
+        assert civo.requests == []
+
+    @pytest.mark.parametrize(
+        ("limiter", "http", "kind", "match"),
+        [
+            (object(), HttpOptions(), TypeError, "limiter must be something to enter"),
+            (Turnstile(), HttpOptions(requests_per_second=5), ValueError, "not both"),
+        ],
+    )
+    def test_it_is_one_and_can_be_entered(
+        self, limiter: Any, http: HttpOptions, kind: type[Exception], match: str
+    ) -> None:
+        """It is checked when the session is made."""
+        with pytest.raises(kind, match=match):
+            SnapshotSession(TOKEN, region="LON1", limiter=limiter, http=http)
 
 
 class TestClosing:

@@ -14,7 +14,7 @@ from .._attempts import Attempt
 from .._clock import Clock
 from .._errors import DecodeError
 from .._models import Snapshot, SnapshotRef
-from .._policies import NO_RETRIES, HttpOptions, RetryPolicy
+from .._policies import NO_RETRIES, HttpOptions, Limiter, RetryPolicy
 from .config import Account
 from .ledger import Ledger
 from .message import QueueingTransport, Request, Response, Transport
@@ -69,9 +69,11 @@ class Caller:
         retry: RetryPolicy | None,
         clock: Clock,
         http_session: aiohttp.ClientSession | None,
+        *,
+        limiter: Limiter | None = None,
     ) -> Self:
         """Make one that calls over HTTP; it opens connections when they are needed."""
-        once = AiohttpTransport(account, options, clock, http_session)
+        once = AiohttpTransport(account, options, clock, http_session, limiter=limiter)
         retrying = RetryingTransport(once, NO_RETRIES if retry is None else retry, clock)
 
         return cls(once, retrying, Ledger(), options.call_timeout)

@@ -11,6 +11,7 @@ import aiohttp
 import attrs
 
 from .._errors import ConfigurationError, SessionClosedError
+from .._policies import Limiter
 from .message import Request, RetrySafety
 
 # Below the usual idle limits of servers, so that it is rarely they who close first.
@@ -193,8 +194,10 @@ def connect_limits(seconds: float, *, has_own_pool: bool) -> aiohttp.ClientTimeo
     )
 
 
-def pace(requests_per_second: float | None) -> AbstractAsyncContextManager[object] | None:
-    """Return a rate limiter that spaces requests evenly; `None` for no limit."""
+def pace(requests_per_second: float | None, limiter: Limiter | None) -> Limiter | None:
+    """Return the given limiter, or one that spaces requests evenly; `None` for no limit."""
+    if limiter is not None:
+        return _checked(limiter, requests_per_second)
     if requests_per_second is None:
         return None
     try:
@@ -206,6 +209,16 @@ def pace(requests_per_second: float | None) -> AbstractAsyncContextManager[objec
 
     # A bucket of one: a larger one would let a burst through on top of the rate.
     return AsyncLimiter(1, 1 / requests_per_second)
+
+
+def _checked(limiter: Limiter, requests_per_second: float | None) -> Limiter:
+    given: object = limiter
+    if not isinstance(given, AbstractAsyncContextManager):
+        raise TypeError(f"limiter must be something to enter with `async with`, not {given!r}")
+    if requests_per_second is not None:
+        raise ValueError("give a limiter or requests_per_second, not both")
+
+    return limiter
 
 
 def environment_proxy(api_url: str) -> str | None:

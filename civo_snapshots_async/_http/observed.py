@@ -16,7 +16,7 @@ from .._clock import Clock
 from .._models import Snapshot
 from .._observers import Observers, error_name, error_text
 from .._observing import CallEnded, CallOutcome, CallStarted, Observer, WaitStarted
-from .._policies import NO_RETRIES, HttpOptions, RetryPolicy
+from .._policies import NO_RETRIES, HttpOptions, Limiter, RetryPolicy
 from .caller import Caller, Listing
 from .config import Account
 from .ledger import Ledger
@@ -156,11 +156,13 @@ def open_observed(
     retry: RetryPolicy | None,
     http_session: aiohttp.ClientSession | None,
     *,
+    limiter: Limiter | None,
     observers: tuple[Observer, ...],
     clock: Clock,
 ) -> ObservedCaller:
     """Make one that calls over HTTP; it opens connections when they are needed."""
-    counting = _Counting(AiohttpTransport(account, options, clock, http_session))
+    once = AiohttpTransport(account, options, clock, http_session, limiter=limiter)
+    counting = _Counting(once)
 
     return ObservedCaller(
         counting,

@@ -13,7 +13,7 @@ from yarl import URL
 
 from .._clock import Clock
 from .._errors import SessionClosedError, TransportError, TransportTimeoutError
-from .._policies import HttpOptions
+from .._policies import HttpOptions, Limiter
 from .._version import __version__
 from .config import Account
 from .connections import (
@@ -72,6 +72,8 @@ class AiohttpTransport:
         options: HttpOptions,
         clock: Clock,
         http_session: aiohttp.ClientSession | None = None,
+        *,
+        limiter: Limiter | None = None,
     ) -> None:
         self._account = account
         self._options = options
@@ -80,7 +82,7 @@ class AiohttpTransport:
         self._connections = Connections(http_session, _defaults(account, options, http_session))
         self._ssl = options.ssl_context or True
         self._body_headers = {"Content-Type": _CONTENT_TYPES[options.body_format]}
-        self._pace = pace(options.requests_per_second)
+        self._pace = pace(options.requests_per_second, limiter)
         # Instead of a limit of aiohttp's pool: a request that waits there uses up its own timeout.
         # A given session has a limit of its own.
         self._slots = asyncio.Semaphore(
@@ -125,6 +127,7 @@ class AiohttpTransport:
     ) -> Response | TransportError | SessionClosedError:
         """Send it when there is a slot for it; `timeout` starts then."""
         if self._pace is not None:
+            # Left before anything is sent: what leaving raises can't hide a response.
             async with self._pace:
                 pass
         await self._slots.acquire()

@@ -1,5 +1,6 @@
 """The calls of a session, and what is built on them."""
 
+from asyncio import Semaphore
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, contextmanager
 from datetime import timedelta
@@ -122,6 +123,7 @@ async def opening(http_session: aiohttp.ClientSession, clock: Clock) -> None:
         retry=RETRY,
         resolve_timeout=MINUTE,
         http_session=http_session,
+        limiter=Semaphore(10),
         observers=[FOLLOWER],
         clock=clock,
     )
