@@ -49,7 +49,7 @@ from ._restoring import require_complete, restore_once
 from ._scratch import Scratch
 from ._sentences import counted, named, spoken
 from ._waits.instances import Mark, follow_until_active, wait_until_listed
-from ._waits.snapshots import SnapshotWaits, until_complete
+from ._waits.snapshots import SnapshotWaits
 
 # No source says what becomes of them; the restore has made them with the instance.
 _OF_VOLUMES = "volumes of the scratch instance may be left: what Civo does with them is not known"
@@ -257,7 +257,7 @@ class _Drill:
         ref = self._ref(snapshot.id)
         wait = self._by.waits.complete(ref, self._order.timeout, self._order.poll)
 
-        return await until_complete(wait, self._by.waits.advance)
+        return await self._by.waits.follow(wait)
 
     # ---- the restore
 

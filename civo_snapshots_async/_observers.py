@@ -138,13 +138,17 @@ class Observers:
 
     def report(self, wait: object, events: Iterable[SnapshotEvent]) -> None:
         """Give the observers of a wait what has happened."""
+        observed = self._waits.get(wait)
+        # A wait whose driver has forgotten the observers is no wait to be broken.
+        if observed is None:
+            return
         for event in events:
-            self._waits[wait].observation.report(event)
+            observed.observation.report(event)
 
     @contextmanager
     def serving(self, waits: Iterable[object]) -> Generator[None, None, None]:
         """Note which waits the polls that are made inside are for."""
-        token = _served.set(tuple(self._waits[wait] for wait in waits))
+        token = _served.set(tuple(self._waits[wait] for wait in waits if wait in self._waits))
         try:
             yield
         finally:

@@ -21,6 +21,7 @@ from civo_snapshots_async import (
     SnapshotEvent,
     SnapshotFinished,
     SnapshotNotFoundError,
+    SnapshotRef,
     SnapshotSession,
     StateChanged,
     WaitEnded,
@@ -374,6 +375,36 @@ class TestWaits:
 
         ended = recorder.end_of_wait()
         assert (ended.outcome, ended.error, ended.message) == ("failed", "LookupError", "")
+
+    async def test_the_waits_of_a_drill_are_followed(
+        self, civo: FakeCivo, observed: SnapshotSession, recorder: Recorder
+    ) -> None:
+        """That for a snapshot of its own, and those for its scratch instance."""
+        civo.add_instance("db-1")
+
+        report = await observed.drill(
+            "db-1", check=lambda _: True, create_if_missing=True, delete_scratch=True
+        )
+
+        assert report.passed
+        assert [each.started.name for each in recorder.waits] == [
+            "wait_until_complete",
+            "wait_for_restored_instance",
+            "wait_until_active",
+            "drill",
+        ]
+
+    async def test_a_wait_that_nobody_follows_goes_on(
+        self, observed: SnapshotSession, recorder: Recorder
+    ) -> None:
+        """If what drives it has forgotten the observers, they miss it, and it misses nothing."""
+        ref = SnapshotRef("web-1", "snap-1", "FAKE1")
+        wait = observed._waits.complete(ref, 60, EVERY_10_S)
+
+        await observed._waits.advance(wait)
+
+        assert wait.result().is_complete
+        assert (recorder.waits, recorder.polls, len(recorder.calls)) == ([], [], 1)
 
     @pytest.mark.parametrize("how", ["cancel", "close"])
     async def test_a_wait_that_is_ended_from_outside_is_canceled(
