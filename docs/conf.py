@@ -21,6 +21,7 @@ version = release = __version__
 extensions = [
     "accessible",
     "command",
+    "llms",
     "myst_parser",
     "sources",
     "sphinx.ext.autodoc",

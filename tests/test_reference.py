@@ -16,6 +16,7 @@ from civo_snapshots_async import testing
 pytest.importorskip("sphinx", reason="`nox --session docs` has Sphinx")
 
 ROOT = Path(__file__).parents[1]
+DOCS = [path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts]
 PUBLIC = {*civo_snapshots_async.__all__, *testing.__all__}
 
 
@@ -75,3 +76,14 @@ def test_the_page_of_the_command_has_each_command_and_option(reference: Path) ->
     assert [title for title in titles if f"civo-snapshots {title}" not in page] == []
     assert "sphinx" not in page
     assert "--on-error" in page
+
+
+def test_llms_txt_has_a_line_for_each_page(reference: Path) -> None:
+    """Its title, its address and when to read it, in the order of the table of contents."""
+    text = (reference.parent / "llms.txt").read_text(encoding="utf-8")
+
+    pages = {path.relative_to(ROOT / "docs").with_suffix("") for path in DOCS}
+    found = re.findall(r"^- \[([^\]]+)\]\((\S+)\.html\): (.{20,})$", text, re.MULTILINE)
+    assert {Path(page) for _, page, _ in found} == pages - {Path("index")}
+    assert text.startswith("# civo-snapshots-async\n\n> Start here when ")
+    assert "- [Wait for a snapshot](how-to/wait-for-a-snapshot.html): " in text
