@@ -74,8 +74,8 @@ class CivoMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock = FakeClock()
-        self.civo = self.make_civo()
+        self.clock: FakeClock = FakeClock()
+        self.civo: FakeCivo = self.make_civo()
         self.plans: list[laws.Plan] = []
         self._open = AsyncExitStack()
         self._runner = asyncio.Runner()

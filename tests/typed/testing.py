@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, assert_type
 
+from hypothesis.stateful import rule
+
 from civo_snapshots_async import Clock, RestorePlan, SnapshotSession
 from civo_snapshots_async.testing import (
     Effect,
@@ -18,6 +20,7 @@ from civo_snapshots_async.testing import (
     scripts,
 )
 from civo_snapshots_async.testing.faults import Fault, Target, When
+from civo_snapshots_async.testing.machine import CRASHES, FAULTS, CivoMachine
 from civo_snapshots_async.testing.scripts import Script, Status
 
 MINUTE = timedelta(minutes=1)
@@ -105,6 +108,27 @@ def what_must_hold(civo: FakeCivo, plan: RestorePlan, civo_laws: list[laws.Plan]
         laws.check_all(civo)
     except laws.LawBrokenError as error:
         assert_type(error.violations, tuple[str, ...])
+
+
+class Bot(CivoMachine):
+    """Drive code of one's own through random failures and crashes."""
+
+    def make_civo(self) -> FakeCivo:
+        """Have other instances."""
+        return FakeCivo(clock=self.clock)
+
+    @rule(crash_at=CRASHES)
+    def deliver(self, crash_at: int | None) -> None:
+        """Run it, and perhaps kill it."""
+        assert_type(self.run(self.job(), crash_at=crash_at), str | None)
+        assert_type((self.clock, self.civo), tuple[FakeClock, FakeCivo])
+        assert_type(self.one_of_the_instances(3), FakeInstance)
+        assert_type(self.plans, list[laws.Plan])
+        assert_type(FAULTS, tuple[Fault, ...])
+
+    async def job(self) -> str:
+        """Do what a bot does."""
+        return self.civo.api_url
 
 
 def going_wrong(civo: FakeCivo) -> None:
