@@ -21,7 +21,6 @@ from civo_snapshots_async import (
 )
 from civo_snapshots_async.testing import FakeCivo, FakeClock
 
-from .make import session_on
 from .secrets import CANARY, shown_by
 
 # The first text that hypothesis draws on a machine makes it build its tables, which takes seconds.
@@ -105,13 +104,6 @@ async def _watched_loop() -> AsyncIterator[None]:
     gc.collect()
     assert asyncio.all_tasks() - before <= {asyncio.current_task()}
     assert not lost
-
-
-@pytest.fixture
-async def session(civo: FakeCivo, fake_clock: FakeClock) -> AsyncIterator[SnapshotSession]:
-    """Open a session on `civo`, with its clock."""
-    async with session_on(civo, fake_clock) as session:
-        yield session
 
 
 @pytest.fixture

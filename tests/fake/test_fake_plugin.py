@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from civo_snapshots_async import SnapshotSession
 from civo_snapshots_async.testing import FakeCivo, FakeClock, laws
 
 CONFTEST = 'pytest_plugins = ["civo_snapshots_async.testing.pytest_plugin"]\n'
@@ -32,6 +33,43 @@ def test_the_plugin_gives_both_fixtures(tmp_path: Path) -> None:
 
     assert ended.returncode == 0, ended.stdout
     assert "1 passed" in ended.stdout
+
+
+OF_THEIR_OWN = """
+import pytest
+from civo_snapshots_async import SnapshotSession
+
+pytestmark = pytest.mark.asyncio
+
+async def back_up():
+    async with SnapshotSession.from_env() as session:
+        snapshot = await session.create_snapshot("web-1", name="nightly")
+        return await session.wait_until_complete("web-1", snapshot)
+
+async def test_code_that_opens_a_session(civo_env, fake_clock):
+    civo_env.add_instance("web-2")
+    assert (await back_up()).is_complete
+    assert fake_clock.now() > 0
+
+async def test_a_session_of_the_fixture(session, civo, fake_clock):
+    await session.create_snapshot("web-1", name="nightly")
+    assert session.clock is fake_clock
+    assert len(civo.requests) == 1
+
+async def test_nothing_stays():
+    from civo_snapshots_async import ConfigurationError, SystemClock
+    with pytest.raises(ConfigurationError):
+        SnapshotSession.from_env()
+    assert isinstance(SnapshotSession("token", region="LON1").clock, SystemClock)
+"""
+
+
+def test_code_with_a_session_of_its_own_finds_the_fake(tmp_path: Path) -> None:
+    """By the environment, and on the clock of the test; afterwards nothing is left of it."""
+    ended = run_pytest(tmp_path, OF_THEIR_OWN)
+
+    assert ended.returncode == 0, ended.stdout
+    assert "3 passed" in ended.stdout
 
 
 LAWFUL = """
@@ -90,6 +128,16 @@ async def test_the_civo_of_the_fixture(civo: FakeCivo, fake_clock: FakeClock) ->
 
     assert list(civo.instances) == ["web-1"]
     assert civo.add_snapshot("web-1").created == fake_clock.now()
+
+
+async def test_the_environment_names_the_civo(civo_env: FakeCivo, fake_clock: FakeClock) -> None:
+    """Three variables, and the clock."""
+    async with SnapshotSession.from_env() as session:
+        await session.list_snapshots("web-1")
+
+    assert (session.api_url, session.region) == (civo_env.api_url, civo_env.region)
+    assert session.clock is fake_clock
+    assert len(civo_env.requests) == 1
 
 
 async def test_the_laws_of_the_fixture(civo_laws: list[laws.Plan]) -> None:
