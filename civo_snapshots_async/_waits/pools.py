@@ -340,9 +340,6 @@ class Pools:
     def __iter__(self) -> Iterator[Pool]:
         return iter(list(self._pools.values()))
 
-    def __len__(self) -> int:
-        return len(self._pools)
-
     def enter(self, wait: Wait[Any], wakes_on: tuple[type, ...]) -> Waiter:
         """Return a waiter for a wait, in its pool and topic, but in no place yet."""
         waiter = Waiter(wait, wakes_on, self._topic_of(wait))
