@@ -297,14 +297,15 @@ class _Drill:
             region=order.region,
         )
         scratch.why = "its restore was requested, and it may have been made"
-        try:
-            await restore_once(by.caller, request)
-        except OutcomeUnknownError as lost:
-            return await by.ensured.resolve(request, mark, lost, order.poll)
-        except CivoSnapshotsError as error:
-            if not error.may_have_taken_effect:
-                scratch.why = ""
-            raise
+        with by.caller.observed(request):
+            try:
+                await restore_once(by.caller, request)
+            except OutcomeUnknownError as lost:
+                return await by.ensured.resolve(request, mark, lost, order.poll)
+            except CivoSnapshotsError as error:
+                if not error.may_have_taken_effect:
+                    scratch.why = ""
+                raise
         scratch.why = "its restore was accepted, and it was not found"
 
         return await wait_until_listed(

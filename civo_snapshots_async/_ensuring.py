@@ -30,7 +30,7 @@ from ._instances import with_hostname
 from ._log import About, log
 from ._models import Instance, Restore
 from ._policies import PollPolicy
-from ._restoring import restore_complete
+from ._restoring import of_complete, restore_once
 from ._waits.instances import Mark, follow_until_active, wait_until_listed
 
 
@@ -96,13 +96,21 @@ class EnsuredRestores:
     ) -> Instance | None:
         """Send the restore; return the instance if it is listed already, `None` if not yet."""
         try:
-            await restore_complete(self._caller, request)
+            request = await of_complete(self._caller, request)
+            with self._caller.observed(request):
+                return await self._restore_once(request, mark, poll)
         except ConflictError:
             # Another process may have restored it since the list: its host name is taken then.
             instance = await self._find(mark)
             if instance is None:
                 raise
             return instance
+
+    async def _restore_once(
+        self, request: Request[Restore], mark: Mark, poll: PollPolicy
+    ) -> Instance | None:
+        try:
+            await restore_once(self._caller, request)
         except OutcomeUnknownError as lost:
             return await self.resolve(request, mark, lost, poll)
 
@@ -129,5 +137,6 @@ class EnsuredRestores:
             raise lost from lost.__cause__
         about, text = About.of(request), "%s: %s; found %s, which it has made"
         log("restore.resolved", about, text, request.call, lost.__cause__, instance)
+        self._caller.resolved(request)
 
         return instance

@@ -14,11 +14,16 @@ from ._models import Restore, Snapshot, SnapshotRef
 
 async def restore_complete(caller: Caller, request: Request[Restore]) -> Restore:
     """Get the snapshot, require it to be complete, and restore it by its id."""
+    return await restore_once(caller, await of_complete(caller, request))
+
+
+async def of_complete(caller: Caller, request: Request[Restore]) -> Request[Restore]:
+    """Get the snapshot, require it to be complete, and return the restore of it by its id."""
     ref = SnapshotRef(request.instance_id, request.snapshot_id, request.region)
     snapshot = await caller.call(endpoints.get_snapshot(ref))
     require_complete(snapshot, ref)
 
-    return await restore_once(caller, endpoints.for_snapshot(request, snapshot))
+    return endpoints.for_snapshot(request, snapshot)
 
 
 async def restore_once(caller: Caller, request: Request[Restore]) -> Restore:

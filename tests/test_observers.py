@@ -193,6 +193,28 @@ class TestCalls:
         [delete] = recorder.calls
         assert (delete.end.outcome, delete.end.attempts, delete.end.status) == ("resolved", 2, 404)
 
+    async def test_a_restore_that_is_found_is_resolved(
+        self, civo: FakeCivo, observed: SnapshotSession, recorder: Recorder
+    ) -> None:
+        """By the list of instances, which is polled inside of its call."""
+        civo.inject("restore", faults.close(effect=True))
+
+        await observed.ensure_restored("web-1", "snap-1", hostname="copy")
+
+        [restore] = [each for each in recorder.calls if each.started.method == "POST"]
+        assert (restore.end.outcome, restore.end.attempts, restore.end.error) == ("resolved", 1, "")
+
+    async def test_a_drills_restore_that_is_found_is_resolved(
+        self, civo: FakeCivo, observed: SnapshotSession, recorder: Recorder
+    ) -> None:
+        """In the same way."""
+        civo.inject("restore", faults.close(effect=True))
+
+        report = await observed.drill("web-1", check=lambda _: True)
+
+        [restore] = [each for each in recorder.calls if each.started.method == "POST"]
+        assert (report.passed, restore.end.outcome) == (True, "resolved")
+
     async def test_the_check_before_a_restore_is_a_call_of_its_own(
         self, observed: SnapshotSession, recorder: Recorder
     ) -> None:

@@ -111,7 +111,8 @@ class ObservedCaller(Caller):
 
     def resolved(self, request: Request[object], /) -> None:
         """Note that an open call was done, although its response was lost."""
-        self._calls[id(request)].is_resolved = True
+        # A call that is not open is observed no more, and its caller goes on all the same.
+        self._calls.get(id(request), _Sent()).is_resolved = True
 
     @contextmanager
     def _observed(
