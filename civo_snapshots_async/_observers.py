@@ -17,7 +17,7 @@ from ._clock import Clock
 from ._errors import CivoSnapshotsError
 from ._events import SnapshotEvent
 from ._log import About, log
-from ._observing import CallEnded, CallStarted, Observer, WaitEvent, WaitStarted
+from ._observing import CallEnded, CallStarted, Observer, WaitEnded, WaitEvent, WaitStarted
 
 T = TypeVar("T")
 
@@ -126,15 +126,18 @@ class Observers:
         """Let all observers follow a call."""
         return self._followed(lambda observer: observer.call(started))
 
-    @contextmanager
-    def waiting(self, wait: object, started: WaitStarted) -> Generator[ObservedWait, None, None]:
-        """Let all observers follow a wait, while it is inside."""
+    def enter(self, wait: object, started: WaitStarted) -> None:
+        """Let all observers follow a wait, until `leave`."""
         observation = self._followed(lambda observer: observer.wait(started))
-        observed = self._waits[wait] = ObservedWait(started, observation)
-        try:
-            yield observed
-        finally:
-            del self._waits[wait]
+        self._waits[wait] = ObservedWait(started, observation)
+
+    def leave(self, wait: object, end: WaitEnded) -> None:
+        """Give all observers of a wait its end, and leave them."""
+        self._waits.pop(wait).observation.close(end)
+
+    def requests_for(self, wait: object) -> int:
+        """Return how many requests were sent for a wait."""
+        return self._waits[wait].requests
 
     def report(self, wait: object, events: Iterable[SnapshotEvent]) -> None:
         """Give the observers of a wait what has happened."""

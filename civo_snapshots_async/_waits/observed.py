@@ -1,9 +1,10 @@
 """The waits of a session with observers: each is followed from its start to its end."""
 
 from asyncio import CancelledError
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from contextvars import copy_context
+from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 from .._errors import SessionClosedError, WaitTimeoutError
@@ -64,21 +65,29 @@ async def observed_watch(
         context.run(observation.__exit__, None, None, None)
 
 
-@contextmanager
-def observing(observers: Observers, wait: Wait[Any]) -> Generator[None, None, None]:
+class observing:  # noqa: N801 - used as a function
     """Let the observers follow a wait while it is inside."""
-    started_at = observers.clock.now()
-    with observers.waiting(wait, _started(wait)) as observed_wait:
-        end: WaitEnded | None = None
-        try:
-            yield
-        except BaseException as error:
-            end = _ended(wait, observed_wait.requests, observers.clock.now() - started_at, error)
-            raise
-        else:
-            end = _ended(wait, observed_wait.requests, observers.clock.now() - started_at, None)
-        finally:
-            observed_wait.observation.close(end)
+
+    # No generator: with its frame it would cost each wait more than all that is in here.
+    __slots__ = ("_observers", "_started_at", "_wait")
+
+    def __init__(self, observers: Observers, wait: Wait[Any]) -> None:
+        self._observers = observers
+        self._wait = wait
+        self._started_at = observers.clock.now()
+
+    def __enter__(self) -> None:
+        self._observers.enter(self._wait, _started(self._wait))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        seconds = self._observers.clock.now() - self._started_at
+        requests = self._observers.requests_for(self._wait)
+        self._observers.leave(self._wait, _ended(self._wait, requests, seconds, error))
 
 
 def _started(wait: Wait[Any]) -> WaitStarted:
