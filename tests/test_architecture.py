@@ -1,6 +1,7 @@
 """The architecture: which file imports which, and what is public."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import civo_snapshots_async
 from civo_snapshots_async import _verbs
 
 PACKAGE = Path(civo_snapshots_async.__file__).parent
+PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "architecture.svg"
 # The rooms from the ground up: a file may import from its own room and from rooms above it here.
 ROOMS: dict[str, tuple[str, ...]] = {
     "ground": (
@@ -116,6 +118,20 @@ def test_a_room_is_entered_by_its_doors(file: str) -> None:
 def test_a_foreign_library_is_known_in_one_place(library: str, files: set[str]) -> None:
     """A session only takes an aiohttp session; what carries the requests works with it."""
     assert {file for file in FILES if library in imports(file)[1]} == files
+
+
+@pytest.mark.skipif(not PICTURE.exists(), reason="the tests run without the docs")
+def test_the_picture_shows_the_rooms_and_their_doors() -> None:
+    """From the top down, each with the doors by which it is entered."""
+    picture = PICTURE.read_text(encoding="utf-8")
+    shown = re.findall(r'<text class="(title|code)"[^>]*>(\w+)</text>', picture)
+
+    rooms = [name for kind, name in shown if kind == "title"]
+    doors = [name for kind, name in shown if kind == "code"]
+    assert rooms == ["cli", "telemetry", *reversed(ROOMS), "testing"]
+    assert doors == [
+        door.rpartition(".")[2] for room in reversed(ROOMS) for door in sorted(DOORS.get(room, ()))
+    ]
 
 
 def test_only_the_verbs_are_loaded_by_name() -> None:
