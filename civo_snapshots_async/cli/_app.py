@@ -11,7 +11,7 @@ from typing import Any, cast
 from cyclopts import App, CycloptsError
 
 from .. import __version__
-from . import _around, _auditing, _batches, _restoring, _snapshots, _tools
+from . import _around, _auditing, _batches, _drilling, _restoring, _snapshots, _tools
 from ._common import Settings
 from ._exits import Exit, Stop, sentence_of, status_of
 from ._printing import say, stderr
@@ -37,7 +37,7 @@ def build() -> App:
     )
     # By its name: its other arguments have no types.
     methodcaller("register_install_completion_command", add_to_startup=False)(app)
-    for module in (_snapshots, _restoring, _around, _batches, _auditing, _tools):
+    for module in (_snapshots, _restoring, _around, _batches, _auditing, _drilling, _tools):
         module.register(app)
 
     return app

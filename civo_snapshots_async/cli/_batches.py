@@ -20,12 +20,10 @@ from .. import (
     plan_prune,
 )
 from .._plain import to_plain
-from ._common import Common, Waiting
+from ._common import Common, Flag, Waiting
 from ._durations import Duration
 from ._exits import Exit, Stop
 from ._printing import print_table, print_values, say
-
-Flag = Annotated[bool, Parameter(negative="")]
 
 
 def register(app: App) -> None:

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from .. import HttpOptions, PollPolicy, SnapshotSession
 
+Flag = Annotated[bool, Parameter(negative="")]
 Output = Literal["table", "json", "jsonl"]
 
 

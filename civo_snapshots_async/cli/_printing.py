@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -9,7 +10,7 @@ from rich.table import Table
 
 from .. import Snapshot
 from .._plain import Plain, to_plain
-from ._common import Common
+from ._common import Common, Settings
 
 # Without a terminal, a program reads the output, and no column may be cut.
 _WIDE = 200
@@ -30,6 +31,17 @@ def stderr() -> Console:
 def say(text: str, *, end: str = "\n") -> None:
     """Print a text on stderr, without markup."""
     stderr().print(text, markup=False, end=end)
+
+
+def status(common: Settings, text: str) -> AbstractContextManager[object]:
+    """Show what is waited for: live on a terminal, otherwise as a line."""
+    if common.quiet:
+        return nullcontext()
+    if stderr().is_terminal:
+        return stderr().status(text)
+    say(text)
+
+    return nullcontext()
 
 
 def print_snapshots(common: Common, snapshots: Sequence[Snapshot]) -> None:

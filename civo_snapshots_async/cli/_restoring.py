@@ -18,12 +18,10 @@ from cyclopts import App, Parameter
 
 from .. import CivoSnapshotsError, Instance, Restore, RestorePlan, SnapshotSession
 from .._plain import Plain
-from ._common import Common, Settings, Waiting
+from ._common import Common, Flag, Settings, Waiting
 from ._exits import Exit, Stop
 from ._following import NotedPoll, Reporter, Silent, changes, reporting
-from ._printing import print_value, say, stderr
-
-Flag = Annotated[bool, Parameter(negative="")]
+from ._printing import print_value, say, status, stderr
 
 _TYPEABLE = re.compile(r"[\w.-]+", re.ASCII)
 # As much of a safety snapshot's name as a plan's text shows.
@@ -301,7 +299,7 @@ class _Applying:
                 restore, timeout=self.waiting.limit, poll=self.waiting.poll
             )
             instance_id = found.id
-        with _status(self.common, f"waiting until {name} is ACTIVE"):
+        with status(self.common, f"waiting until {name} is ACTIVE"):
             return await self.session.wait_until_active(
                 instance_id,
                 timeout=self.waiting.limit,
@@ -333,13 +331,3 @@ def _interruptible(what: str) -> Generator[None, None, None]:
     except asyncio.CancelledError:
         say(f"interrupted: {what}")
         raise
-
-
-def _status(common: Common, text: str) -> AbstractContextManager[object]:
-    if common.quiet:
-        return nullcontext()
-    if stderr().is_terminal:
-        return stderr().status(text)
-    say(text)
-
-    return nullcontext()

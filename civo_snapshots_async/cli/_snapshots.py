@@ -1,16 +1,12 @@
 """The commands of one snapshot: list, show, create, update, delete, wait, watch, resume."""
 
-from typing import Annotated
-
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from .. import SavedWait, Snapshot, SnapshotNotFoundError, SnapshotRef, SnapshotSession
-from ._common import Common, Waiting
+from ._common import Common, Flag, Waiting
 from ._following import follow
 from ._following import resume as resume_wait
 from ._printing import print_snapshots, print_value, say
-
-Flag = Annotated[bool, Parameter(negative="")]
 
 
 def register(app: App) -> None:
