@@ -1,7 +1,9 @@
 """The observers of one session, none of which can do harm.
 
 1. What an observer raises is logged, the first time, and goes no further, unless it is no
-   `Exception`: then it is raised, after all others have been left.
+   `Exception`: then it is raised, after all others have been left. A poll and an event of a wait
+   have no caller that a cancellation could be meant for: it is logged as well, or the poller would
+   take it for the end of its request. Only what ends the program is raised there.
 2. An observer whose start has failed is not called for that call or wait again.
 3. Observers are left in reverse order, each after it has been given the end.
 """
@@ -21,6 +23,8 @@ from ._observing import CallEnded, CallStarted, Observer, WaitEnded, WaitEvent, 
 
 T = TypeVar("T")
 
+_ENDS_OF_PROGRAM = (KeyboardInterrupt, SystemExit)
+
 
 class _Guarded:
     """An observer whose errors are logged, the first one of them."""
@@ -31,15 +35,17 @@ class _Guarded:
         self.observer = observer
         self._has_failed = False
 
-    def run(self, step: Callable[..., object], *args: object) -> None:
+    def run(self, step: Callable[..., object], *args: object, has_caller: bool) -> None:
         """Call a function of the observer."""
         try:
             step(*args)
-        except Exception as error:  # noqa: BLE001 - an observer must not fail what it observes
-            self.note(error)
+        except BaseException as error:  # noqa: BLE001 - an observer must not fail what it observes
+            self.note(error, has_caller=has_caller)
 
-    def note(self, error: Exception) -> None:
-        """Log an error of the observer, unless one was logged before."""
+    def note(self, error: BaseException, *, has_caller: bool) -> None:
+        """Log an error of the observer, unless one was logged before, or raise it."""
+        if not isinstance(error, Exception) and (has_caller or isinstance(error, _ENDS_OF_PROGRAM)):
+            raise error
         if self._has_failed:
             return
         self._has_failed = True
@@ -56,9 +62,10 @@ class _Guarded:
 class Observation(Generic[T]):
     """One call or one wait, as the observers follow it."""
 
-    __slots__ = ("_entered",)
+    __slots__ = ("_entered", "_has_caller")
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_caller: bool) -> None:
+        self._has_caller = has_caller
         self._entered: list[
             tuple[_Guarded, AbstractContextManager[object], Callable[[T], object]]
         ] = []
@@ -72,13 +79,13 @@ class Observation(Generic[T]):
         try:
             manager = start(guarded.observer)
             self._entered.append((guarded, manager, manager.__enter__()))
-        except Exception as error:  # noqa: BLE001 - as above
-            guarded.note(error)
+        except BaseException as error:  # noqa: BLE001 - as above
+            guarded.note(error, has_caller=self._has_caller)
 
     def report(self, value: T) -> None:
         """Give all of them what has happened."""
         for guarded, _, given in self._entered:
-            guarded.run(given, value)
+            guarded.run(given, value, has_caller=False)
 
     def close(self, end: T | None) -> None:
         """Give each the end, if there is one, and leave it: the last one first."""
@@ -87,10 +94,10 @@ class Observation(Generic[T]):
         guarded, manager, given = self._entered.pop()
         try:
             if end is not None:
-                guarded.run(given, end)
+                guarded.run(given, end, has_caller=self._has_caller)
         finally:
             try:
-                guarded.run(manager.__exit__, None, None, None)
+                guarded.run(manager.__exit__, None, None, None, has_caller=self._has_caller)
             finally:
                 self.close(end)
 
@@ -124,11 +131,13 @@ class Observers:
 
     def call(self, started: CallStarted) -> Observation[CallEnded]:
         """Let all observers follow a call."""
-        return self._followed(lambda observer: observer.call(started))
+        return self._followed(
+            lambda observer: observer.call(started), has_caller=not started.is_poll
+        )
 
     def enter(self, wait: object, started: WaitStarted) -> None:
         """Let all observers follow a wait, until `leave`."""
-        observation = self._followed(lambda observer: observer.wait(started))
+        observation = self._followed(lambda observer: observer.wait(started), has_caller=True)
         self._waits[wait] = ObservedWait(started, observation)
 
     def leave(self, wait: object, end: WaitEnded) -> None:
@@ -166,9 +175,12 @@ class Observers:
         return tuple(wait.started for wait in waits)
 
     def _followed(
-        self, start: Callable[[Observer], AbstractContextManager[Callable[[T], object]]]
+        self,
+        start: Callable[[Observer], AbstractContextManager[Callable[[T], object]]],
+        *,
+        has_caller: bool,
     ) -> Observation[T]:
-        observation: Observation[T] = Observation()
+        observation: Observation[T] = Observation(has_caller=has_caller)
         try:
             for each in self._observers:
                 observation.enter(each, start)

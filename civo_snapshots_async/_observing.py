@@ -118,7 +118,7 @@ class Observer(Protocol):
 
     All of it runs in the event loop and must not block. What it raises is logged, once for each
     observer of a session, and changes nothing else; only what is no `Exception`, such as a
-    cancellation, is raised.
+    cancellation, is raised, where there is a caller to get it: not of polls and of events.
     """
 
     def call(

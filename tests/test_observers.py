@@ -699,26 +699,28 @@ class TestHarm:
         assert "observer Broken raised RuntimeError: mine" in logged.getMessage()
 
     @pytest.mark.parametrize("step", STEPS)
-    @pytest.mark.parametrize("what", ["call", "wait"])
+    @pytest.mark.parametrize("what", ["call", "wait", "poller"])
     async def test_a_cancellation_passes(
         self, civo: FakeCivo, fake_clock: FakeClock, step: str, what: str
     ) -> None:
         """And so does what else is no Exception; the other observers are left all the same."""
         first, last = Recorder(), Recorder()
         broken = Broken(step, asyncio.CancelledError())
+        calls: dict[str, Call] = {
+            "call": lambda session: session.get_snapshot("web-1", "snap-1"),
+            "wait": lambda session: session.wait_until_active("web-1"),
+            "poller": lambda session: session.wait_until_complete("web-1", "snap-1"),
+        }
 
         async with session_on(civo, fake_clock, observers=[first, broken, last]) as session:
             with pytest.raises(asyncio.CancelledError):
-                await (
-                    session.get_snapshot("web-1", "snap-1")
-                    if what == "call"
-                    else session.wait_until_active("web-1")
-                )
+                await calls[what](session)
 
         for each in (first, last):
             assert all(call.is_left for call in each.all_calls)
             assert all(wait.is_left for wait in each.waits)
         assert inside.get() == "nothing"
+        assert len(civo.requests) < 2
 
     @pytest.mark.parametrize("given", [object(), "text", Recorder], ids=["object", "text", "class"])
     async def test_what_is_no_observer_is_wrong_use(
