@@ -49,7 +49,7 @@ class AuditEntry(Plain):
 
 
 @public
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class AuditReport(Plain):
     """What an audit found: an entry for each instance, and what there is besides."""
 

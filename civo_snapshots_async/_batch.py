@@ -54,7 +54,7 @@ class BatchOutcome(Plain):
 
 
 @public
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class BatchResult(Plain):
     """The outcomes of a batch."""
 

@@ -15,7 +15,7 @@ from ._sentences import enumerated, named, on_one_line, spoken
 
 
 @public
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class DrillReport(Plain):
     """What a drill proved: whether a snapshot restores, how long that takes, and what is left."""
 

@@ -167,7 +167,7 @@ def _one_line(message: str) -> str:
     return line if len(line) <= _MAX_MESSAGE else f"{line[:_MAX_MESSAGE]}…"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Snapshot(Plain):
     """A snapshot of an instance and its attached volumes, as Civo last reported it."""
 
@@ -284,7 +284,7 @@ def _may_be_equal(known: str | None, wanted: str) -> bool:
     return known is None or known.casefold() == wanted.casefold()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Restore(Plain):
     """A restore operation, which is neither a snapshot nor an instance.
 
@@ -395,7 +395,7 @@ class TimelineEntry(Plain):
         )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Instance(Plain):
     """An instance, as Civo last reported it."""
 

@@ -4,6 +4,8 @@ from functools import cache
 from types import ModuleType
 from typing import Any, TypeVar, cast
 
+from ._shown import Shown
+
 T = TypeVar("T")
 
 
@@ -26,7 +28,7 @@ def from_plain(data: object, kind: type[T]) -> T:
     return value
 
 
-class Plain:
+class Plain(Shown):
     """A value with `to_dict`."""
 
     __slots__ = ()

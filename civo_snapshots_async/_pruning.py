@@ -48,7 +48,7 @@ class PruneOutcome(Plain):
 
 
 @public
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class PruneResult(Plain):
     """The outcomes of a plan."""
 

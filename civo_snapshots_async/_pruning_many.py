@@ -54,7 +54,7 @@ class InstancePrune(Plain):
 
 
 @public
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class PruneReport(Plain):
     """What was planned for many instances, and what came of it."""
 

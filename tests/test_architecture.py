@@ -15,8 +15,8 @@ PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "architecture.svg"
 # The rooms from the ground up: a file may import from its own room and from rooms above it here.
 ROOMS: dict[str, tuple[str, ...]] = {
     "ground": (
-        "_version", "_checks", "_clock", "_converting", "_plain", "_strict_json", "_learning",
-        "_sentences", "_exposition", "_public",
+        "_version", "_checks", "_clock", "_converting", "_shown", "_plain", "_strict_json",
+        "_learning", "_sentences", "_exposition", "_public",
     ),
     "values": ("_models", "_policies", "_violations", "_leftovers", "_attempts"),
     "errors": ("_errors",),
