@@ -61,9 +61,14 @@ intersphinx_mapping = {
         "https://opentelemetry-python.readthedocs.io/en/latest",
         "_inventories/opentelemetry.inv",
     ),
+    "pytest": (
+        "https://docs.pytest.org/en/stable",
+        "_inventories/pytest.inv",
+    ),
 }
 # Others' classes name the private file in which they are written.
 PUBLIC_NAMES = {
+    "_pytest.monkeypatch.MonkeyPatch": "pytest.MonkeyPatch",
     "aiohttp.client.ClientSession": "aiohttp.ClientSession",
     "asyncio.timeouts.Timeout": "asyncio.Timeout",
 }

@@ -1,5 +1,6 @@
 """The pages of the site, and what is read from their HTML."""
 
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Links(HTMLParser):
             self.hrefs.append(values["src"])
 
 
+@cache
 def links_of(file: Path) -> Links:
     """Read one page."""
     links = Links()
