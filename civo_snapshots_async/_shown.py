@@ -43,7 +43,7 @@ def _fields(value: object) -> Iterator[tuple[str, object]]:
 
 
 def _lines(value: object) -> Iterator[str]:
-    values: tuple[object, ...] = value if isinstance(value, tuple) else (value,)
+    values = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
     yield from map(_line, values[:_MAX_LINES])
     if len(values) > _MAX_LINES:
         yield f"and {len(values) - _MAX_LINES} more"
