@@ -72,11 +72,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _one_sentence(error: Exception) -> str:
-    # A command's text may have a second line, with a command to copy. The library names its own
-    # argument where the command has an option.
-    text = str(error).replace("pass region=", "pass --region")
-
-    return "\n".join(" ".join(line.split()) for line in text.splitlines())
+    # A command's text may have a second line, with a command to copy.
+    return "\n".join(" ".join(line.split()) for line in str(error).splitlines())
 
 
 def _line_with(arguments: list[str], option: str) -> str:

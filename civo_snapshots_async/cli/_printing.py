@@ -12,8 +12,8 @@ from .. import Snapshot
 from .._plain import Plain, to_plain
 from ._common import Common, Settings
 
-# Without a terminal, a program reads the output, and no column may be cut.
-_WIDE = 200
+# Without a terminal, a program reads the output: no column may be cut, and no line be broken.
+_WIDE = 100_000
 
 
 def stdout() -> Console:
@@ -30,6 +30,8 @@ def stderr() -> Console:
 
 def say(text: str, *, end: str = "\n") -> None:
     """Print a text on stderr, without markup."""
+    # The library names its own argument where the command has an option.
+    text = text.replace("pass region=", "pass --region")
     stderr().print(text, markup=False, end=end)
 
 
@@ -85,7 +87,8 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows below a header, in columns."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in head:
-        table.add_column(title, no_wrap=True)
+        # On a narrow terminal a cell takes several lines, as an id without its end is of no use.
+        table.add_column(title, overflow="fold")
     for row in rows:
         table.add_row(*row)
     stdout().print(table, markup=False)

@@ -79,6 +79,18 @@ def test_the_table_has_a_row_for_each_instance(run: Run) -> None:
     assert "quota: " in ended.err
 
 
+def test_nothing_of_a_long_row_is_cut(account: FakeCivo, run: Run) -> None:
+    """A program reads it."""
+    account.add_instance("x" * 120)
+    account.add_snapshot("x" * 120, "y" * 120, name="z" * 60, age=72 * HOUR)
+
+    ended = run("audit", "--max-age=24h")
+
+    assert len(ended.out.splitlines()) == 4
+    assert ended.out.count("y" * 120) == 2
+    assert "…" not in ended.out
+
+
 @pytest.mark.usefixtures("account")
 def test_the_rules_may_be_stricter(run: Run) -> None:
     """By options."""

@@ -167,6 +167,16 @@ def test_in_a_pipe_nothing_is_restored_without_a_fingerprint(live: FakeCivo) -> 
     assert [request.kind for request in live.requests].count("restore") == 1
 
 
+def test_on_a_narrow_terminal_no_id_is_cut(live: FakeCivo) -> None:
+    """It takes several lines instead."""
+    live.add_snapshot("web-1", "s" * 60, name="nightly")
+
+    _, shown = run_on_a_terminal("list", "web-1", COLUMNS="60", NO_COLOR="1")
+
+    assert shown.count("s") >= 60
+    assert "…" not in shown
+
+
 def test_no_color_is_obeyed(live: FakeCivo) -> None:
     """On a terminal as well."""
     live.add_snapshot("web-1", "snap-1")
