@@ -98,6 +98,7 @@ html_theme = "furo"
 html_title = f"{project} {release}"
 html_favicon = "_static/favicon.svg"
 html_theme_options = {"top_of_page_buttons": []}
+html_search_scorer = str(HERE / "_ext" / "scorer.js")
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 # The default one underlines modules, as if they were links.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urldefrag
+from urllib.parse import quote_plus, unquote, urldefrag
 
 import attrs
 import pytest
@@ -114,3 +114,34 @@ def leads_somewhere(site: Path, file: Path, href: str) -> bool:
         return False
 
     return not anchor or target.suffix != ".html" or unquote(anchor) in links_of(target).ids
+
+
+@pytest.mark.parametrize(
+    ("word", "page"),
+    [
+        ("boto3", "how-to/coming-from.html"),
+        ("civogo", "how-to/coming-from.html"),
+        ("duplicate", "how-to/create-without-duplicates.html"),
+        ("nightly", "how-to/run-a-nightly-job.html"),
+        ("notebook", "how-to/scripts-and-notebooks.html"),
+        ("overwrite", "how-to/restore-safely.html"),
+        ("progress bar", "how-to/show-a-progress-bar.html"),
+        ("proxy", "how-to/configure-a-session.html"),
+        ("retry", "how-to/timeouts-and-retries.html"),
+        ("roll back", "how-to/roll-back-a-failed-upgrade.html"),
+        ("timeout", "how-to/timeouts-and-retries.html"),
+        ("token", "how-to/configure-a-session.html"),
+        ("vulnerability", "explanation/security.html"),
+        ("web service", "how-to/run-a-web-service.html"),
+        ("Windows", "explanation/supported-versions.html"),
+    ],
+)
+def test_the_first_hit_is_the_page_about_it(browser: Any, url: str, word: str, page: str) -> None:
+    """A reader who searches for a word does not have to read the list of hits."""
+    tab = browser.new_page()
+    tab.goto(f"{url}/search.html?q={quote_plus(word)}", wait_until="load")
+
+    first = tab.wait_for_selector("#search-results ul.search > li > a").get_attribute("href")
+    tab.close()
+
+    assert first == page
