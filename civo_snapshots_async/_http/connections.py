@@ -5,6 +5,7 @@ import urllib.request
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from types import SimpleNamespace
+from typing import cast
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -211,14 +212,13 @@ def pace(requests_per_second: float | None, limiter: Limiter | None) -> Limiter 
     return AsyncLimiter(1, 1 / requests_per_second)
 
 
-def _checked(limiter: Limiter, requests_per_second: float | None) -> Limiter:
-    given: object = limiter
-    if not isinstance(given, AbstractAsyncContextManager):
-        raise TypeError(f"limiter must be something to enter with `async with`, not {given!r}")
+def _checked(limiter: object, requests_per_second: float | None) -> Limiter:
+    if not isinstance(limiter, AbstractAsyncContextManager):
+        raise TypeError(f"limiter must be something to enter with `async with`, not {limiter!r}")
     if requests_per_second is not None:
         raise ValueError("give a limiter or requests_per_second, not both")
 
-    return limiter
+    return cast("Limiter", limiter)
 
 
 def environment_proxy(api_url: str) -> str | None:

@@ -35,10 +35,10 @@ try:
         get_tracer,
         use_span,
     )
-except ImportError as error:
+except ImportError as _missing:
     raise ImportError(
         "this module needs opentelemetry-api: pip install 'civo-snapshots-async[otel]'"
-    ) from error
+    ) from _missing
 
 __all__ = ["OpenTelemetryObserver"]
 

@@ -12,10 +12,10 @@ from .. import CallEnded, CallStarted, SnapshotEvent, WaitEnded, WaitStarted
 
 try:
     from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
-except ImportError as error:
+except ImportError as _missing:
     raise ImportError(
         "this module needs prometheus-client: pip install 'civo-snapshots-async[prometheus]'"
-    ) from error
+    ) from _missing
 
 __all__ = ["PrometheusObserver"]
 
