@@ -326,8 +326,7 @@ class _Drill:
         self._check_seconds = clock.now() - started
         # A check may catch what was not meant for it: neither a cancellation nor the end of its
         # time is lost by that.
-        if _cancellations() > cancellations:
-            raise asyncio.CancelledError("the check has caught a cancellation")
+        _raise_if_canceled(since=cancellations)
         if not reason and self._check_seconds >= limit:
             reason = late
         if reason:
@@ -384,6 +383,11 @@ class _Drill:
         about = About(instance_id=self._source.id, region=self._order.region)
 
         return about.seen(self._snapshot)
+
+
+def _raise_if_canceled(*, since: int) -> None:
+    if _cancellations() > since:
+        raise asyncio.CancelledError("the check has caught a cancellation")
 
 
 def _cancellations() -> int:

@@ -54,6 +54,7 @@ CALLS: dict[str, Call] = {
     "ensure_restored": lambda s, i, like, **where: s.ensure_restored(
         i, like, hostname="copy", **where
     ),
+    "drill": lambda s, i, like, **where: s.drill(i, like, check=lambda _: True, **where),
     "restore_when_complete": lambda s, i, like, **where: s.restore_when_complete(i, like, **where),
     "wait_until_deleted": deleted,
     "wait_many": waited,

@@ -64,6 +64,7 @@ def test_dir_shows_every_public_name() -> None:
     )
 
     assert (status, output) == (0, "set()\n")
+    assert set(civo_snapshots_async.__all__) <= set(dir(civo_snapshots_async))
 
 
 @pytest.mark.parametrize("module", [civo_snapshots_async, _verbs], ids=lambda it: it.__name__)

@@ -297,11 +297,11 @@ class TestWithACallersSession:
 
         connector = aiohttp.TCPConnector(limit=1)
         async with raw_server(slowly) as server, aiohttp.ClientSession(connector=connector) as mine:
-            session = session_to(server, http_session=mine, connect_timeout=0.01)
+            session = session_to(server, http_session=mine, connect_timeout=0.5)
             async with asyncio.TaskGroup() as group:
                 for _ in range(3):
                     group.create_task(get(session))
-                asyncio.get_running_loop().call_later(0.05, may_respond.set)
+                asyncio.get_running_loop().call_later(0.8, may_respond.set)
 
         assert len(server.requests) == 3
 
