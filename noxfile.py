@@ -16,6 +16,8 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 ROOT = Path(__file__).parent
 SUPPORTED = ("3.11", "3.12", "3.13")
 IN_PARALLEL = ("--numprocesses=auto", "--maxprocesses=4")
+# `tests` runs the slow ones: how the package is installed changes nothing for them.
+QUICKLY = (*IN_PARALLEL, "-m", "not slow")
 
 
 def dependency_group(name: str) -> list[str]:
@@ -60,7 +62,7 @@ def tests(session: nox.Session) -> None:
 def instrumented(session: nox.Session, tool: str) -> None:
     """Run the tests that keep a promise, with every aiohttp session traced by a tool."""
     session.install("--editable", ".", *dependency_group("instrumented"))
-    session.run("pytest", "--instrument", tool, *(session.posargs or IN_PARALLEL))
+    session.run("pytest", "--instrument", tool, *(session.posargs or QUICKLY))
 
 
 @nox.session
@@ -123,7 +125,7 @@ def package(session: nox.Session) -> None:
             shutil.copy(path, away)
     shutil.copy("LICENSE", away)
     session.chdir(away)
-    session.run("pytest", *(session.posargs or IN_PARALLEL))
+    session.run("pytest", *(session.posargs or QUICKLY))
 
 
 @nox.session
@@ -132,7 +134,7 @@ def lowest(session: nox.Session) -> None:
     session.install("--editable", ".", *dependency_group("test"))
     oldest = [line.replace(">=", "==") for line in PYPROJECT["project"]["dependencies"]]
     session.install(*oldest)
-    session.run("pytest", *(session.posargs or IN_PARALLEL))
+    session.run("pytest", *(session.posargs or QUICKLY))
 
 
 @nox.session(default=False)
