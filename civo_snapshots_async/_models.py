@@ -130,14 +130,16 @@ def _unreported(snapshot: "Snapshot") -> tuple[VolumeStatus, ...]:
 
 def _overall(snapshot: "Snapshot") -> Phase:
     """Return the phase of a snapshot and its volumes, without a reason: each poll asks for it."""
-    phases = [Phase.of(snapshot.state)]
-    phases += [Phase.of(volume.state) for volume in snapshot.volumes]
-    if Phase.FAILED in phases:
-        return Phase.FAILED
-    if Phase.PENDING in phases or _unreported(snapshot):
+    phase = _phase_of(snapshot.state)
+    for volume in snapshot.volumes:
+        of_volume = _phase_of(volume.state)
+        # A failure decides; short of one, what is pending does.
+        if of_volume is Phase.FAILED or phase is Phase.COMPLETE:
+            phase = of_volume
+    if phase is Phase.COMPLETE and _unreported(snapshot):
         return Phase.PENDING
 
-    return Phase.COMPLETE
+    return phase
 
 
 def _reasons(

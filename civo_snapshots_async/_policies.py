@@ -21,6 +21,10 @@ Limiter = AbstractAsyncContextManager[object]
 """What each request waits for before it is sent."""
 
 
+# Each poll asks for it.
+_fixed = functools.lru_cache(maxsize=64)(tenacity.wait_fixed)
+
+
 class _Default(float):
     """The number of a setting that was not given, and so excludes no other setting.
 
@@ -219,7 +223,7 @@ class PollPolicy:
         if self.wait is not None:
             return self.wait
         if self.interval is not None:
-            return tenacity.wait_fixed(self.interval)
+            return _fixed(self.interval)
 
         return GrowingInterval(self.min_interval, self.max_interval, self.jitter)
 

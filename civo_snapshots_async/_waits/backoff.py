@@ -5,6 +5,7 @@ numbers that the wait has anyway: one that lived as long as its wait would cost 
 """
 
 import math
+from functools import lru_cache
 
 import tenacity
 
@@ -15,6 +16,9 @@ _MIN_INTERVAL = 0.01
 # A RetryCallState belongs to a retrying object; this one is never run.
 _NEVER_RUN = tenacity.AsyncRetrying()
 
+
+# They hold nothing of a wait, and each poll asks one.
+_stop_before = lru_cache(maxsize=64)(tenacity.stop_before_delay)
 
 CallState = tenacity.RetryCallState
 """What tenacity's objects read."""
@@ -52,7 +56,7 @@ def is_past_limit(state: CallState, interval: float, timeout: float) -> bool:
     """Tell whether a poll after that interval would come at the timeout, or later."""
     state.upcoming_sleep = interval
 
-    return tenacity.stop_before_delay(timeout)(state)
+    return _stop_before(timeout)(state)
 
 
 def _set_outcome(state: CallState, outcome: object) -> None:

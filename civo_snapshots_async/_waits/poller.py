@@ -91,7 +91,8 @@ class Poller:
         self._free = slots
         self._observers = observers
         self._pools = Pools()
-        self._in_flight: dict[Poll, None] = {}
+        # Each with what handles the end of its task where that is canceled.
+        self._in_flight: dict[Poll, Callable[[asyncio.Task[None]], None]] = {}
         self._throttle = Throttle()
         # Of the session: a request that serves many waits is made in the context of none of them.
         self._context = copy_context()
@@ -219,17 +220,30 @@ class Poller:
         if not poll.waiters:
             return
         poll.task = asyncio.get_running_loop().create_task(
-            self._request(poll), context=self._context.copy()
+            self._run(poll), context=self._context.copy()
         )
         target.next_poll, target.in_flight = None, poll
         poll.sent_at = pool.sent_at = now
         pool.is_spread = False
         for waiter in poll.waiters:
             pool.limit(waiter, waiter.wait.cut_at(now))
-        self._in_flight[poll] = None
         self._free -= 1
-        # Not in the task itself: one that is canceled before its first step runs no line of it.
-        poll.task.add_done_callback(partial(self._on_end, poll))
+        # A task that is canceled before its first step runs no line of its own.
+        self._in_flight[poll] = partial(self._on_canceled, poll)
+        poll.task.add_done_callback(self._in_flight[poll])
+
+    async def _run(self, poll: Poll) -> None:
+        outcome = await self._outcome(poll)
+        # Handled here: a callback of the task would be called in another turn of the loop.
+        task = cast("asyncio.Task[None]", poll.task)
+        task.remove_done_callback(self._in_flight[poll])
+        self._on_end(poll, outcome)
+
+    async def _outcome(self, poll: Poll) -> object:
+        try:
+            return await self._request(poll)
+        except Exception as error:  # noqa: BLE001 - whatever it is, each of its waits raises it
+            return error
 
     async def _request(self, poll: Poll) -> object:
         if self._observers is None:
@@ -239,20 +253,23 @@ class Poller:
 
     # ---- responses
 
-    def _on_end(self, poll: Poll, task: "asyncio.Task[object]") -> None:
+    def _on_canceled(self, poll: Poll, task: "asyncio.Task[None]") -> None:
+        # An error of its own, such as a `KeyboardInterrupt`, is raised by the loop.
+        self._on_end(poll, None if task.cancelled() else task.exception())
+
+    def _on_end(self, poll: Poll, outcome: object) -> None:
         """Free the slot of a request that has ended, and handle its outcome."""
         del self._in_flight[poll]
         self._free += 1
         poll.target.in_flight = None
-        self._guarded(poll.pool, self._handle, poll, task)
+        self._guarded(poll.pool, self._handle, poll, outcome)
         self._fill_slots()
 
-    def _handle(self, poll: Poll, task: "asyncio.Task[object]", now: float) -> None:
+    def _handle(self, poll: Poll, outcome: object, now: float) -> None:
         subscribers, poll.waiters = list(poll.waiters), {}
         for waiter in subscribers:
             waiter.place = None
         poll.pool.cuts = None
-        outcome = None if task.cancelled() else task.exception() or task.result()
         self._dispatch(poll, outcome, subscribers, now)
         self._enqueue(poll.target)
         poll.target.tidy()
@@ -407,8 +424,8 @@ class Poller:
 def _request_of(poll: Poll) -> Request[Any]:
     pool = poll.pool
     if isinstance(poll.target, Topic):
-        ref = poll.target.ref
-        return endpoints.get_snapshot(SnapshotRef(ref.instance_id, ref.snapshot_id, ref.region))
+        # Made when the wait was; made anew, it would be checked anew with each poll.
+        return endpoints.get_snapshot(cast("SnapshotRef", poll.target.ref))
     if pool.is_of_account:
         return endpoints.list_account_snapshots(region=pool.region)
 

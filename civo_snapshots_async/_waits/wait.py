@@ -308,6 +308,8 @@ class Wait(Generic[T]):
             self._slept += self.due - self._scheduled_at
         if is_logged("wait.polled"):
             self._log("wait.polled", "poll %d: %s", self.polls, self._described(outcome))
+        # Nothing that it has seen ended it, so the same value does not.
+        is_new = outcome is None or outcome is not self.seen
         if isinstance(outcome, CivoSnapshotsError):
             events = self._failed(outcome)
         elif isinstance(outcome, Exception):
@@ -318,7 +320,8 @@ class Wait(Generic[T]):
             events = self._saw(outcome)
             if not self._was_early:
                 self._responded_in = now - sent_at
-        self._conclude(now, outcome, sent_at)
+        if not (is_new and self._has_ended(outcome)) and not self._was_early:
+            self._check_time(now, sent_at)
 
         return events
 
@@ -357,13 +360,16 @@ class Wait(Generic[T]):
         """How long before the deadline the last poll is due: as long as a response took."""
         return min(self._responded_in, _MAX_RESERVE)
 
-    def _conclude(self, now: float, outcome: T | CivoSnapshotsError, sent_at: float) -> None:
+    def _has_ended(self, outcome: T | CivoSnapshotsError) -> bool:
+        """End if the outcome meets the goal, or makes it hopeless; return whether it does."""
         if self.goal.is_met(outcome):
             self.is_over = True
         elif failure := self._hopeless(outcome):
             self._end_with(failure)
-        elif not self._was_early:
-            self._check_time(now, sent_at)
+        else:
+            return False
+
+        return True
 
     def _hopeless(self, outcome: T | CivoSnapshotsError) -> CivoSnapshotsError | None:
         """Return the error of an outcome that further polls would not change."""
