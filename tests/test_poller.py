@@ -424,6 +424,21 @@ async def test_a_bug_in_a_strategy_ends_its_own_wait(fake_clock: FakeClock) -> N
     assert isinstance(other, WaitTimeoutError)
 
 
+async def test_a_strategy_that_raises_a_cancellation_hangs_no_wait(fake_clock: FakeClock) -> None:
+    """It is not the task's own: nobody has canceled that."""
+
+    def cancels(_: object) -> float:
+        raise asyncio.CancelledError
+
+    polls = Polls(fake_clock, Calls(fake_clock, PENDING))
+
+    (outcome,) = await outcomes(polls.wait(poll=PollPolicy(wait=cancels), timeout=None))
+
+    assert isinstance(outcome, RuntimeError)
+    assert isinstance(outcome.__cause__, asyncio.CancelledError)
+    assert is_idle(polls.poller)
+
+
 class BrokenTimer(FakeClock):
     """A clock that sets no timer."""
 

@@ -130,6 +130,9 @@ class Poller:
             self._arm(pool, now)
         except Exception as bug:  # noqa: BLE001 - raised by each wait of the pool
             self._end(pool, partial(copied, bug))
+        except asyncio.CancelledError as bug:
+            # Nothing is awaited here: a caller's code has raised it, and has canceled nobody.
+            self._end(pool, partial(_not_canceled, bug))
 
     def _end(self, pool: Pool, error: Callable[[], Exception]) -> None:
         for waiter in pool.waiters():
@@ -419,6 +422,13 @@ class Poller:
             waiter.finish(events)
         elif waiter.place is None or not was_early:
             waiter.topic.pool.sleep(waiter, waiter.wait.due)
+
+
+def _not_canceled(bug: asyncio.CancelledError) -> RuntimeError:
+    error = RuntimeError("a wait strategy, or other code that a poll runs, raised CancelledError")
+    error.__cause__ = bug
+
+    return error
 
 
 def _request_of(poll: Poll) -> Request[Any]:
