@@ -215,6 +215,7 @@ def test_a_file_that_is_not_needed_is_not_read(cli_file: Path) -> None:
         ),
         ({"api_url": "https://api.civo.com/v2/"}, ConfigurationError, "must not end with /v2"),
         ({"api_url": "https://api.civo.com?x=1"}, ConfigurationError, "no query"),
+        ({"api_url": "https://api.civo.com?token=x"}, ConfigurationError, r"not '.*\?\.\.\.'$"),
         ({"api_url": "https://api.civo.com#x"}, ConfigurationError, "no fragment"),
         ({"api_url": "https://api civo.com"}, ConfigurationError, "must be ASCII"),
         ({"api_url": "https://ápi.civo.com"}, ConfigurationError, "must be ASCII"),

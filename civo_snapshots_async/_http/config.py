@@ -57,7 +57,9 @@ def _checked_url(api_url: object, *, allow_insecure_http: bool) -> str:
     if parts.username is not None or parts.password is not None:
         raise ConfigurationError("api_url must not contain a user name or a password")
     for problem in _url_problems(parts, allow_insecure_http=allow_insecure_http):
-        raise ConfigurationError(f"api_url {problem}, not {api_url!r}")
+        # A query may hold a token.
+        shown = parts._replace(query=parts.query and "...", fragment=parts.fragment and "...")
+        raise ConfigurationError(f"api_url {problem}, not {shown.geturl()!r}")
 
     return parts.geturl().rstrip("/")
 
