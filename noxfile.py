@@ -14,7 +14,7 @@ nox.options.error_on_missing_interpreters = False
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 ROOT = Path(__file__).parent
-SUPPORTED = ("3.11", "3.12", "3.13")
+SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
 IN_PARALLEL = ("--numprocesses=auto", "--maxprocesses=4")
 # `tests` runs the slow ones: how the package is installed changes nothing for them.
 QUICKLY = (*IN_PARALLEL, "-m", "not slow")

