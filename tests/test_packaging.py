@@ -2,10 +2,12 @@
 
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 REPOSITORY = "https://forge.example/team/project"
@@ -76,3 +78,25 @@ def test_actions_are_pinned_to_a_commit() -> None:
 
     assert used
     assert [line for line in used if not re.search(r"@[0-9a-f]{40} # v[\d.]+$", line)] == []
+
+
+def requirements() -> list[str]:
+    """Return all that the sessions can install: what a user needs, each extra, each group."""
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = pyproject["project"]
+    several = [
+        project["dependencies"],
+        *project["optional-dependencies"].values(),
+        *pyproject["dependency-groups"].values(),
+    ]
+    return sorted({line for lines in several for line in lines if isinstance(line, str)})
+
+
+@pytest.mark.parametrize("requirement", [Requirement(line) for line in requirements()], ids=str)
+def test_the_lock_has_a_version_that_is_allowed(requirement: Requirement) -> None:
+    """After a change of the requirements the lock is made again, by `nox -s lock`."""
+    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    pinned = re.findall(rf"^{re.escape(requirement.name)}==([^ ;\n]+)", text, re.MULTILINE)
+
+    assert pinned
+    assert [version for version in pinned if version not in requirement.specifier] == []
