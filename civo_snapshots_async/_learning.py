@@ -1,23 +1,22 @@
 """Polling when the end is likely, learned from how long earlier snapshots took.
 
-The best times to poll follow from how likely the end is at each moment. With a hazard rate h (the
-chance to end now, of what has not ended yet), one poll per sqrt(2c / h) seconds costs the least,
-where c weighs a request against a second of lateness: Keller's approximation of the inspection
-policy of Barlow, Hunter and Proschan. The default intervals of `PollPolicy`, which are the square
-root of the time waited, are the best ones for h = 2c / t, a law without a scale. So this is one
-formula for both: the hazard of a mixture of what was seen (a smoothed histogram) and of that law.
+`_poll_times` has the times that cost the least, as long as the durations say what comes. This is
+the memory, and how it gets to know that they do not.
 
 1. Without any duration, the intervals are the default ones.
-2. The durations never have all of the weight: there are polls before and after the likely time, and
-   later the intervals are the default ones again.
-3. Memory is bounded in instances and in durations of each; the oldest are forgotten.
+2. A duration is known only as far as two polls are apart: it is taken from where the law, as known
+   so far, says that it may be between them. Its middle would be wrong by minutes where the first
+   poll after the start already shows the end, as every third does under the best times.
+3. A law that has changed may hide in such wide gaps. Each adds a doubt, more if an end there was
+   unlikely, and each narrow one removes some. With doubts come polls in the gap.
+4. Memory is bounded in instances and in durations of each; the oldest are forgotten.
 """
 
+import functools
 import json
 import math
 from collections import OrderedDict, deque
-from collections.abc import Sequence
-from typing import Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import attrs
 
@@ -25,19 +24,57 @@ from . import _checks as check
 from ._checks import Seconds
 from ._strict_json import parse_json
 
+if TYPE_CHECKING:
+    from ._poll_times import PollTimes
+
 _VERSION = 1
-# The durations of an instance. More hardly improve the intervals, and adapt more slowly.
+# The durations of an instance. More hardly improve the times, and adapt more slowly.
 _KEPT = 20
-# The weight of the default law, in durations.
-_PRIOR = 0.5
-# The seconds of lateness that cost as much as one request.
-_COST = 2.0
-# The bounds of the default intervals, which are the square root of the time waited.
-_MIN, _MAX = 2.0, 15.0
-# Steps of the integral per default interval. Finer ones change an interval by less than a tenth.
-_STEPS = 8
-# A survival below this gives no usable hazard.
-_NEGLIGIBLE = 1e-12
+# The part of the default jitter that is left of it: more would miss a likely time.
+_JITTER = 0.5
+# A gap is wide if it is more than this part of the duration.
+_WIDE = 1 / 3
+# A probability to end in a wide gap counts as this much at least.
+_HARDLY = 0.03
+# What a narrow gap removes from the doubt.
+_REMOVED = 1.0
+# With more, another law would be certain.
+_MAX_DOUBT = 8.5
+# Multiples of it, without their whole parts, are evenly spread however many there are.
+_GOLDEN = (math.sqrt(5) - 1) / 2
+_FIELDS = frozenset({"version", "instances", "recent"})
+_OF_MEMORY = frozenset({"durations", "doubt", "count"})
+
+
+@attrs.define
+class _Memory:
+    """The last durations of an instance, or of all of them, and how doubtful they are."""
+
+    durations: deque[float] = attrs.field(factory=lambda: deque[float](maxlen=_KEPT))
+    doubt: float = 0.0
+    """The logarithm by which the odds that the law has changed have risen."""
+    count: int = 0
+    """How many durations it has got so far."""
+    _times: "PollTimes | None" = attrs.field(default=None, init=False, eq=False, repr=False)
+
+    @property
+    def times(self) -> "PollTimes":
+        """The times to poll, until the next duration."""
+        if self._times is None:
+            from ._poll_times import PollTimes  # noqa: PLC0415 - few programs learn
+
+            self._times = PollTimes(self.durations, self.doubt)
+
+        return self._times
+
+    def learn(self, pending_at: float, took: float) -> None:
+        """Note a duration between two moments."""
+        times = self.times
+        if self.durations:
+            self.doubt = min(max(self.doubt + _doubt(times, pending_at, took), 0.0), _MAX_DOUBT)
+        self.count += 1
+        self.durations.append(times.between(pending_at, took, self.count * _GOLDEN % 1))
+        self._times = None
 
 
 @attrs.define(kw_only=True)
@@ -45,9 +82,9 @@ class LearnedPoll:
     """How long earlier snapshots took, for `PollPolicy(learned=…)`.
 
     Policies and sessions may share one; `to_json` and `from_json` take it to another process. It
-    learns from each wait that saw its snapshot pending and then complete. The duration is measured
-    from the start of the wait to halfway between the last two polls. An instance without durations
-    uses those of all others.
+    learns from each wait that saw its snapshot pending and complete in two polls in a row. The
+    duration is measured from the start of the wait to a likely time between these two. An instance
+    without durations uses those of all others.
     """
 
     max_instances: int = attrs.field(default=1024, validator=check.field(check.count, at_least=1))
@@ -59,44 +96,55 @@ class LearnedPoll:
     )
     """The maximum seconds between two polls; `None` for no maximum. Without one, a snapshot that is
     complete much earlier than usual may be noticed only at the usual time."""
-    _known: OrderedDict[str, deque[float]] = attrs.field(
-        factory=OrderedDict[str, deque[float]], init=False, repr=False
+    _known: OrderedDict[str, _Memory] = attrs.field(
+        factory=OrderedDict[str, _Memory], init=False, repr=False
     )
-    _recent: deque[float] = attrs.field(
-        factory=lambda: deque[float](maxlen=_KEPT), init=False, repr=False
-    )
+    _recent: _Memory = attrs.field(factory=_Memory, init=False, repr=False)
 
-    def learn(self, instance_id: str, took: Seconds) -> None:
-        """Note that a snapshot of the instance took `took` seconds."""
+    def learn(self, instance_id: str, took: Seconds, *, pending_at: Seconds | None = None) -> None:
+        """Note that a snapshot of the instance was seen complete after `took` seconds.
+
+        `pending_at` is when it was last seen pending, and it became complete at any time since
+        then; `None` means that it took just `took` seconds.
+        """
         seconds = check.seconds_or_none_at_all("took", took)
-        durations = self._known.pop(instance_id, None) or deque(maxlen=_KEPT)
-        durations.append(seconds)
-        self._known[instance_id] = durations
-        self._recent.append(seconds)
+        earlier = seconds
+        if pending_at is not None:
+            earlier = check.seconds_or_none_at_all("pending_at", pending_at)
+        if earlier > seconds:
+            raise ValueError(f"pending_at must be at most took, {seconds:g}, not {earlier:g}")
+        memory = self._known.pop(instance_id, None) or _Memory()
+        self._known[instance_id] = memory
+        for each in (memory, self._recent):
+            each.learn(earlier, seconds)
         while len(self._known) > self.max_instances:
             self._known.popitem(last=False)
 
     def durations(self, instance_id: str) -> tuple[float, ...]:
         """Return the durations of the instance in seconds, the oldest first.
 
-        An instance without any has those of all others.
+        An instance without any has those of all others. One that was between two polls is where
+        earlier ones make it likely.
         """
-        return tuple(self._known.get(instance_id, self._recent))
+        return tuple(self._memory(instance_id).durations)
 
     def interval(self, instance_id: str, elapsed: float) -> float:
         """Return the seconds until the next poll of a wait that has lasted `elapsed` seconds."""
-        interval = _interval(self.durations(instance_id), elapsed)
+        interval = self._memory(instance_id).times.interval(elapsed)
 
         return interval if self.max_interval is None else min(interval, self.max_interval)
 
     def span(self, instance_id: str, elapsed: float, jitter: float) -> tuple[float, float]:
         """Return the minimum and the maximum interval.
 
-        They differ from it by `jitter` times the default interval: a fraction of the interval
-        itself, which may be minutes, would miss a likely time.
+        With nothing learned, they differ from it by a fraction, `jitter`. Else by half of it at
+        most, and of the default interval: a fraction of minutes would miss a likely time.
         """
+        memory = self._memory(instance_id)
         interval = self.interval(instance_id, elapsed)
-        spread = jitter * min(_default_interval(elapsed), interval)
+        spread = jitter * interval
+        if memory.durations:
+            spread = _JITTER * jitter * min(interval, memory.times.default_interval(elapsed))
 
         return interval - spread, interval + spread
 
@@ -105,92 +153,74 @@ class LearnedPoll:
         return json.dumps(
             {
                 "version": _VERSION,
-                "instances": {key: [*values] for key, values in self._known.items()},
-                "recent": [*self._recent],
+                "instances": {key: _written(memory) for key, memory in self._known.items()},
+                "recent": _written(self._recent),
             }
         )
 
     @classmethod
-    def from_json(cls, text: str, *, max_instances: int = 1024) -> Self:
+    def from_json(
+        cls, text: str, *, max_instances: int = 1024, max_interval: Seconds | None = None
+    ) -> Self:
         """Read what `to_json` wrote; raise `ValueError` for any other text."""
-        fields = parse_json(check.text("text", text).encode())
-        if not isinstance(fields, dict) or fields.keys() != {"version", "instances", "recent"}:
-            raise ValueError("not what LearnedPoll.to_json writes")
-        read = cast("dict[str, object]", fields)
-        if read["version"] != _VERSION:
-            raise ValueError(f"a LearnedPoll of version {read['version']}: this reads {_VERSION}")
-        if not isinstance(read["instances"], dict):
+        fields = _fields(parse_json(check.text("text", text).encode()), _FIELDS)
+        if fields["version"] != _VERSION:
+            raise ValueError(f"a LearnedPoll of version {fields['version']}: this reads {_VERSION}")
+        if not isinstance(fields["instances"], dict):
             raise ValueError("instances must be an object")  # noqa: TRY004 - the text is bad
-        learned = cls(max_instances=max_instances)
-        for key, values in cast("dict[str, object]", read["instances"]).items():
-            for seconds in _seconds(values):
-                learned.learn(key, seconds)
-        learned._recent = deque(_seconds(read["recent"]), maxlen=_KEPT)
+        learned = cls(max_instances=max_instances, max_interval=max_interval)
+        known = [*cast("dict[str, object]", fields["instances"]).items()]
+        for key, written in known[-max_instances:]:
+            learned._known[key] = _read(written)
+        learned._recent = _read(fields["recent"])
 
         return learned
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Pickled as a call with public names, so that no private one is in the pickle.
+        read = functools.partial(
+            type(self).from_json,
+            self.to_json(),
+            max_instances=self.max_instances,
+            max_interval=self.max_interval,
+        )
 
-def _seconds(values: object) -> list[float]:
-    if not isinstance(values, list):
+        return read, ()
+
+    def _memory(self, instance_id: str) -> _Memory:
+        return self._known.get(instance_id, self._recent)
+
+
+def _doubt(times: "PollTimes", pending_at: float, took: float) -> float:
+    """Return how much a duration between two moments adds to the doubt, or removes (3)."""
+    if took - pending_at <= took * _WIDE:
+        return -_REMOVED
+    alive, left = times.law.survival(pending_at), times.law.survival(took)
+    if alive - left <= alive * _HARDLY:
+        return -math.log(_HARDLY)
+
+    return math.log(alive / (alive - left))
+
+
+def _written(memory: _Memory) -> dict[str, object]:
+    return {"durations": [*memory.durations], "doubt": memory.doubt, "count": memory.count}
+
+
+def _read(written: object) -> _Memory:
+    fields = _fields(written, _OF_MEMORY)
+    if not isinstance(fields["durations"], list):
         raise ValueError("durations must be an array")  # noqa: TRY004 - the text is bad
-    durations = cast("list[object]", values)[-_KEPT:]
+    durations = cast("list[object]", fields["durations"])[-_KEPT:]
 
-    return [check.number("a duration", value, at_least=0) for value in durations]
-
-
-def _interval(durations: Sequence[float], elapsed: float) -> float:
-    """Return the time in which the integral of sqrt(h / 2c), the number of due polls, grows by 1.
-
-    The hazard at `elapsed` alone would not show a likely time just ahead.
-    """
-    weight = len(durations) / (len(durations) + _PRIOR)
-    width = _bandwidth(durations)
-
-    def survival(moment: float) -> float:
-        seen = sum(math.tanh((each - moment) / width) for each in durations)
-        # A sum of logistic functions, each as a tanh: from -1 to 1 instead of from 0 to 1.
-        learned = (1 + seen / len(durations)) / 2 if durations else 0.0
-        return weight * learned + (1 - weight) * _default_survival(moment)
-
-    moment, due, alive = elapsed, 0.0, survival(elapsed)
-    while due < 1:
-        step = _default_interval(moment) / _STEPS
-        # The default law continues for ever.
-        if alive < _NEGLIGIBLE:
-            return moment - elapsed + (1 - due) * _default_interval(moment)
-        left = survival(moment + step)
-        due += math.sqrt(max(alive - left, 0.0) / alive / step / (2 * _COST)) * step
-        moment, alive = moment + step, left
-
-    return moment - elapsed
+    return _Memory(
+        deque((check.number("a duration", each, at_least=0) for each in durations), maxlen=_KEPT),
+        check.number("doubt", fields["doubt"], at_least=0),
+        check.count("count", fields["count"]),
+    )
 
 
-def _default_interval(elapsed: float) -> float:
-    return min(max(math.sqrt(elapsed), _MIN), _MAX)
+def _fields(written: object, names: frozenset[str]) -> dict[str, object]:
+    if not isinstance(written, dict) or written.keys() != names:
+        raise ValueError("not what LearnedPoll.to_json writes")
 
-
-def _default_survival(elapsed: float) -> float:
-    """Return the survival under the law whose best intervals are the default ones."""
-    first, last = _MIN**2, _MAX**2
-    exponent = min(elapsed, first) / first
-    exponent += math.log(min(max(elapsed, first), last) / first)
-    exponent += max(elapsed - last, 0.0) / last
-
-    return math.exp(-2 * _COST * exponent)
-
-
-def _bandwidth(durations: Sequence[float]) -> float:
-    """Return the bandwidth of each duration by Silverman's rule, as the scale of a tanh."""
-    if not durations:
-        return 1.0
-    import statistics  # noqa: PLC0415 - it loads fractions and decimals, once in a process
-
-    middle = statistics.median(durations)
-    if len(durations) < 3:  # noqa: PLR2004 - two durations have no meaningful spread
-        return max(0.2 * middle, 1.0)
-    quarters = statistics.quantiles(durations, n=4)
-    spread = min(statistics.pstdev(durations), (quarters[2] - quarters[0]) / 1.34)
-    smear = max(spread * len(durations) ** -0.2, 0.01 * middle, 0.5)
-
-    # The scale of a logistic law that is as wide as the normal one.
-    return float(smear * 1.1)
+    return cast("dict[str, object]", written)

@@ -17,7 +17,7 @@ PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "architecture.svg"
 ROOMS: dict[str, tuple[str, ...]] = {
     "ground": (
         "_version", "_checks", "_clock", "_converting", "_shown", "_plain", "_strict_json",
-        "_learning", "_sentences", "_exposition", "_public",
+        "_poll_times", "_learning", "_sentences", "_exposition", "_public",
     ),
     "values": ("_models", "_policies", "_violations", "_leftovers", "_attempts"),
     "errors": ("_errors",),

@@ -3,23 +3,26 @@
 import json
 import math
 import pickle
-import random
-from bisect import bisect_right
-from collections.abc import Callable
-from statistics import mean
+from functools import cache
+from itertools import accumulate
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.laws import CHANGES, LAWS, NARROW, Law, gamma, lognormal
+from benchmarks.optimum import Optimum
+from benchmarks.polling import changed, cost, cost_of_learned
 from civo_snapshots_async import LearnedPoll, PollPolicy, SnapshotSession
-from civo_snapshots_async.testing import FakeCivo, FakeClock, scripts
-
-Law = Callable[[random.Random], float]
-Next = Callable[[float], float]
+from civo_snapshots_async.testing import FakeCivo, FakeClock, faults, scripts
 
 DURATIONS = st.lists(st.floats(0, 10_000), max_size=25)
+
+
+def name_of(value: Law | None) -> str:
+    """Return the name of a law, or of none."""
+    return value.name if value else "nothing"
 
 
 def learned_from(*durations: float, max_interval: float | None = None) -> LearnedPoll:
@@ -28,6 +31,12 @@ def learned_from(*durations: float, max_interval: float | None = None) -> Learne
     for seconds in durations:
         learned.learn("web-1", seconds)
     return learned
+
+
+def written(durations: str, doubt: str, count: str) -> str:
+    """Return a text as `to_json` writes it."""
+    memory = f'{{"durations": {durations}, "doubt": {doubt}, "count": {count}}}'
+    return f'{{"version": 1, "instances": {{"web-1": {memory}}}, "recent": {memory}}}'
 
 
 class TestIntervals:
@@ -65,6 +74,13 @@ class TestIntervals:
 
         assert learned.interval("web-1", 30) == 60
 
+    def test_they_are_those_of_each_group_of_durations(self) -> None:
+        """Two kinds of snapshot, such as one before and one after an update of the system."""
+        learned = learned_from(*[58, 59, 60, 61, 62] * 2, *[298, 299, 300, 301, 302] * 2)
+
+        assert 50 < 5 + learned.interval("web-1", 5) < 62
+        assert 280 < 90 + learned.interval("web-1", 90) < 305
+
     @given(DURATIONS, st.floats(0, 20_000), st.floats(0, 0.9))
     def test_there_is_always_a_next_poll(
         self, durations: list[float], elapsed: float, jitter: float
@@ -73,6 +89,72 @@ class TestIntervals:
         shortest, longest = learned_from(*durations).span("web-1", elapsed, jitter)
 
         assert 0 < shortest <= longest < 2 * 10_000 + 100
+
+
+class TestBetweenTwoPolls:
+    """A duration is known only as far as two polls are apart."""
+
+    @pytest.mark.parametrize("pending_at", [0, 200, 299])
+    def test_it_is_where_the_end_is_likely(self, pending_at: float) -> None:
+        """And not in the middle: nearly every poll is late in a wide gap."""
+        learned = learned_from(*[298, 299, 300, 301, 302] * 4)
+
+        learned.learn("web-1", 302, pending_at=pending_at)
+
+        assert 290 < learned.durations("web-1")[-1] < 302
+
+    def test_without_any_other_it_is_in_the_middle(self) -> None:
+        """No time is more likely than another one."""
+        learned = LearnedPoll()
+
+        learned.learn("web-1", 30, pending_at=20)
+
+        assert learned.durations("web-1") == (25,)
+
+    def test_where_no_end_is_likely_it_is_in_the_middle(self) -> None:
+        """So a law that has changed is learned."""
+        learned = learned_from(*[300.0] * 20)
+
+        learned.learn("web-1", 70, pending_at=60)
+
+        assert learned.durations("web-1")[-1] == 65
+
+    def test_doubts_bring_polls_before_the_likely_time(self) -> None:
+        """Snapshots that are all complete at the first late poll may have been so for long."""
+        learned = learned_from(*[290.0, 295, 300, 305, 310] * 4)
+        sure = learned.interval("web-1", 0)
+
+        for _ in range(8):
+            learned.learn("web-1", 292, pending_at=0)
+
+        assert sure > 280
+        assert learned.interval("web-1", 0) < 150
+
+    @pytest.mark.parametrize("took", [40, 100])
+    def test_one_end_where_none_was_likely_is_no_proof(self, took: float) -> None:
+        """However unlikely: it counts as one of thirty."""
+        learned = learned_from(*[300.0] * 20)
+
+        learned.learn("web-1", took, pending_at=0)
+
+        memory = json.loads(learned.to_json())["instances"]["web-1"]
+        assert memory["doubt"] == pytest.approx(math.log(1 / 0.03))
+
+    def test_a_narrow_gap_removes_them(self) -> None:
+        """It shows that the law is as it was."""
+        learned = learned_from(*[290.0, 295, 300, 305, 310] * 4)
+
+        for _ in range(8):
+            learned.learn("web-1", 292, pending_at=0)
+            learned.learn("web-1", 300, pending_at=290)
+            learned.learn("web-1", 310, pending_at=300)
+
+        assert learned.interval("web-1", 0) > 280
+
+    def test_it_was_pending_before_it_was_complete(self) -> None:
+        """Anything else is a mistake."""
+        with pytest.raises(ValueError, match="pending_at must be at most took, 5, not 6"):
+            LearnedPoll().learn("web-1", 5, pending_at=6)
 
 
 class TestMemory:
@@ -110,9 +192,29 @@ class TestMemory:
         """For a process pool."""
         policy = PollPolicy(learned=learned_from(7.0))
 
-        read = pickle.loads(pickle.dumps(policy))  # noqa: S301 - our own
+        pickled = pickle.dumps(policy)
+        read = pickle.loads(pickled)  # noqa: S301 - our own
 
         assert read.learned.durations("web-1") == (7.0,)
+        assert b"_Memory" not in pickled
+
+    def test_its_limits_are_pickled_with_it(self) -> None:
+        """As they are not in its JSON."""
+        learned = LearnedPoll(max_instances=7, max_interval=60)
+
+        read = pickle.loads(pickle.dumps(learned))  # noqa: S301 - our own
+
+        assert (read.max_instances, read.max_interval) == (7, 60)
+
+    def test_of_too_many_instances_in_json_the_last_are_read(self) -> None:
+        """Those that were updated last."""
+        learned = LearnedPoll()
+        for instance_id in ("a", "b", "c"):
+            learned.learn(instance_id, 5.0)
+
+        read = LearnedPoll.from_json(learned.to_json(), max_instances=2)
+
+        assert [*json.loads(read.to_json())["instances"]] == ["b", "c"]
 
     @pytest.mark.parametrize(
         ("text", "says"),
@@ -124,12 +226,12 @@ class TestMemory:
                 '{"version": 2, "instances": {}, "recent": []}',
                 "a LearnedPoll of version 2: this reads 1",
             ),
-            ('{"version": 1, "instances": [], "recent": []}', "instances must be an object"),
-            ('{"version": 1, "instances": {"a": 5}, "recent": []}', "durations must be an array"),
-            (
-                '{"version": 1, "instances": {"a": [-1]}, "recent": []}',
-                "a duration must be at least 0",
-            ),
+            ('{"version": 1, "instances": [], "recent": {}}', "instances must be an object"),
+            ('{"version": 1, "instances": {"a": [5]}, "recent": {}}', "not what LearnedPoll"),
+            (written("5", "0", "0"), "durations must be an array"),
+            (written("[-1]", "0", "0"), "a duration must be at least 0"),
+            (written("[1]", "-1", "0"), "doubt must be at least 0"),
+            (written("[1]", "0", "-1"), "count must be"),
         ],
     )
     def test_any_other_text_is_refused(self, text: str, says: str) -> None:
@@ -181,6 +283,18 @@ class TestWaiting:
 
         assert json.loads(learned.to_json())["instances"] == {}
 
+    async def test_an_end_after_a_failed_poll_teaches_nothing(
+        self, civo: FakeCivo, session: SnapshotSession
+    ) -> None:
+        """It may have come long before the last poll."""
+        learned = LearnedPoll()
+        civo.add_snapshot("web-1", "snap-1", script=scripts.completes(takes=1))
+        civo.inject("get", None, faults.status(503))
+
+        await session.wait_until_complete("web-1", "snap-1", poll=PollPolicy(learned=learned))
+
+        assert learned.durations("web-1") == ()
+
     async def test_a_resumed_wait_neither_teaches_nor_uses_it(
         self, civo: FakeCivo, session: SnapshotSession
     ) -> None:
@@ -195,93 +309,61 @@ class TestWaiting:
         assert len(civo.requests) > 5
 
 
-def polls_and_lateness(make: Callable[[random.Random], Next], law: Law) -> tuple[float, float]:
-    """Return how many polls a way to poll takes, and how late it is, both on average."""
-    rng = random.Random(20261124)  # noqa: S311 - no secret
-    polls: list[int] = []
-    late: list[float] = []
-    for _ in range(150):
-        following, duration = make(rng), law(rng)
-        moment, made = 0.0, 1
-        while moment < duration:
-            moment, made = following(moment), made + 1
-        polls.append(made)
-        late.append(moment - duration)
-    return mean(polls), mean(late)
-
-
-def best_times(survival: Callable[[float], float], cost: float) -> list[float]:
-    """Return the best times to poll, of one who knows the law."""
-    times, due, moment = [0.0], 0.0, 0.0
-    while (alive := survival(moment)) > 1e-9 and moment < 3000:
-        due += math.sqrt(max(alive - survival(moment + 0.25), 0.0) / alive / 0.25 / (2 * cost)) / 4
-        moment += 0.25
-        if due >= 1:
-            times.append(moment)
-            due -= 1
-    return times
-
-
-def best_at(lateness: float, survival: Callable[[float], float], law: Law) -> float:
-    """Return the fewest polls, of one who knows the law, for that lateness."""
-    low, high = 1e-3, 1e4
-    polls = 0.0
-    for _ in range(18):
-        cost = math.sqrt(low * high)
-        times = best_times(survival, cost)
-
-        def following(moment: float, times: list[float] = times) -> float:
-            index = bisect_right(times, moment + 1e-9)
-            return times[index] if index < len(times) else moment + 15
-
-        polls, late = polls_and_lateness(always(following), law)
-        low, high = (low, cost) if late > lateness else (cost, high)
-    return polls
-
-
-def always(following: Next) -> Callable[[random.Random], Next]:
-    """Return what makes that way to poll, whatever chance says."""
-    return lambda _: following
-
-
-def normal_survival(middle: float, spread: float) -> Callable[[float], float]:
-    """Return the chance to last longer, by a normal law."""
-    return lambda moment: 0.5 * math.erfc((moment - middle) / (spread * math.sqrt(2)))
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(("middle", "spread"), [(300, 10), (300, 60), (60, 5)])
-def test_it_costs_a_tenth_more_than_the_optimum_at_most(middle: float, spread: float) -> None:
-    """At equal lateness, of one who knows the law, after twenty snapshots."""
+class TestRequests:
+    """What it is worth, on the state machine of the waits, under known laws."""
 
-    def law(rng: random.Random) -> float:
-        return max(rng.gauss(middle, spread), 1.0)
+    @pytest.mark.parametrize("law", [each for each in LAWS if each.is_unimodal], ids=name_of)
+    def test_it_makes_a_tenth_more_requests_than_the_optimum_at_most(self, law: Law) -> None:
+        """At equal lateness, of one who knows the law, once it has learned from 20 waits."""
+        requests, late = cost_of_learned(law, 40)
 
-    def learn(rng: random.Random) -> Next:
-        learned = learned_from(*(law(rng) for _ in range(20)))
-        return lambda moment: moment + learned.interval("web-1", moment)
+        assert requests <= 1.10 * Optimum(law).polls(late)
 
-    polls, late = polls_and_lateness(learn, law)
+    @pytest.mark.parametrize(("before", "after"), CHANGES, ids=name_of)
+    def test_it_makes_hardly_more_than_the_default_where_it_knows_nothing(
+        self, before: Law | None, after: Law
+    ) -> None:
+        """Nor after the law has changed, in any wait."""
+        after_change = changed(before, after, histories=10)
 
-    assert polls <= 1.10 * best_at(late, normal_survival(middle, spread), law)
+        assert after_change.ratio <= 1.3
+
+    @pytest.mark.parametrize("after", [lognormal(60, 0.05), lognormal(150, 0.05)], ids=name_of)
+    def test_it_finds_out_that_snapshots_take_less_time_than_before(self, after: Law) -> None:
+        """Though its polls come too late to show when they end."""
+        after_change = changed(NARROW, after, histories=10, waits=12)
+
+        assert after_change.late[0] > 100
+        assert after_change.late[-1] < 45
+
+    def test_the_optimum_is_the_best_of_all_times_where_that_is_known(self) -> None:
+        """With a constant hazard the best interval is constant, and its cost has a formula."""
+        law = gamma(1, 100)
+        interval = 20.0
+        left = math.exp(-interval / 100)
+        polls, late = 1 + 1 / (1 - left), interval / (1 - left) - 100
+
+        # The price of a second at which this interval is the best one.
+        price = left / (100 * (1 - left) - interval * left)
+        assert Optimum(law, [price]).polls(late) == pytest.approx(polls, rel=0.002)
+
+    @given(st.lists(st.floats(1, 200), min_size=1, max_size=30), st.sampled_from(LAWS))
+    def test_no_times_are_better_than_the_optimum(self, spans: list[float], law: Law) -> None:
+        """A law."""
+        times = [0.0, *accumulate(spans)]
+        while times[-1] < law.horizon:
+            times.append(times[-1] + spans[-1])
+
+        polls, late = cost(times, law)
+
+        # Its times are those of a grid.
+        assert polls >= optimum_of(law.name).polls(late) * 0.995
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("learned_of", "really"), [(300, 60), (60, 300), (300, 900), (None, 300)])
-def test_it_costs_no_more_than_the_default_where_it_knows_nothing(
-    learned_of: float | None, really: float
-) -> None:
-    """Nor where the law has changed."""
+@cache
+def optimum_of(name: str) -> Optimum:
+    """Return the optimum under the law of this name."""
+    (law,) = (each for each in LAWS if each.name == name)
 
-    def learn(rng: random.Random) -> Next:
-        known = [] if learned_of is None else [rng.gauss(learned_of, 5) for _ in range(20)]
-        learned = learned_from(*known)
-        return lambda moment: moment + learned.interval("web-1", moment)
-
-    def default(_: random.Random) -> Next:
-        return lambda moment: moment + min(max(math.sqrt(moment), 2), 15)
-
-    polls, _ = polls_and_lateness(learn, lambda rng: rng.gauss(really, 5))
-    usual, _ = polls_and_lateness(default, lambda rng: rng.gauss(really, 5))
-
-    assert polls <= usual
+    return Optimum(law)

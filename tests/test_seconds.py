@@ -127,6 +127,9 @@ SETTINGS: dict[str, Call] = {
         for name in ("min_interval", "max_interval", "interval", "stall_after")
     },
     "LearnedPoll(max_interval)": set_by(LearnedPoll, "max_interval"),
+    "LearnedPoll.from_json(max_interval)": lambda _, v: LearnedPoll.from_json(
+        LearnedPoll().to_json(), max_interval=v
+    ),
     **{
         f"RetryPolicy({name})": set_by(RetryPolicy, name) for name in ("min_backoff", "max_backoff")
     },
@@ -150,6 +153,14 @@ def drill(session: SnapshotSession, **spans: Any) -> Awaitable[object]:
     return session.drill("web-1", check=bool, **spans)
 
 
+def learn_late(_: SnapshotSession, pending_at: Any) -> Any:
+    """Learn from one snapshot, and return when it was pending: what is known is the middle."""
+    learned = LearnedPoll()
+    learned.learn("web-1", 2.0**20, pending_at=pending_at)
+
+    return SimpleNamespace(pending_at=learned.durations("web-1")[0] * 2 - 2.0**20)
+
+
 RULES: dict[str, Call] = {
     "SnapshotSession.drill(check_timeout)": lambda s, v: drill(s, check_timeout=v),
     **{f"http_ok({name})": set_by(partial(http_ok, "/"), name) for name in ("timeout", "interval")},
@@ -166,6 +177,7 @@ RULES: dict[str, Call] = {
 # Here 0 is "not at all".
 GRACES: dict[str, Call] = {
     "LearnedPoll.learn(took)": learn,
+    "LearnedPoll.learn(pending_at)": learn_late,
     "PollPolicy(not_found_grace)": set_by(PollPolicy, "not_found_grace"),
     "SnapshotSession(resolve_timeout)": lambda s, v: new_session(s, resolve_timeout=v),
     "SnapshotSession.from_env(resolve_timeout)": lambda s, v: SnapshotSession.from_env(

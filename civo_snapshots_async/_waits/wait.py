@@ -348,8 +348,11 @@ class Wait(Generic[T]):
         learned = self._policy.learned
         if learned is None or not isinstance(self.seen, Snapshot) or self.seen.is_complete:
             return
-        if isinstance(outcome, Snapshot) and outcome.is_complete:
-            learned.learn(self._learned_by, (pending_at + now) / 2 - self._started)
+        # After a failed poll, it is not known when the snapshot was last pending.
+        if isinstance(outcome, Snapshot) and outcome.is_complete and self._last_error is None:
+            learned.learn(
+                self._learned_by, now - self._started, pending_at=pending_at - self._started
+            )
 
     @property
     def _learned_by(self) -> str:

@@ -185,11 +185,13 @@ def settings(http: HttpOptions, retry: RetryPolicy, poll: PollPolicy) -> None:
 def learning(learned: LearnedPoll) -> None:
     """Teach it, ask it, and keep it as text."""
     learned.learn("web-1", timedelta(minutes=20))
+    learned.learn("web-1", 300, pending_at=timedelta(minutes=4))
     assert_type(learned.durations("web-1"), tuple[float, ...])
     assert_type(learned.interval("web-1", 60), float)
     assert_type(learned.span("web-1", 60, 0.25), tuple[float, float])
     assert_type((learned.max_instances, learned.max_interval), tuple[int, float | None])
     assert_type(LearnedPoll.from_json(learned.to_json()), LearnedPoll)
+    LearnedPoll.from_json(learned.to_json(), max_instances=10, max_interval=60)
 
 
 async def clocks(clock: Clock) -> None:
