@@ -254,8 +254,12 @@ def _structure_of(model: type, converter: cattrs.Converter) -> Hook:
     # cattrs leaves a field with a converter to that; but the class has none.
     unchecked = () if is_thorough else _texts_of(model)
     fields = [
-        # `_flat` gives every field, a missing one as null.
-        field.evolve(default=attrs.NOTHING, converter=str if field.name in unchecked else None)
+        # `_flat` gives every field, a missing one as null. Without `init`, cattrs sets it.
+        field.evolve(
+            default=attrs.NOTHING,
+            converter=str if field.name in unchecked else None,
+            init=is_thorough,
+        )
         for field in attrs.fields(model)
     ]
     structure: Hook = _gen.make_dict_structure_fn_from_attrs(
@@ -263,6 +267,7 @@ def _structure_of(model: type, converter: cattrs.Converter) -> Hook:
         model if is_thorough else _draft_of(model),
         converter,
         _cattrs_prefer_attrib_converters=True,
+        _cattrs_include_init_false=True,
         **{name: gen.override(struct_hook=hook) for name, hook in hooks.items()},
     )
 
@@ -282,19 +287,15 @@ def _draft_of(model: type) -> type:
     """Return a class whose instances become the model's, frozen, when `__class__` says so.
 
     attrs sets each field of a frozen class by a call. The draft has the same slots and is not
-    frozen, so that making and freezing it takes half as long.
+    frozen. It has no `__init__` either: the code that cattrs generates sets the fields itself, and
+    saves a call with ten keywords.
     """
-    fields = {field.name: attrs.field() for field in attrs.fields(model)}
-    settable = attrs.make_class(
-        model.__name__, fields, kw_only=True, eq=False, repr=False, slots=False
-    )
-
     return type(
         model.__name__,
         (model,),
         {
             "__slots__": (),
-            "__init__": vars(settable)["__init__"],
+            "__init__": object.__init__,
             # Of the two, Python needs both to be its own, or it calls neither directly.
             "__setattr__": object.__setattr__,
             "__delattr__": object.__delattr__,
