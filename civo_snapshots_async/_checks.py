@@ -4,9 +4,10 @@ import ipaddress
 import math
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -44,6 +45,27 @@ def text(argument: str, value: object) -> str:
 def is_plain_name(name: str) -> bool:
     """Return whether a name is safe as a part of a path or a query."""
     return _PLAIN.fullmatch(name) is not None and ".." not in name
+
+
+def are_plain_names(names: Collection[str]) -> bool:
+    """Return whether each name is plain, in half the time for many of them.
+
+    Raises `TypeError` for what is no text.
+    """
+    return are_lines(_PLAIN, names) and ".." not in "".join(names)
+
+
+def are_lines(pattern: re.Pattern[str], texts: Collection[str]) -> bool:
+    """Return whether each text matches a pattern whole that matches no line end."""
+    lines = "\n".join((*texts, ""))
+
+    # A text may have a line end in it, and be two matches.
+    return lines.count("\n") == len(texts) and _lines_of(pattern).fullmatch(lines) is not None
+
+
+@cache
+def _lines_of(pattern: re.Pattern[str]) -> re.Pattern[str]:
+    return re.compile(rf"(?:(?:{pattern.pattern})\n)*", pattern.flags)
 
 
 def is_uuid(text: str) -> bool:

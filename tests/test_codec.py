@@ -258,22 +258,23 @@ def test_names_where_a_list_is_not_as_documented(payload: object, problem: str) 
         pytest.param("b", (None, None), id="a string"),
     ],
 )
+@pytest.mark.parametrize("beside", [1, 300], ids=["two others", "hundreds"])
 def test_an_entry_that_cannot_be_read_hides_no_other(
-    entry: object, known: tuple[str | None, str | None]
+    entry: object, known: tuple[str | None, str | None], beside: int
 ) -> None:
     """The others are in the error, and what the entry is known by."""
-    other = {"id": "snap-2", "name": "of-monday"}
+    others = [{"id": f"snap-{number}", "name": "nightly"} for number in range(2 * beside)]
 
-    with pytest.raises(DecodeError, match=r"\(1 of 3 entries could not be read\)$") as caught:
-        decode(LIST, respond([MINIMAL, entry, other]))
+    with pytest.raises(DecodeError, match=rf"\(1 of {2 * beside + 1} entries could ") as caught:
+        decode(LIST, respond([*others[:beside], entry, *others[beside:]]))
 
     error = caught.value
-    assert [snapshot.id for snapshot in error.snapshots] == ["snap-1", "snap-2"]
+    assert [snapshot.id for snapshot in error.snapshots] == [other["id"] for other in others]
     assert {(each.instance_id, each.region) for each in error.snapshots} == {("web-1", "LON1")}
     (unreadable,) = error.unreadable
-    assert (unreadable.index, (unreadable.id, unreadable.name)) == (1, known)
+    assert (unreadable.index, (unreadable.id, unreadable.name)) == (beside, known)
     assert unreadable.problems == error.problems
-    assert all(problem.startswith("[1]") for problem in error.problems)
+    assert all(problem.startswith(f"[{beside}]") for problem in error.problems)
 
 
 @pytest.mark.parametrize(
@@ -433,6 +434,67 @@ def test_any_json_decodes_or_raises_a_decode_error(payload: object) -> None:
     """Wrong types at every level are errors, never crashes."""
     for request, body in ((GET, payload), (LIST, [payload]), (RESTORE, payload)):
         assert_read_or_refused(request, respond(body))
+
+
+WRITTEN: dict[str, Any] = {
+    "id": "snap-1",
+    "name": "nightly",
+    "status": {
+        "state": "Complete",
+        "volumes": [{"id": "vol-1", "state": "Complete"}, {"id": "vol-2", "state": "Complete"}],
+    },
+    "created_at": "2025-04-01T09:11:14Z",
+}
+DOUBTFUL: dict[str, list[object]] = {
+    "id": ["..", "a..b", "-a", "a-", "a\nb", "a\n", "\na", "", "x" * 129, "é", "ok.1"],
+    "name": ["", "é", "\ud800", "\udc00", "a\nb"],
+    "description": [None, "", "\udc00", 0],
+    "created_at": [
+        None, "", "0001-01-01T00:00:00Z", "2025-04-01T09:11:14.123456789Z", 1,
+        "2025-04-01T09:11:14+02:00", "2025-02-30T09:11:14Z", "2016-12-31T23:59:60Z",
+        "2025-W14-2T09:11:14Z", "20250401T091114.000Z", "٢٠٢٥-04-01T09:11:14Z",
+        "2025-04-01T09:11:14Z\n2025-04-01T09:11:14Z", "2025-04-01T09:11:14Z\n",
+    ],
+    "included_volumes": [None, [], ["vol-1"], ["vol-1", 5], 0],
+}  # fmt: skip
+DOUBTS = [{**WRITTEN, name: value} for name, values in DOUBTFUL.items() for value in values]
+
+
+@pytest.mark.parametrize("entry", DOUBTS)
+def test_an_entry_is_read_beside_others_as_alone(entry: dict[str, Any]) -> None:
+    """Others that are as Civo writes them prove nothing of it."""
+    snapshots, problems = read_list([WRITTEN, WRITTEN, entry, WRITTEN])
+
+    alone = read_list([entry])
+    assert (snapshots[2:-1], problems) == alone
+
+
+def is_json(value: object) -> bool:
+    """Return whether a value holds neither NaN nor infinity: a body with one is no list at all."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+
+    return True
+
+
+@given(st.lists(st.sampled_from([WRITTEN, *DOUBTS]) | LIKELY.filter(is_json), min_size=4))
+def test_a_list_is_read_as_each_of_its_entries_alone(entries: list[dict[str, Any]]) -> None:
+    """A law: together or alone, the same snapshots and the same problems come out."""
+    snapshots, problems = read_list(entries)
+
+    alone = [read_list([entry]) for entry in entries]
+    assert snapshots == [snapshot for read, _ in alone for snapshot in read]
+    assert problems == [problem for _, unread in alone for problem in unread][:20]
+
+
+def read_list(entries: list[dict[str, Any]]) -> tuple[list[Snapshot], list[str]]:
+    """Return the snapshots that can be read, and the problems of the others."""
+    try:
+        return list(decode(LIST, respond(entries))), []
+    except DecodeError as error:
+        return list(error.snapshots), [problem.partition("]")[2] for problem in error.problems]
 
 
 @pytest.mark.parametrize("field", ["name", "state", "volume"])

@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from civo_snapshots_async import _strict_json
-from civo_snapshots_async._strict_json import exact_parser, excerpt, parse_json, parse_time
+from civo_snapshots_async._strict_json import (
+    exact_parser,
+    excerpt,
+    parse_json,
+    parse_time,
+    parse_times,
+)
 
 Parser = Callable[[bytes], object]
 
@@ -104,6 +110,19 @@ def test_the_short_way_reads_what_the_long_way_reads(text: str) -> None:
             return ValueError
 
     assert outcome(text) == outcome(f"{text[:-1]}+00:00")
+
+
+@given(st.lists(PLAIN_TIMES | st.sampled_from(["", "2025-04-01T09:11:14+02:00", "2025-04-01\n"])))
+def test_many_times_are_read_as_each_alone(texts: list[str]) -> None:
+    """However they are checked: the same moments, or none."""
+
+    def outcome(parse: Callable[[], list[datetime | None]]) -> object:
+        try:
+            return parse()
+        except ValueError:
+            return ValueError
+
+    assert outcome(lambda: parse_times(texts)) == outcome(lambda: list(map(parse_time, texts)))
 
 
 @pytest.mark.parametrize(

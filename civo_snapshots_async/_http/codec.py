@@ -20,7 +20,14 @@ from .._strict_json import excerpt, parse_json
 from .account_list import entries_of
 from .errors_of import error_of
 from .message import Request, Response
-from .structure import MAX_PROBLEMS, find_problems, json_type, known_text, read_quickly
+from .structure import (
+    MAX_PROBLEMS,
+    find_problems,
+    json_type,
+    known_text,
+    read_all_quickly,
+    read_quickly,
+)
 
 T = TypeVar("T")
 M = TypeVar("M", Snapshot, Restore, Instance)
@@ -32,6 +39,9 @@ _JSON = re.compile(r"[/+]json$")
 _SHOWN_PROBLEMS = 3
 # More than these are no single mistakes, but an unknown shape.
 _MAX_UNREADABLE = 1000
+# Fewer entries are read sooner one by one; more at a time would fill the caches.
+_MIN_TOGETHER = 4
+_MAX_TOGETHER = 256
 # Such a response may hold an instance's first password: no part of it is shown.
 _CONFIDENTIAL = frozenset[object]({Instance, InstancePage})
 
@@ -198,10 +208,14 @@ def _read_array(
     if not isinstance(payload, list):
         problem = f"expected an array, got {json_type(payload)}"
         return (), (), [f"{at}: {problem}" if at else problem]
+    entries = cast("list[object]", payload)
+    together = _read_together(model, entries, address)
+    if together is not None:
+        return together, (), []
     models: list[N] = []
     unreadable: list[UnreadableEntry] = []
     problems: list[str] = []
-    for index, item in enumerate(cast("list[object]", payload)):
+    for index, item in enumerate(entries):
         read = read_quickly(model, item, address)
         if read is not None:
             models.append(read)
@@ -215,6 +229,22 @@ def _read_array(
             return (), (), problems[:MAX_PROBLEMS]
 
     return tuple(models), tuple(unreadable), problems[:MAX_PROBLEMS]
+
+
+def _read_together(
+    model: type[N], entries: list[object], address: dict[str, str]
+) -> tuple[N, ...] | None:
+    """Return all entries; `None` where there are too few to gain by it, or any is undocumented."""
+    if len(entries) < _MIN_TOGETHER:
+        return None
+    models: list[N] = []
+    for start in range(0, len(entries), _MAX_TOGETHER):
+        read = read_all_quickly(model, entries[start : start + _MAX_TOGETHER], address)
+        if read is None:
+            return None
+        models += read
+
+    return tuple(models)
 
 
 def _unreadable(index: int, item: object, problems: list[str]) -> UnreadableEntry:

@@ -6,13 +6,16 @@ stops at the first problem. Only then the thorough one reads it, and finds all p
 - `_flat` gives every field to the quick converter, which need not check for missing ones.
 - The texts of a model are checked all at once, and those of its volumes: `"".join` raises a
   `TypeError` for what is no text. cattrs' generated code then takes them as they are.
+- The entries of a list are read together, and so are their ids and their times: one match proves
+  many of them. With a single doubt, each entry is read on its own.
 - What needs more than that has a hook, which the generated code calls without a wrapper around it.
 - Both converters are made at first use.
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from operator import itemgetter
 from typing import Any, TypeVar, cast
 
@@ -21,12 +24,14 @@ import cattrs
 from cattrs import gen
 from cattrs.cols import homogenous_tuple_structure_factory
 
-from .._checks import is_plain_name
+from .._checks import are_plain_names, is_plain_name
 from .._models import Instance, Restore, Snapshot, VolumeStatus
-from .._strict_json import parse_time
+from .._strict_json import parse_time, parse_times
 
 M = TypeVar("M", Snapshot, Restore, Instance)
 Hook = Callable[[object, Any], Any]
+Column = Callable[[list[Any]], list[Any]]
+"""Reads the values of one field, for many models, as the hook of the field reads one."""
 
 MAX_PROBLEMS = 20
 """More of them are not searched for."""
@@ -58,6 +63,28 @@ def read_quickly(
     read: M = draft
 
     return read
+
+
+def read_all_quickly(
+    model: type[M], payloads: Sequence[Any], address: dict[str, str]
+) -> list[M] | None:
+    """Read many as `read_quickly` reads one; `None` where that would return it for any of them."""
+    quick = _QUICK[model]
+    structure = quick.structure_checked
+    try:
+        batch = [_flat(model, payload, address) for payload in payloads]
+        _check_all_texts(chain.from_iterable(map(quick.texts, batch)))
+        for name, read_column in quick.columns.items():
+            values = read_column([fields[name] for fields in batch])
+            for fields, value in zip(batch, values, strict=True):
+                fields[name] = value
+        drafts: list[Any] = [structure(fields, model) for fields in batch]
+    except (_MismatchError, KeyError, TypeError):
+        return None
+    for draft in drafts:
+        draft.__class__ = model
+
+    return drafts
 
 
 def _flat(model: type[M], payload: Mapping[str, Any], address: dict[str, str]) -> dict[str, Any]:
@@ -182,6 +209,13 @@ def _id(value: object, _: object) -> str:
     raise _MismatchError("an id that a path can hold", value)
 
 
+def _ids(values: list[Any]) -> list[Any]:
+    if not are_plain_names(values):
+        raise _MismatchError("ids that a path can hold", values)
+
+    return values
+
+
 def _check_surrogates(value: str) -> None:
     try:
         value.encode()
@@ -228,6 +262,14 @@ def _time_or_none(value: object, _: object) -> datetime | None:
         raise _MismatchError("an RFC 3339 time", value) from None
 
 
+def _times(values: list[Any]) -> list[Any]:
+    try:
+        return parse_times(values)
+    # Null or empty, for one.
+    except (TypeError, ValueError):
+        return [_time_or_none(value, None) for value in values]
+
+
 def _converter(*, detailed_validation: bool) -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=detailed_validation)
     converter.register_structure_hook(str, _text)
@@ -248,13 +290,13 @@ def _converter(*, detailed_validation: bool) -> cattrs.Converter:
     return converter
 
 
-def _structure_of(model: type, converter: cattrs.Converter) -> Hook:
-    hooks = _HOOKS.get(model, {})
+def _structure_of(model: type, converter: cattrs.Converter, columns: Collection[str] = ()) -> Hook:
     is_thorough = converter.detailed_validation
-    # cattrs leaves a field with a converter to that; but the class has none.
-    unchecked = () if is_thorough else _texts_of(model)
+    unchecked: Collection[str] = () if is_thorough else (*_texts_of(model), *columns)
+    hooks = {name: hook for name, hook in _HOOKS.get(model, {}).items() if name not in unchecked}
     fields = [
-        # `_flat` gives every field, a missing one as null. Without `init`, cattrs sets it.
+        # `_flat` gives every field, a missing one as null. cattrs leaves a field with a converter
+        # to that, but the class has none. One without `init` is set by the code that it generates.
         field.evolve(
             default=attrs.NOTHING,
             converter=str if field.name in unchecked else None,
@@ -280,6 +322,16 @@ def _texts_of(model: type) -> tuple[str, ...]:
 
     return tuple(
         field.name for field in attrs.fields(model) if field.type is str and field.name not in hooks
+    )
+
+
+def _columns_of(model: type) -> dict[str, Column]:
+    """Return what reads fields of many models together, where that is quicker."""
+    hooks = _HOOKS[model]
+    times = {field.name for field in attrs.fields(model) if field.type == datetime | None}
+
+    return {name: _ids for name, hook in hooks.items() if hook is _id} | dict.fromkeys(
+        times, _times
     )
 
 
@@ -366,8 +418,11 @@ class _QuickReader:
     """What reads a model without locating a problem."""
 
     texts: Callable[[Mapping[str, Any]], tuple[Any, ...]]
-    """Takes those that `structure` does not check."""
+    """Takes those that neither `structure` checks."""
     structure: Hook
+    columns: dict[str, Column]
+    """Read the fields that `structure_checked` takes as they are."""
+    structure_checked: Hook
 
 
 class _Quick(dict[type, _QuickReader]):
@@ -376,8 +431,12 @@ class _Quick(dict[type, _QuickReader]):
     def __missing__(self, model: type) -> _QuickReader:
         converter = _converter(detailed_validation=False)
         for each in _HOOKS:
+            columns = _columns_of(each)
             self[each] = _QuickReader(
-                texts=_items(*_texts_of(each)), structure=converter.get_structure_hook(each)
+                texts=_items(*_texts_of(each)),
+                structure=converter.get_structure_hook(each),
+                columns=columns,
+                structure_checked=_structure_of(each, converter, columns),
             )
 
         return self[model]
