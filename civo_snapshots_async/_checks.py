@@ -164,13 +164,17 @@ def number(argument: str, value: object, *, at_least: float, below: float = math
     """Accept a finite number in a range."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{argument} must be a number, not {_abbreviated(value)}")
-    if not (at_least <= value < below):
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not (at_least <= number < below):
         limit = "" if below == math.inf else f" and below {below:g}"
         raise ValueError(
             f"{argument} must be at least {at_least:g}{limit}, not {_abbreviated(value)}"
         )
 
-    return float(value)
+    return number
 
 
 def as_seconds(span: Seconds) -> float:

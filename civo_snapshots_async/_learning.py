@@ -40,6 +40,10 @@ _HARDLY = 0.03
 _REMOVED = 1.0
 # With more, another law would be certain.
 _MAX_DOUBT = 8.5
+# A duration of more seconds counts as a year.
+_LONGEST = 366 * 86_400.0
+# More than will ever be counted, and a float without rounding.
+_MAX_COUNT = 2**53
 # Multiples of it, without their whole parts, are evenly spread however many there are.
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _FIELDS = frozenset({"version", "instances", "recent"})
@@ -105,7 +109,7 @@ class LearnedPoll:
         """Note that a snapshot of the instance was seen complete after `took` seconds.
 
         `pending_at` is when it was last seen pending, and it became complete at any time since
-        then; `None` means that it took just `took` seconds.
+        then; `None` means that it took just `took` seconds. More than a year counts as a year.
         """
         seconds = check.seconds_or_none_at_all("took", took)
         earlier = seconds
@@ -116,7 +120,7 @@ class LearnedPoll:
         memory = self._known.pop(instance_id, None) or _Memory()
         self._known[instance_id] = memory
         for each in (memory, self._recent):
-            each.learn(earlier, seconds)
+            each.learn(min(earlier, _LONGEST), min(seconds, _LONGEST))
         while len(self._known) > self.max_instances:
             self._known.popitem(last=False)
 
@@ -211,12 +215,23 @@ def _read(written: object) -> _Memory:
     if not isinstance(fields["durations"], list):
         raise ValueError("durations must be an array")  # noqa: TRY004 - the text is bad
     durations = cast("list[object]", fields["durations"])[-_KEPT:]
+    try:
+        return _Memory(
+            deque((_at_most(_LONGEST, "a duration", each) for each in durations), maxlen=_KEPT),
+            _at_most(_MAX_DOUBT, "doubt", fields["doubt"]),
+            int(_at_most(_MAX_COUNT, "count", check.count("count", fields["count"]))),
+        )
+    # The text is bad, not the caller's argument.
+    except TypeError as error:
+        raise ValueError(str(error)) from None
 
-    return _Memory(
-        deque((check.number("a duration", each, at_least=0) for each in durations), maxlen=_KEPT),
-        check.number("doubt", fields["doubt"], at_least=0),
-        check.count("count", fields["count"]),
-    )
+
+def _at_most(limit: float, name: str, value: object) -> float:
+    number = check.number(name, value, at_least=0)
+    if number > limit:
+        raise ValueError(f"{name} must be at most {limit:g}, not {number:g}")
+
+    return number
 
 
 def _fields(written: object, names: frozenset[str]) -> dict[str, object]:

@@ -239,6 +239,50 @@ class TestMemory:
         with pytest.raises(ValueError, match=says):
             LearnedPoll.from_json(text)
 
+    @pytest.mark.parametrize(
+        ("bad", "says"),
+        [
+            (("[-1]", "0", "1"), "a duration must be at least 0, not -1"),
+            ((f"[{10**400}]", "0", "1"), "a duration must be at least 0, not 1000"),
+            (('["x"]', "0", "1"), "a duration must be a number, not 'x'"),
+            (("[1]", "null", "1"), "doubt must be a number, not None"),
+            (("[1]", "1000", "1"), "doubt must be at most 8.5, not 1000"),
+            (("[1]", "0", "1.5"), "count must be a whole number, not 1.5"),
+            (("[1]", "0", f"{10**400}"), "count must be at least 0, not 1000"),
+        ],
+        ids=[
+            "negative",
+            "no float",
+            "a text",
+            "no doubt",
+            "certain",
+            "half a count",
+            "a count that is no float",
+        ],
+    )
+    def test_a_damaged_memory_is_refused(self, bad: tuple[str, str, str], says: str) -> None:
+        """When it is read, and not in the middle of a wait."""
+        with pytest.raises(ValueError, match=says):
+            LearnedPoll.from_json(written(*bad))
+
+    @given(
+        durations=st.lists(st.floats(0, 366 * 86_400), max_size=20),
+        doubt=st.floats(0, 8.5),
+        count=st.integers(0, 2**53),
+        elapsed=st.floats(0, 1e300),
+    )
+    def test_whatever_is_read_gives_an_interval(
+        self, durations: list[float], doubt: float, count: int, elapsed: float
+    ) -> None:
+        """A law: finite, and of two seconds at least."""
+        learned = LearnedPoll.from_json(written(f"{durations}", f"{doubt}", f"{count}"))
+
+        before = learned.interval("web-1", elapsed)
+        learned.learn("web-1", elapsed, pending_at=elapsed / 2)
+
+        assert learned.durations("web-1")[-1] <= 366 * 86_400
+        assert all(2 <= each < math.inf for each in (before, learned.interval("web-1", elapsed)))
+
     @pytest.mark.parametrize("other", ["interval", "wait", "min_interval", "jitter"])
     def test_a_policy_has_one_way_to_choose_intervals(self, other: str) -> None:
         """As with all of them."""
