@@ -4,6 +4,7 @@ import asyncio
 import gc
 import inspect
 import logging
+import signal
 import sys
 from collections.abc import AsyncIterator, Generator, Iterator
 from types import FunctionType
@@ -56,6 +57,16 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         return (yield)
     finally:
         sys.settrace(tracer)
+
+
+def pytest_sessionstart() -> None:
+    """Let Ctrl-C reach the programs of the tests.
+
+    A shell that is no terminal's lets what it starts with `&` ignore the signal, and a program
+    inherits that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish() -> None:

@@ -9,7 +9,8 @@ STRICTLY = (sys.executable, "-X", "dev", "-W", "error")
 
 # Development mode turns asyncio's debug mode on, which also reports each step that took 0.1 s by
 # real time. On a loaded machine any step may, and nothing is wrong with it.
-_SLOW_STEP = re.compile(r"^Executing <.*> took \d+\.\d+ seconds\n", re.MULTILINE)
+# A program that sets logging up puts the level first.
+_SLOW_STEP = re.compile(r"^(WARNING )?Executing <.*> took \d+\.\d+ seconds\n", re.MULTILINE)
 
 
 def run_strictly(*arguments: str) -> tuple[int, str, str]:
